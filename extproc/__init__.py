@@ -1,0 +1,1 @@
+"""An Envoy external-processing sidecar for applications that call LLM providers."""

@@ -1,0 +1,1 @@
+"""Log records, and later metrics, made from what was decided."""

@@ -1,0 +1,1 @@
+"""One attempt's conversation with Envoy, as values in and values out."""

@@ -1,0 +1,103 @@
+"""Our words for one attempt's conversation with Envoy: what we are told, what we answer.
+
+Events and directives are plain values. `transport.codec` translates both from and to ext_proc messages; nothing
+else knows that protobuf exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.policy.attempts import Story
+    from extproc.policy.model import Instant
+
+Headers: TypeAlias = "Mapping[str, str]"
+"""Header fields by lower-case name; repeated fields are joined with ", " (RFC 9110 section 5.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """The request line and headers of one attempt, the client's own but for what Envoy added.
+
+    *carried* is the attempt state of the failed attempts before this one; None on the first.
+    """
+
+    headers: Headers
+    end_of_stream: bool  # there is no body
+    carried: Story | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """The whole body of the request."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders:
+    """Status and headers of the answer: the provider's, or one that Envoy made because there was none.
+
+    *flags* is Envoy's bit vector `response.flags`, *details* its `response.code_details`.
+    """
+
+    status: int
+    headers: Headers
+    flags: int = 0
+    details: str = ""
+
+
+Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """Go on without a change, not before *not_before* (None: now)."""
+
+    not_before: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the attempt: set and remove these headers, replace the body unless *body* is None, route anew.
+
+    The cluster is named in this directive only, together with every other change: an Envoy that never got it has
+    nowhere to send an unchanged request.
+    """
+
+    set_headers: tuple[tuple[str, str], ...]
+    remove_headers: tuple[str, ...]
+    body: bytes | None = None
+    not_before: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Pass the answer on as it is, but for these headers."""
+
+    set_headers: tuple[tuple[str, str], ...]
+    remove_headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redispatch:
+    """Discard the answer and have the edge make the next attempt, carrying *story* to it."""
+
+    status: int
+    story: Story
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the client ourselves: nothing is sent, or what came back is replaced."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+Directive: TypeAlias = Proceed | Send | Deliver | Redispatch | Answer

@@ -1,0 +1,82 @@
+"""The story of one request so far: what was tried, what it cost, what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extproc.policy.blocks import Block
+    from extproc.policy.model import Instant, Millis, TargetId
+    from extproc.policy.outcome import Outcome
+
+
+class Reason(StrEnum):
+    """Why an attempt went to its target."""
+
+    PRIMARY = "primary"  # the request names it, or it is the default
+    PRIMARY_BLOCKED = "primary_blocked"  # the primary must not be used yet
+    SAME_MODEL = "same_model"
+    SAME_PROVIDER = "same_provider"
+    DIFFERENT_PROVIDER = "different_provider"
+    NEXT_KEY = "next_key"  # the same target with its next access key
+    NEXT_ROUND = "next_round"  # every candidate failed: once more from the primary
+    LAST_RESORT = "last_resort"  # nothing but blocked targets is left
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next attempt: whom to call, with which key, not before when, and why."""
+
+    target: TargetId
+    not_before: Instant
+    reason: Reason
+    key: int = 0
+    waited: Millis = 0  # length of the wait that not_before ends; 0: at once
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """One attempt that failed."""
+
+    target: TargetId
+    outcome: Outcome
+    rule: str | None  # the rule it is charged to; None: free (another key of the same target came next)
+    key: int = 0
+    waited: Millis = 0
+    duration: Millis = 0  # request sent to failure known
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What survives from one attempt to the next; a value, never changed in place.
+
+    Whatever can be derived from *failures* is not stored a second time.
+    """
+
+    primary: TargetId
+    began: Instant
+    deadline: Instant  # the listener's timeout: no wait may cross it
+    next: Step
+    failures: tuple[FailedAttempt, ...] = ()
+    first_failure: Instant | None = None  # max_retry_duration_ms counts from here
+    round: int = 1
+    round_start: int = 0  # failures before this index belong to earlier rounds
+    blocks: tuple[Block, ...] = ()  # of lifetime request
+    slow: tuple[TargetId, ...] = ()  # targets whose slowness this request has already reported
+    body_sha256: bytes = b""
+
+    @property
+    def attempts_made(self) -> int:
+        """Number of attempts that have ended."""
+        return len(self.failures)
+
+    @property
+    def this_round(self) -> tuple[FailedAttempt, ...]:
+        """The failures since the round began."""
+        return self.failures[self.round_start :]
+
+    def charged(self, rule: str) -> int:
+        """Return how often *rule* was charged in this request."""
+        return sum(failure.rule == rule for failure in self.failures)

@@ -1,0 +1,63 @@
+"""How long to wait before the next attempt when nobody has said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extproc.policy.model import Dice, Millis
+
+
+class Reach(StrEnum):
+    """Which failures a back-off counts, and before which attempts it applies."""
+
+    SAME_MODEL = "same_model"
+    SAME_PROVIDER = "same_provider"
+    GLOBAL = "global"
+
+
+class Jitter(StrEnum):
+    """How chance spreads the waits of many clients apart."""
+
+    NONE = "none"
+    EQUAL = "equal"  # delay x U[0.5, 1)
+    FULL = "full"  # delay x U[0, 1)
+    DECORRELATED = "decorrelated"  # U[base, 3 x the previous wait), at most the ceiling
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential back-off: base x 2^(n-1), at most *ceiling*, then jitter.
+
+    Raises:
+        ValueError: unless 1 <= base < ceiling.
+    """
+
+    reach: Reach
+    base: Millis = 100
+    ceiling: Millis = 5000
+    jitter: Jitter = Jitter.EQUAL
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.base < self.ceiling:
+            raise ValueError(f"back-off needs 1 <= base < max, got base {self.base} and max {self.ceiling}")
+
+    def delay(self, failures: int, dice: Dice, *, previous: Millis = 0) -> Millis:
+        """Return the wait in milliseconds after the *failures*-th failure (1 is the first).
+
+        *previous* is the wait before the attempt that failed; only decorrelated jitter looks at it.
+        """
+        if self.jitter is Jitter.DECORRELATED:
+            upper = max(self.base, previous) * 3
+            return min(self.ceiling, self.base + int((upper - self.base) * dice()))
+        # The ceiling is reached within 63 doublings whatever the base: a larger power only costs memory.
+        delay = min(self.base << min(failures - 1, 63), self.ceiling)
+        match self.jitter:
+            case Jitter.EQUAL:
+                return int(delay * (0.5 + dice() / 2))
+            case Jitter.FULL:
+                return int(delay * dice())
+            case Jitter.NONE:
+                return delay

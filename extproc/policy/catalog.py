@@ -1,0 +1,47 @@
+"""Every configured target, and how a request's model name finds one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from extproc.policy.model import TargetId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.policy.model import Policy, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The configured targets, in file order, and the names that lead to them.
+
+    *names* maps everything a client may call a target (alias, `provider/model`, its configured name, the bare model
+    name) to its id; *wildcards* maps a provider to the target that stands for any model of it.
+    """
+
+    targets: Mapping[TargetId, Target]
+    names: Mapping[str, TargetId]
+    default: TargetId | None = None
+    wildcards: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
+    policies: Mapping[TargetId, Policy] = field(default_factory=lambda: MappingProxyType({}))
+
+    def find(self, named: str) -> Target | None:
+        """Return the target that a client means by *named*, or None when nothing configured fits."""
+        target_id = self.names.get(named)
+        return self.get(TargetId(named) if target_id is None else target_id)
+
+    def get(self, target_id: TargetId) -> Target | None:
+        """Return the target of that id, made from its provider's wildcard where there is one; else None."""
+        target = self.targets.get(target_id)
+        if target is not None:
+            return target
+        provider, slash, model = target_id.partition("/")
+        wildcard = self.wildcards.get(provider)
+        return replace(wildcard, id=target_id) if wildcard is not None and slash and model else None
+
+    def policy_of(self, target: Target) -> Policy | None:
+        """Return the retry policy that governs requests whose primary is *target*; None: no retry at all."""
+        return self.policies.get(self.wildcards[target.provider].id if target.wildcard else target.id)

@@ -1,0 +1,136 @@
+"""What an attempt ended in, and whether that may be tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntFlag, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from extproc.policy.model import Millis
+
+
+class Flag(IntFlag):
+    """The bits of Envoy's `response.flags` that say why there is no answer from the provider.
+
+    Source: Envoy `envoy/stream_info/stream_info.h`, enum CoreResponseFlag; the bit is 1 << its position.
+    """
+
+    NO_HEALTHY_UPSTREAM = 1 << 1  # UH
+    UPSTREAM_REQUEST_TIMEOUT = 1 << 2  # UT
+    LOCAL_RESET = 1 << 3  # LR
+    UPSTREAM_REMOTE_RESET = 1 << 4  # UR
+    UPSTREAM_CONNECTION_FAILURE = 1 << 5  # UF
+    UPSTREAM_CONNECTION_TERMINATION = 1 << 6  # UC
+    UPSTREAM_OVERFLOW = 1 << 7  # UO
+    NO_ROUTE_FOUND = 1 << 8  # NR
+    DOWNSTREAM_CONNECTION_TERMINATION = 1 << 14  # DC
+    STREAM_IDLE_TIMEOUT = 1 << 16  # SI
+    DOWNSTREAM_PROTOCOL_ERROR = 1 << 18  # DPE
+    MAX_STREAM_DURATION = 1 << 19  # UMSDR
+    DURATION_TIMEOUT = 1 << 22  # DT
+    UPSTREAM_PROTOCOL_ERROR = 1 << 23  # UPE
+    NO_CLUSTER_FOUND = 1 << 24  # NC
+    DNS_RESOLUTION_FAILED = 1 << 26  # DF
+    DOWNSTREAM_REMOTE_RESET = 1 << 28  # DR
+
+
+_CLIENT_GONE = Flag.DOWNSTREAM_CONNECTION_TERMINATION | Flag.DOWNSTREAM_PROTOCOL_ERROR | Flag.DOWNSTREAM_REMOTE_RESET
+_TIMEOUT = Flag.UPSTREAM_REQUEST_TIMEOUT | Flag.STREAM_IDLE_TIMEOUT | Flag.MAX_STREAM_DURATION | Flag.DURATION_TIMEOUT
+_CONNECTION_ERROR = (
+    Flag.NO_HEALTHY_UPSTREAM
+    | Flag.LOCAL_RESET
+    | Flag.UPSTREAM_REMOTE_RESET
+    | Flag.UPSTREAM_CONNECTION_FAILURE
+    | Flag.UPSTREAM_CONNECTION_TERMINATION
+    | Flag.UPSTREAM_OVERFLOW
+    | Flag.NO_ROUTE_FOUND
+    | Flag.UPSTREAM_PROTOCOL_ERROR
+    | Flag.NO_CLUSTER_FOUND
+    | Flag.DNS_RESOLUTION_FAILED
+)
+
+
+class Kind(StrEnum):
+    """The classes of outcomes that the rules tell apart."""
+
+    SUCCESS = "success"  # delivered as it is
+    FINAL = "final"  # a failure that trying again cannot mend: delivered as it is
+    HTTP = "http"  # the provider answered with a status that may be tried again
+    TIMEOUT = "timeout"  # no answer within the attempt's time limit
+    CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any answer
+
+
+class Wish(Enum):
+    """What a provider asked of us with `x-should-retry`."""
+
+    RETRY = "true"
+    DO_NOT_RETRY = "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended.
+
+    *status* is the HTTP status the answer had; for a timeout 504 and for a connection error 502, whatever Envoy's
+    local reply says. *retry_after* is what the provider asked us to wait; None when it did not ask.
+    *limit* is the time limit that a timeout has run into.
+    """
+
+    kind: Kind
+    status: int
+    retry_after: Millis | None = None
+    limit: Millis | None = None
+
+    @property
+    def retriable(self) -> bool:
+        """Whether the policy may make another attempt after this outcome."""
+        return self.kind not in {Kind.SUCCESS, Kind.FINAL}
+
+    @property
+    def transient(self) -> bool:
+        """Whether going round all candidates once more may help: a connection error or a 5xx."""
+        return self.kind is Kind.CONNECTION_ERROR or (self.kind is Kind.HTTP and self.status >= 500)
+
+    @property
+    def error_type(self) -> str:
+        """Name of the failure as clients and logs see it."""
+        match self.kind:
+            case Kind.TIMEOUT:
+                return "timeout" if self.limit is None else f"timeout_{self.limit}ms"
+            case Kind.CONNECTION_ERROR:
+                return "connection_error"
+            case Kind.HTTP | Kind.FINAL | Kind.SUCCESS:
+                return f"http_{self.status}"
+
+
+def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = None) -> Kind:
+    """Return the class of a provider's own answer.
+
+    *listed* are the codes that the policy's on_status_codes name: always retriable. *wish* is the provider's
+    `x-should-retry`: it overrides the default class, never an entry of the operator's.
+    """
+    if status < 400:
+        return Kind.SUCCESS
+    if status in listed:
+        return Kind.HTTP
+    if wish is not None:
+        return Kind.HTTP if wish is Wish.RETRY else Kind.FINAL
+    if status in {408, 425, 429} or status >= 500:
+        return Kind.HTTP
+    return Kind.FINAL
+
+
+def classify_local_reply(status: int, flags: int) -> Kind:
+    """Return the class of an answer that Envoy made itself because the provider gave none."""
+    if flags & _CLIENT_GONE:
+        return Kind.FINAL
+    if flags & _TIMEOUT:
+        return Kind.TIMEOUT
+    if flags & _CONNECTION_ERROR:
+        return Kind.CONNECTION_ERROR
+    # No flag of ours: 413 by the body limit and other refusals of the request itself are final; a 5xx
+    # without a reason we know is as good as no answer.
+    return Kind.CONNECTION_ERROR if status >= 500 else Kind.FINAL
