@@ -23,12 +23,14 @@ Headers: TypeAlias = "Mapping[str, str]"
 class RequestHeaders:
     """The request line and headers of one attempt, the client's own but for what Envoy added.
 
-    *carried* is the attempt state of the failed attempts before this one; None on the first.
+    *carried* is the attempt state of the failed attempts before this one; None on the first, and when there was a
+    state that cannot be read: then *state_unreadable* is true, and nobody knows what has been tried already.
     """
 
     headers: Headers
     end_of_stream: bool  # there is no body
     carried: Story | None = None
+    state_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
