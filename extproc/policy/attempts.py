@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Block
     from extproc.policy.model import Instant, Millis, TargetId
-    from extproc.policy.outcome import Outcome
 
 
 class Reason(StrEnum):
@@ -47,6 +48,24 @@ class FailedAttempt:
     waited: Millis = 0
     duration: Millis = 0  # request sent to failure known
 
+    @property
+    def provider(self) -> str:
+        """The provider that failed."""
+        return self.target.partition("/")[0]
+
+    @property
+    def error_type(self) -> str:
+        """Name of the failure as clients and logs see it."""
+        match self.outcome:
+            case Outcome(kind=Kind.TIMEOUT, limit=limit):
+                return "timeout" if limit is None else f"timeout_{limit}ms"
+            case Outcome(kind=Kind.HIGH_LATENCY, limit=threshold):
+                return f"high_latency_{self.duration}ms_threshold_{threshold}ms"
+            case Outcome(kind=Kind.CONNECTION_ERROR):
+                return "connection_error"
+            case Outcome(status=status):
+                return f"http_{status}"
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -77,6 +96,18 @@ class Story:
         """The failures since the round began."""
         return self.failures[self.round_start :]
 
+    @property
+    def tried(self) -> frozenset[TargetId]:
+        """The targets that have failed in this round."""
+        return frozenset(failure.target for failure in self.this_round)
+
     def charged(self, rule: str) -> int:
         """Return how often *rule* was charged in this request."""
         return sum(failure.rule == rule for failure in self.failures)
+
+    def with_failure(self, outcome: Outcome, rule: str | None, duration: Millis, *, now: Instant) -> Story:
+        """Return the story with the failure of its next step added, charged to *rule*."""
+        step = self.next
+        failure = FailedAttempt(step.target, outcome, rule, step.key, step.waited, duration)
+        first = now if self.first_failure is None else self.first_failure
+        return replace(self, failures=(*self.failures, failure), first_failure=first)

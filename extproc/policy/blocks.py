@@ -1,4 +1,11 @@
-"""Which targets to leave alone, until when, and why."""
+"""Which targets to leave alone, until when, and why.
+
+A block only ever moves later: two answers about one target may arrive out of order, and the longer wait is the safe
+one. Merging is therefore `max`, in any order and any number of times, which is what makes blocks shareable: reads are
+local, every change is handed out as a value, and whoever receives it merges it the same way.
+
+Not safe for use from several threads; the sidecar decides on one event loop.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +13,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from extproc.policy.model import Instant, Scope
+
 if TYPE_CHECKING:
-    from extproc.policy.model import Instant, Scope
+    from collections.abc import Callable, Iterable
+
+    from extproc.policy.model import Target
+
+_SWEEP_FROM = 1024
 
 
 class BlockKind(StrEnum):
@@ -22,10 +35,109 @@ class BlockKind(StrEnum):
 class Block:
     """One thing to leave alone until an instant.
 
-    *subject* is a target id, a provider, or an endpoint, by *scope*; for a key it is `target id#index`.
+    *subject* comes from `subject_of` or, for a key, from `key_subject`. It needs no scope beside it: a target id has
+    a slash, a provider has none, an endpoint has a scheme.
     """
 
     kind: BlockKind
-    scope: Scope
     subject: str
     until: Instant
+
+
+def subject_of(target: Target, scope: Scope) -> str:
+    """Return what a block of *scope* is about when *target* is its cause."""
+    match scope:
+        case Scope.MODEL:
+            return target.id
+        case Scope.PROVIDER:
+            return target.provider
+        case Scope.ENDPOINT:
+            return target.endpoint
+
+
+def key_subject(target: Target, key: int) -> str:
+    """Return what a block of kind KEY is about: one access key, by its place in the list."""
+    return f"{target.id}#{key}"
+
+
+class Ledger:
+    """The ends of all blocks of one kind, by subject."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, Instant] = {}
+        self._sweep_at = _SWEEP_FROM
+
+    def until(self, subject: str, now: Instant) -> Instant | None:
+        """Return the end of the block on *subject*; None when there is none or it has passed."""
+        until = self._until.get(subject)
+        if until is None or until > now:
+            return until
+        # Only the value just seen is dropped: a later one may have come in between, once stores are shared.
+        if self._until.get(subject) == until:
+            del self._until[subject]
+        return None
+
+    def merge(self, subject: str, until: Instant, now: Instant) -> bool:
+        """Move the end of the block on *subject* to *until* if that is later; return whether it was."""
+        if until <= max(now, self._until.get(subject, now)):
+            return False
+        self._until[subject] = until
+        # Names of wildcard models come from clients: what has expired must go even if nobody asks for it again.
+        if len(self._until) >= self._sweep_at:
+            self._until = dict(self.in_force(now))
+            self._sweep_at = max(_SWEEP_FROM, 2 * len(self._until))
+        return True
+
+    def in_force(self, now: Instant) -> list[tuple[str, Instant]]:
+        """Return subject and end of every block that has not passed."""
+        return [(subject, until) for subject, until in self._until.items() if until > now]
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+
+class Blocks:
+    """The blocks that outlive requests, a ledger for each kind.
+
+    *publish* is told of every block that is new or has moved later here; blocks merged from elsewhere are not told
+    again.
+    """
+
+    def __init__(self, publish: Callable[[Block], None] = lambda _: None) -> None:
+        self.retry_after = Ledger()
+        self.latency = Ledger()
+        self.keys = Ledger()
+        self._publish = publish
+
+    def add(self, block: Block, *, now: Instant) -> None:
+        """Take note of *block* and tell the others, unless a later one is known already."""
+        if self.merge(block, now=now):
+            self._publish(block)
+
+    def merge(self, block: Block, *, now: Instant) -> bool:
+        """Take note of a block that others have told; return whether it was news."""
+        return self._ledger(block.kind).merge(block.subject, block.until, now)
+
+    def snapshot(self, *, now: Instant) -> tuple[Block, ...]:
+        """Return all blocks in force: what a newcomer has to merge to know as much as we do."""
+        return tuple(
+            Block(kind, subject, until) for kind in BlockKind for subject, until in self._ledger(kind).in_force(now)
+        )
+
+    def _ledger(self, kind: BlockKind) -> Ledger:
+        match kind:
+            case BlockKind.RETRY_AFTER:
+                return self.retry_after
+            case BlockKind.LATENCY:
+                return self.latency
+            case BlockKind.KEY:
+                return self.keys
+
+
+def later(blocks: Iterable[Block], block: Block) -> tuple[Block, ...]:
+    """Return *blocks* with *block* merged in: the form of the store that a request carries with it."""
+    merged = {(known.kind, known.subject): known for known in blocks}
+    known = merged.get((block.kind, block.subject))
+    if known is None or known.until < block.until:
+        merged[block.kind, block.subject] = block
+    return tuple(merged.values())

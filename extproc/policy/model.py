@@ -8,8 +8,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NewType, TypeAlias
 
+from extproc.policy.outcome import Kind
+
 if TYPE_CHECKING:
     from extproc.policy.backoff import Backoff
+    from extproc.policy.outcome import Outcome
 
 Instant = NewType("Instant", int)
 """Milliseconds since the Unix epoch, read from a clock that never runs backwards."""
@@ -155,3 +158,16 @@ class Policy:
     round_delay: Millis = 500
     idempotency_header: str | None = None
     discourage_client_retries: bool = True
+
+    def rule_for(self, outcome: Outcome) -> Rule:
+        """Return the rule that a failure with this outcome is charged to."""
+        match outcome.kind:
+            case Kind.TIMEOUT:
+                return self.on_timeout or self.default
+            case Kind.CONNECTION_ERROR:
+                return self.on_connection_error or self.default
+            case Kind.HIGH_LATENCY if self.high_latency is not None:
+                slow = self.high_latency
+                return Rule("on_high_latency", slow.strategy, slow.max_attempts, self.default.backoff)
+            case _:
+                return self.on_status.get(outcome.status, self.default)

@@ -60,6 +60,7 @@ class Kind(StrEnum):
     FINAL = "final"  # a failure that trying again cannot mend: delivered as it is
     HTTP = "http"  # the provider answered with a status that may be tried again
     TIMEOUT = "timeout"  # no answer within the attempt's time limit
+    HIGH_LATENCY = "high_latency"  # a retriable status that came back slower than on_high_latency allows
     CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any answer
 
 
@@ -76,7 +77,7 @@ class Outcome:
 
     *status* is the HTTP status the answer had; for a timeout 504 and for a connection error 502, whatever Envoy's
     local reply says. *retry_after* is what the provider asked us to wait; None when it did not ask.
-    *limit* is the time limit that a timeout has run into.
+    *limit* is what the attempt took too long for: the time limit of a timeout, the threshold of a high latency.
     """
 
     kind: Kind
@@ -92,18 +93,9 @@ class Outcome:
     @property
     def transient(self) -> bool:
         """Whether going round all candidates once more may help: a connection error or a 5xx."""
-        return self.kind is Kind.CONNECTION_ERROR or (self.kind is Kind.HTTP and self.status >= 500)
-
-    @property
-    def error_type(self) -> str:
-        """Name of the failure as clients and logs see it."""
-        match self.kind:
-            case Kind.TIMEOUT:
-                return "timeout" if self.limit is None else f"timeout_{self.limit}ms"
-            case Kind.CONNECTION_ERROR:
-                return "connection_error"
-            case Kind.HTTP | Kind.FINAL | Kind.SUCCESS:
-                return f"http_{self.status}"
+        return self.kind is Kind.CONNECTION_ERROR or (
+            self.kind in {Kind.HTTP, Kind.HIGH_LATENCY} and self.status >= 500
+        )
 
 
 def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = None) -> Kind:

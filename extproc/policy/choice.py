@@ -1,0 +1,131 @@
+"""Which of the candidates, and after which wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from extproc.policy.backoff import Backoff, Reach
+from extproc.policy.decision import StopReason
+from extproc.policy.model import CandidateOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from extproc.policy.attempts import FailedAttempt
+    from extproc.policy.availability import Availability
+    from extproc.policy.model import Dice, Instant, Millis, Target
+    from extproc.policy.selection import Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What no wait may cross."""
+
+    now: Instant
+    max_wait: Millis
+    deadline: Instant
+    budget_end: Instant | None = None  # None: max_retry_duration_ms is not set, or nothing has failed yet
+
+    def forbids(self, wait: Millis) -> StopReason | None:
+        """Return why a wait of that length must not be begun; None when it may."""
+        if self.budget_end is not None and self.now + wait > self.budget_end:
+            return StopReason.BUDGET_SPENT
+        if self.now + wait >= self.deadline:
+            return StopReason.DEADLINE
+        if wait > self.max_wait:
+            return StopReason.WAIT_TOO_LONG
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The wait of our own making before an attempt: back-off, and the delay before a new round."""
+
+    backoff: Backoff | None = None
+    failures: Sequence[FailedAttempt] = ()
+    at_least: Millis = 0
+
+    def before(self, target: Target, dice: Dice) -> Millis:
+        """Return how long to wait before *target* is called after the failures so far."""
+        if self.backoff is None or not self.failures:
+            return self.at_least
+        last = self.failures[-1]
+        if not self._covers(last, target):
+            return self.at_least
+        count = sum(self._covers(failure, target) for failure in self.failures)
+        return max(self.at_least, self.backoff.delay(count, dice, previous=last.waited))
+
+    def _covers(self, failure: FailedAttempt, target: Target) -> bool:
+        match self.backoff:
+            case None:
+                return False
+            case Backoff(reach=Reach.SAME_MODEL):
+                return failure.target == target.id
+            case Backoff(reach=Reach.SAME_PROVIDER):
+                return failure.provider == target.provider
+            case _:
+                return True
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A target to call after *wait*; *blocked* when it was taken although it is avoided or had to be waited for."""
+
+    target: Target
+    wait: Millis
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """Picks among candidates: free ones first, then those we avoid ourselves, then those worth waiting for."""
+
+    availability: Availability
+    limits: Limits
+    order: CandidateOrder
+    dice: Dice
+    turn: int = 0  # for round_robin: how often it was chosen before
+
+    def choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
+        """Return the candidate to call, or why none of them may be."""
+        stop = StopReason.NO_CANDIDATE
+        avoided: list[tuple[Instant, Target]] = []
+        blocked: list[tuple[Instant, Target]] = []
+        for target in self._in_order(pool):
+            if (until := self.availability.released(target)) is not None:
+                blocked.append((until, target))
+            elif (until := self.availability.avoided(target)) is not None:
+                avoided.append((until, target))
+            else:
+                wait = pause.before(target, self.dice)
+                if (forbidden := self.limits.forbids(wait)) is None:
+                    return Chosen(target, wait)
+                stop = forbidden
+        # Our own guess that a provider is slow must never turn into an outage, so such a target is used anyway.
+        for _, target in sorted(avoided, key=itemgetter(0)):
+            wait = pause.before(target, self.dice)
+            if (forbidden := self.limits.forbids(wait)) is None:
+                return Chosen(target, wait, blocked=True)
+            stop = forbidden
+        for until, target in sorted(blocked, key=itemgetter(0)):
+            wait = max(pause.before(target, self.dice), until - self.limits.now)
+            if (forbidden := self.limits.forbids(wait)) is None:
+                return Chosen(target, wait, blocked=True)
+            stop = forbidden
+        return stop
+
+    def _in_order(self, pool: Candidates) -> Iterator[Target]:
+        yield from pool.named
+        others = list(pool.others)
+        match self.order:
+            case CandidateOrder.PRIORITY:
+                yield from others
+            case CandidateOrder.ROUND_ROBIN:
+                start = self.turn % len(others) if others else 0
+                yield from others[start:]
+                yield from others[:start]
+            case CandidateOrder.RANDOM:
+                while others:
+                    yield others.pop(int(self.dice() * len(others)))

@@ -1,0 +1,61 @@
+"""What the rules can decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from extproc.policy.attempts import FailedAttempt, Story
+    from extproc.policy.model import Millis
+
+
+class StopReason(StrEnum):
+    """Why no further attempt is made for a request that has not succeeded."""
+
+    RULE_SPENT = "rule_spent"  # the rule of the last failure was charged more often than its max_attempts
+    TOTAL_SPENT = "total_spent"  # max_total_attempts
+    BUDGET_SPENT = "budget_spent"  # max_retry_duration_ms is over, or every wait would cross it
+    DEADLINE = "deadline"  # the listener's timeout is over, or every wait would cross it
+    WAIT_TOO_LONG = "wait_too_long"  # what is left is blocked by Retry-After for longer than max_wait_seconds
+    NO_CANDIDATE = "no_candidate"  # every candidate was tried
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Make the attempt that `story.next` describes."""
+
+    story: Story
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Pass the answer on to the client as it is.
+
+    *story* includes what the answer has taught about its target.
+    """
+
+    story: Story
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """Nothing more is tried.
+
+    *failures* is empty when everything was blocked before the first attempt. *shortest_block* is how long it is
+    until the first of the blocked targets is released; None when none is blocked by Retry-After.
+    """
+
+    reason: StopReason
+    failures: tuple[FailedAttempt, ...]
+    shortest_block: Millis | None = None
+
+    @property
+    def observed_retry_after(self) -> Millis | None:
+        """The longest wait that a provider asked for in this request; None when none did."""
+        waits = [f.outcome.retry_after for f in self.failures if f.outcome.retry_after is not None]
+        return max(waits, default=None)
+
+
+Decision: TypeAlias = Try | Deliver | Exhausted

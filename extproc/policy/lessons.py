@@ -1,0 +1,106 @@
+"""What an attempt teaches: about its request, its target, and its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from extproc.policy.blocks import Block, BlockKind, key_subject, later, subject_of
+from extproc.policy.model import Instant, Lifetime
+from extproc.policy.outcome import Kind
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from extproc.policy.attempts import Story
+    from extproc.policy.blocks import Blocks
+    from extproc.policy.latency import SlowAnswers
+    from extproc.policy.model import Dice, Millis, Policy, Target
+    from extproc.policy.outcome import Outcome
+
+KEY_REFUSED = frozenset({401, 402, 403, 429})
+"""Statuses that speak of the key rather than of the target: another key may do."""
+
+KEY_REST: Millis = 60_000
+"""How long a refused key is set aside when the provider did not say."""
+
+_SPREAD_FROM: Millis = 5_000
+_SPREAD_MOST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What outlives requests: blocks, recent slow answers, and whose turn it is."""
+
+    blocks: Blocks
+    slow_answers: SlowAnswers
+    turns: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Takes note of what attempts teach, under one policy at one instant."""
+
+    policy: Policy
+    memory: Memory
+    now: Instant
+    dice: Dice
+
+    def timed(self, story: Story, target: Target, duration: Millis) -> Story:
+        """Take note of how long *target* took, if that is longer than on_high_latency allows.
+
+        A request reports a target once, whatever its rounds.
+        """
+        rule = self.policy.high_latency
+        if rule is None or duration <= rule.threshold or target.id in story.slow:
+            return story
+        story = replace(story, slow=(*story.slow, target.id))
+        subject = subject_of(target, rule.scope)
+        if not self.memory.slow_answers.note(rule, subject, now=self.now):
+            return story
+        block = Block(BlockKind.LATENCY, subject, Instant(self.now + rule.block))
+        return self._blocked(story, block, rule.apply_to)
+
+    def failed(self, story: Story, target: Target, outcome: Outcome, duration: Millis) -> Story:
+        """Add the failure of `story.next` to the story, and the block that the provider asked for."""
+        slow = self.policy.high_latency
+        if (
+            slow is not None
+            and outcome.kind is Kind.HTTP
+            and duration > slow.threshold
+            and outcome.status not in self.policy.on_status
+        ):
+            outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)
+        story = story.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
+        # With a choice of keys the wait is the key's, not the target's.
+        if outcome.retry_after is None or target.keys > 1:
+            return story
+        handling = self.policy.retry_after
+        until = Instant(self.now + min(outcome.retry_after, handling.cap))
+        block = Block(BlockKind.RETRY_AFTER, subject_of(target, handling.scope), until)
+        return self._blocked(story, block, handling.apply_to)
+
+    def key_refused(self, story: Story, target: Target, outcome: Outcome) -> bool:
+        """Set the key that was used aside if the answer speaks of it; return whether it does.
+
+        The wait is the one the provider asked for, or `KEY_REST`. A target without a choice of keys keeps its only
+        one.
+        """
+        if target.keys <= 1 or outcome.status not in KEY_REFUSED or outcome.kind is Kind.CONNECTION_ERROR:
+            return False
+        rest = KEY_REST if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
+        block = Block(BlockKind.KEY, key_subject(target, story.next.key), Instant(self.now + rest))
+        self.memory.blocks.add(block, now=self.now)
+        return True
+
+    def _blocked(self, story: Story, block: Block, lifetime: Lifetime) -> Story:
+        """Record *block* where its lifetime says: with the request, or for all of them.
+
+        The end of a long block for all is spread by up to a tenth, so that not everyone returns at once.
+        """
+        if lifetime is Lifetime.REQUEST:
+            return replace(story, blocks=later(story.blocks, block))
+        length = block.until - self.now
+        spread = int(length * _SPREAD_MOST * self.dice()) if length > _SPREAD_FROM else 0
+        self.memory.blocks.add(replace(block, until=Instant(block.until + spread)), now=self.now)
+        return story
