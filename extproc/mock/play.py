@@ -1,0 +1,86 @@
+"""How each action looks on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+import h11
+
+from extproc.mock.answers import Answer, compose, compose_stream_head
+from extproc.mock.events import stream
+from extproc.mock.step import Action
+
+if TYPE_CHECKING:
+    from extproc.mock.connection import Connection
+    from extproc.mock.record import Call
+    from extproc.mock.step import Step
+
+_PIECES = 10  # of a slow body
+_USUAL_EVENTS = 3  # when a request asks for a stream and the step does not say how many events
+_USUAL_SECONDS = 1.0  # of a slow body
+
+
+async def play(step: Step, call: Call, name: str, connection: Connection) -> None:
+    """Do with *call* what *step* says, as provider *name*. A connection left in the middle of an answer is closed."""
+    if step.delay:
+        await asyncio.sleep(step.delay)
+    answer = compose(step, call, name)
+    match step.action:
+        case Action.ANSWER | Action.ECHO:
+            if events := _events(step, call):
+                await _stream(replace(step, sse=events), call, name, connection)
+            else:
+                await connection.send_answer(answer, to=call.method)
+        case Action.SLOW_BODY:
+            await _trickle(answer, _USUAL_SECONDS if step.seconds is None else step.seconds, connection)
+        case Action.RESET:
+            connection.reset()
+        case Action.RESET_MID_HEADERS:
+            await connection.send_half(head_of(answer))
+            await asyncio.sleep(step.gap)
+            connection.reset()
+        case Action.RESET_MID_BODY:
+            await connection.send(head_of(answer))
+            await connection.send(h11.Data(data=answer.body[: len(answer.body) // 2]))
+            await asyncio.sleep(step.gap)
+            connection.reset()
+        case Action.CLOSE:
+            pass
+        case Action.SILENCE:
+            await (asyncio.Event().wait() if step.seconds is None else asyncio.sleep(step.seconds))
+        case _:
+            assert_never(step.action)
+
+
+def head_of(answer: Answer) -> h11.Response:
+    """Return status and headers of *answer* in h11's words."""
+    return h11.Response(status_code=answer.status, headers=list(answer.headers))
+
+
+def _events(step: Step, call: Call) -> int:
+    """Return how many events the answer is streamed as; 0 when it is not."""
+    if step.sse:
+        return step.sse
+    plain_success = step.action is Action.ANSWER and step.status == 200 and step.body is None
+    return _USUAL_EVENTS if call.streamed and plain_success else 0
+
+
+async def _stream(step: Step, call: Call, name: str, connection: Connection) -> None:
+    await connection.send(head_of(compose_stream_head(step, name)))
+    for number, group in enumerate(stream(call, name, step.sse)):
+        if 0 < number < step.sse:
+            await asyncio.sleep(step.gap)
+        await connection.send(h11.Data(data=group))
+    await connection.send(h11.EndOfMessage())
+
+
+async def _trickle(answer: Answer, seconds: float, connection: Connection) -> None:
+    await connection.send(head_of(answer))
+    size = -(-len(answer.body) // _PIECES)
+    for number in range(_PIECES):
+        await asyncio.sleep(seconds / _PIECES)
+        if piece := answer.body[number * size : (number + 1) * size]:
+            await connection.send(h11.Data(data=piece))
+    await connection.send(h11.EndOfMessage())

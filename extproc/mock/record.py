@@ -1,0 +1,109 @@
+"""What a scripted provider remembers of the requests it got."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from dataclasses import dataclass
+
+KEPT_BYTES = 1024 * 1024
+"""How much of one request's body is kept; the rest is only counted and hashed."""
+
+KEPT_CALLS = 10_000
+"""How many requests are kept; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as it arrived."""
+
+    number: int  # 1 is the first since the script began
+    method: str
+    path: str  # with the query string
+    headers: tuple[tuple[str, str], ...]  # names in lower case, in order
+    body: bytes  # at most KEPT_BYTES of it
+    body_length: int
+    body_sha256: str
+    model: str | None  # the body's top-level "model"
+    streamed: bool  # the body asks for a stream
+    arrived: float  # seconds on the machine's monotonic clock, when the headers were complete
+    connection: int  # connections are numbered as they are accepted
+    step: str  # what was done with it
+
+    def header(self, name: str) -> str | None:
+        """Return the value of header *name*; several values are joined by a comma."""
+        values = [value for header, value in self.headers if header == name.lower()]
+        return ", ".join(values) if values else None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the call in the shape that `/__mock/calls` and echo show."""
+        return {
+            "number": self.number,
+            "method": self.method,
+            "path": self.path,
+            "headers": [list(pair) for pair in self.headers],
+            "body": self.body.decode("utf-8", "replace"),
+            "body_length": self.body_length,
+            "body_sha256": self.body_sha256,
+            "model": self.model,
+            "arrived": self.arrived,
+            "connection": self.connection,
+            "step": self.step,
+        }
+
+
+class Intake:
+    """A request's body as it comes in. Mutable: holds its beginning, counts and hashes the rest."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self._hash = hashlib.sha256()
+        self.length = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece of the body."""
+        self._hash.update(piece)
+        self.length += len(piece)
+        self._kept += piece[: self._limit - len(self._kept)]
+
+    @property
+    def kept(self) -> bytes:
+        """The body, or its beginning if it is longer than the limit."""
+        return bytes(self._kept)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the whole body, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def fields(self) -> dict[str, object]:
+        """Return the members of the body if it is a whole JSON object; else an empty dict."""
+        if self.length != len(self._kept):
+            return {}
+        try:
+            parsed: object = json.loads(self._kept)
+        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+
+class Log:
+    """Everything one provider got since its script began. Mutable: calls are only added."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self.begun = 0  # requests whose headers have arrived, whole or not
+        self.completed = 0  # requests that arrived whole
+        self.hangups = 0  # requests whose sender was gone before the answer was complete
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The requests that arrived whole, in order of their end."""
+        return tuple(self._calls)
+
+    def add(self, call: Call) -> None:
+        """Take *call* in."""
+        self.completed += 1
+        self._calls.append(call)
