@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Block
     from extproc.policy.model import Instant, Millis, TargetId
+    from extproc.policy.outcome import Outcome
 
 
 class Reason(StrEnum):
@@ -56,15 +57,9 @@ class FailedAttempt:
     @property
     def error_type(self) -> str:
         """Name of the failure as clients and logs see it."""
-        match self.outcome:
-            case Outcome(kind=Kind.TIMEOUT, limit=limit):
-                return "timeout" if limit is None else f"timeout_{limit}ms"
-            case Outcome(kind=Kind.HIGH_LATENCY, limit=threshold):
-                return f"high_latency_{self.duration}ms_threshold_{threshold}ms"
-            case Outcome(kind=Kind.CONNECTION_ERROR):
-                return "connection_error"
-            case Outcome(status=status):
-                return f"http_{status}"
+        if self.outcome.kind is Kind.HIGH_LATENCY:
+            return f"high_latency_{self.duration}ms_threshold_{self.outcome.limit}ms"
+        return self.outcome.label
 
 
 @dataclass(frozen=True, slots=True)

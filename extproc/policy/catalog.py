@@ -42,6 +42,17 @@ class Catalog:
         wildcard = self.wildcards.get(provider)
         return replace(wildcard, id=target_id) if wildcard is not None and slash and model else None
 
+    def __getitem__(self, target_id: TargetId) -> Target:
+        """Return the target of that id, as `get` does.
+
+        Raises:
+            KeyError: nothing configured fits.
+        """
+        target = self.get(target_id)
+        if target is None:
+            raise KeyError(target_id)
+        return target
+
     def policy_of(self, target: Target) -> Policy | None:
         """Return the retry policy that governs requests whose primary is *target*; None: no retry at all."""
         return self.policies.get(self.wildcards[target.provider].id if target.wildcard else target.id)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from extproc.policy.blocks import Blocks
     from extproc.policy.catalog import Catalog
     from extproc.policy.latency import SlowAnswers
-    from extproc.policy.model import Api, Dice, Instant, Millis, Target
+    from extproc.policy.model import Api, Dice, Instant, Millis, Policy, Target
     from extproc.policy.outcome import Outcome
 
 
@@ -65,9 +65,8 @@ class Engine:
 
     def ended(self, story: Story, *, duration: Millis, now: Instant, dice: Dice) -> None:
         """Take note that a delivered answer has ended, *duration* milliseconds after its request was sent."""
-        primary, target = self.catalog.get(story.primary), self.catalog.get(story.next.target)
-        policy = None if primary is None else self.catalog.policy_of(primary)
-        if target is None or policy is None or policy.high_latency is None:
+        policy, target = self.policy_of(story), self.catalog.get(story.next.target)
+        if policy is None or target is None or policy.high_latency is None:
             return
         if policy.high_latency.measure is Measure.TOTAL:
             lessons.Lessons(policy, self._memory, now, dice).timed(story, target, duration)
@@ -76,6 +75,15 @@ class Engine:
         """Return whether another attempt could follow at once if `story.next` ran into a time limit."""
         plan, target = self._plan(story, api, now=now, dice=dice), self.catalog.get(story.next.target)
         return plan is not None and target is not None and plan.has_alternative(target)
+
+    def knows(self, story: Story) -> bool:
+        """Return whether everything *story* needs to go on is configured; it may come from before a restart."""
+        return None not in {self.catalog.get(story.primary), self.catalog.get(story.next.target)}
+
+    def policy_of(self, story: Story) -> Policy | None:
+        """Return the retry policy that governs the request of *story*; None: no retry at all."""
+        primary = self.catalog.get(story.primary)
+        return None if primary is None else self.catalog.policy_of(primary)
 
     def _plan(self, story: Story, api: Api, *, now: Instant, dice: Dice) -> Plan | None:
         """Return the plan of a request that has a policy; None for one that has none."""

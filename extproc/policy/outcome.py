@@ -97,17 +97,32 @@ class Outcome:
             self.kind in {Kind.HTTP, Kind.HIGH_LATENCY} and self.status >= 500
         )
 
+    @property
+    def label(self) -> str:
+        """Name of the outcome as clients and logs see it."""
+        match self.kind:
+            case Kind.SUCCESS:
+                return "success"
+            case Kind.TIMEOUT:
+                return "timeout" if self.limit is None else f"timeout_{self.limit}ms"
+            case Kind.CONNECTION_ERROR:
+                return "connection_error"
+            case Kind.HTTP | Kind.FINAL | Kind.HIGH_LATENCY:
+                return f"http_{self.status}"
+
 
 def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = None) -> Kind:
     """Return the class of a provider's own answer.
 
-    *listed* are the codes that the policy's on_status_codes name: always retriable. *wish* is the provider's
-    `x-should-retry`: it overrides the default class, never an entry of the operator's.
+    *listed* are the codes that the policy's on_status_codes name: retriable unless they mean success. *wish* is the
+    provider's `x-should-retry`: it overrides the default class, never an entry of the operator's.
     """
-    if status < 400:
-        return Kind.SUCCESS
+    if status < 300:
+        return Kind.SUCCESS  # even if listed: a finished generation is never thrown away
     if status in listed:
         return Kind.HTTP
+    if status < 400:
+        return Kind.SUCCESS
     if wish is not None:
         return Kind.HTTP if wish is Wish.RETRY else Kind.FINAL
     if status in {408, 425, 429} or status >= 500:

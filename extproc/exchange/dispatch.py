@@ -1,0 +1,58 @@
+"""How an attempt is sent: the client's request, made fit for one target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extproc.exchange.body import splice
+from extproc.exchange.events import Send
+from extproc.exchange.headers import idempotency_value, request_changes
+
+if TYPE_CHECKING:
+    from extproc.exchange.request import ClientRequest
+    from extproc.exchange.upstream import Upstream
+    from extproc.policy.attempts import Story
+    from extproc.policy.model import Instant, Millis, Policy
+
+
+def send(
+    request: ClientRequest,
+    upstream: Upstream,
+    story: Story,
+    policy: Policy | None,
+    *,
+    limit: Millis | None,
+    now: Instant,
+) -> Send:
+    """Return what Envoy must do to send the attempt `story.next` of *request* to *upstream*.
+
+    Everything is derived from the client's own bytes, never from an earlier attempt's. *limit* is the time allowed
+    until response headers; None leaves it to the listener's timeout.
+    """
+    body = None
+    if request.body is not None and request.model is not None:
+        body = splice(request.body, request.model, upstream.model)
+    set_headers, remove_headers = request_changes(
+        request.headers,
+        upstream=upstream,
+        api=request.api,
+        path=request.path,
+        key=story.next.key,
+        body_length=None if body is None else len(body),
+        time_limit=limit,
+        extra=_idempotency(request, story, policy),
+    )
+    not_before = story.next.not_before
+    return Send(set_headers, remove_headers, body, not_before if not_before > now else None)
+
+
+def _idempotency(request: ClientRequest, story: Story, policy: Policy | None) -> tuple[tuple[str, str], ...]:
+    """Return the header by which a provider recognises work it has done already, if the policy asks for one.
+
+    A value that the client chose itself is left alone: it also covers the client's own retries.
+    """
+    name = None if policy is None else policy.idempotency_header
+    if name is None or name.lower() in request.headers:
+        return ()
+    provider = story.next.target.partition("/")[0]
+    return ((name.lower(), idempotency_value(request.request_id, story.body_sha256, provider)),)

@@ -1,0 +1,66 @@
+"""The answer a client gets when nothing more is tried."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from extproc.exchange.events import Answer
+from extproc.policy.decision import Exhausted, StopReason
+from extproc.policy.model import Api
+from extproc.policy.outcome import Kind
+
+if TYPE_CHECKING:
+    from extproc.policy.model import Millis
+
+_MESSAGE = "All retry attempts exhausted"
+
+
+def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discourage_retries: bool) -> Answer:
+    """Return the `retry_exhausted` answer, in the error shape of *api*.
+
+    Its status is the last failure's, or 429 when nobody was called because everything is blocked. `Retry-After` is
+    there whenever any wait is known. With *discourage_retries* the client's SDK is told not to retry on top of us
+    (`x-should-retry`, which the OpenAI and Anthropic SDKs obey).
+    """
+    failures = exhausted.failures
+    status = failures[-1].outcome.status if failures else 429
+    headers = [("content-type", "application/json"), ("x-request-id", request_id)]
+    wait = exhausted.observed_retry_after if exhausted.shortest_block is None else exhausted.shortest_block
+    if wait is not None:
+        headers.append(("retry-after", str(_seconds(wait))))
+    if discourage_retries:
+        headers.append(("x-should-retry", "false"))
+    error: dict[str, object] = {
+        "message": _MESSAGE + _why(exhausted),
+        "type": "retry_exhausted",
+        "attempts": [
+            {"model": failure.target, "error_type": failure.error_type, "attempt": number}
+            for number, failure in enumerate(failures, start=1)
+        ],
+        "total_attempts": len(failures),
+        "retry_budget_exhausted": exhausted.reason is StopReason.BUDGET_SPENT,
+    }
+    if exhausted.observed_retry_after is not None:
+        error["observed_max_retry_after_seconds"] = _seconds(exhausted.observed_retry_after)
+    if exhausted.shortest_block is not None:
+        error["shortest_remaining_block_seconds"] = _seconds(exhausted.shortest_block)
+    body: dict[str, object] = {"type": "error"} if api is Api.MESSAGES else {}
+    return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())
+
+
+def _why(exhausted: Exhausted) -> str:
+    if exhausted.reason is StopReason.BUDGET_SPENT:
+        return ": retry budget exceeded"
+    match exhausted.failures[-1].outcome.kind if exhausted.failures else None:
+        case Kind.TIMEOUT:
+            return ": upstream request timed out"
+        case Kind.HIGH_LATENCY:
+            return ": upstream high latency detected"
+        case _:
+            return ""
+
+
+def _seconds(wait: Millis) -> int:
+    """Return whole seconds, rounded up: whoever obeys must not come too early."""
+    return -(-wait // 1000)

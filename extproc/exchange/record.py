@@ -1,0 +1,42 @@
+"""What one attempt came to: the value that logs, metrics and traces are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extproc.policy.attempts import Reason
+    from extproc.policy.decision import StopReason
+    from extproc.policy.model import Api, Millis, TargetId
+
+
+class Ending(StrEnum):
+    """What became of an attempt."""
+
+    DELIVERED = "delivered"  # the answer went to the client
+    REDISPATCHED = "redispatched"  # another attempt follows
+    EXHAUSTED = "exhausted"  # the last of several failures; the client got retry_exhausted
+    REFUSED = "refused"  # nobody was called: the request itself cannot be served
+    ABANDONED = "abandoned"  # the stream ended before there was an answer: the client has gone
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt, told once, when its stream has ended. Holds no header value, body or key."""
+
+    request_id: str
+    api: Api
+    attempt: int  # 1 is the first
+    ending: Ending
+    target: TargetId | None = None  # None: nobody was called
+    key: int = 0
+    reason: Reason | None = None  # why this target
+    waited: Millis = 0
+    outcome: str = ""  # "success", or the failure as clients see it: "http_429", "timeout_2000ms"
+    status: int | None = None  # what the client or the edge was given
+    first_byte: Millis | None = None  # request sent to response headers
+    total: Millis | None = None  # request sent to end of the stream
+    stop: StopReason | None = None
+    next_target: TargetId | None = None

@@ -1,0 +1,94 @@
+"""What a client asks for: read once per attempt from its pristine headers and body."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extproc import names
+from extproc.exchange import errors
+from extproc.exchange.body import Malformed, ModelSpans, read
+from extproc.exchange.headers import is_json
+from extproc.exchange.paths import api_of
+
+if TYPE_CHECKING:
+    from extproc.exchange.events import Answer, Headers
+    from extproc.policy.catalog import Catalog
+    from extproc.policy.model import Api, Target
+
+_MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
+"""Content types of clients that did not think of one (`curl -d` says the last): the body tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """One request as the client sent it, the same for every attempt.
+
+    *model* is where its body names a model; None when the body is not JSON, or there is none. *problem* is why a
+    body that should be JSON cannot be read.
+    """
+
+    headers: Headers
+    api: Api
+    body: bytes | None
+    model: ModelSpans | None = None
+    problem: str | None = None
+
+    @property
+    def request_id(self) -> str:
+        """The client's `x-request-id`, or the one that the edge made for it."""
+        return self.headers.get("x-request-id", "")
+
+    @property
+    def path(self) -> str:
+        """Path and query string."""
+        return self.headers.get(":path", "/")
+
+    @property
+    def named(self) -> str | None:
+        """The model the client asks for: the body's word, else the hint header's."""
+        if self.model is not None and self.model.model is not None:
+            return self.model.model
+        return self.headers.get(names.HINT)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the body: what every replay of it must have too."""
+        return hashlib.sha256(self.body or b"").digest()
+
+
+def read_request(headers: Headers, body: bytes | None) -> ClientRequest:
+    """Return the request that *headers* and *body* (None: there is none) make."""
+    api = api_of(headers.get(":path", "/"))
+    if body is None:
+        return ClientRequest(headers, api, body)
+    if is_json(headers):
+        match read(body):
+            case Malformed(problem=problem):
+                return ClientRequest(headers, api, body, problem=problem)
+            case found:
+                return ClientRequest(headers, api, body, model=found)
+    if headers.get("content-type", "").partition(";")[0].strip().lower() in _MAYBE_JSON and body[:1] == b"{":
+        found_anyway = read(body)
+        if isinstance(found_anyway, ModelSpans):
+            return ClientRequest(headers, api, body, model=found_anyway)
+    return ClientRequest(headers, api, body)
+
+
+def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
+    """Return the target a request is for, or the refusal of one that names none of those there are.
+
+    A default target takes whatever cannot be placed, bodies that cannot be read included: its provider may know
+    better.
+    """
+    default = None if catalog.default is None else catalog.get(catalog.default)
+    named = request.named
+    if request.problem is not None and default is None:
+        return errors.malformed_body(request.api, request.problem, request_id=request.request_id)
+    target = default if named is None else catalog.find(named) or default
+    if target is not None:
+        return target
+    if named is None:
+        return errors.no_model(request.api, request_id=request.request_id)
+    configured = [*catalog.targets, *(wildcard.id for wildcard in catalog.wildcards.values())]
+    return errors.model_not_found(request.api, named, configured, request_id=request.request_id)

@@ -1,0 +1,257 @@
+"""One attempt: events in, directives out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from extproc import names
+from extproc.exchange import errors
+from extproc.exchange.dispatch import send
+from extproc.exchange.events import (
+    Answer,
+    Deliver,
+    Directive,
+    Event,
+    Proceed,
+    Redispatch,
+    RequestBody,
+    RequestHeaders,
+    ResponseHeaders,
+)
+from extproc.exchange.exhausted import exhausted_answer
+from extproc.exchange.headers import answer_removals
+from extproc.exchange.judgement import is_local_reply, outcome_of
+from extproc.exchange.paths import api_of
+from extproc.exchange.record import AttemptRecord, Ending
+from extproc.exchange.request import ClientRequest, primary_of, read_request
+from extproc.policy.decision import Deliver as Delivered
+from extproc.policy.decision import Exhausted, Try
+from extproc.policy.model import Instant
+
+if TYPE_CHECKING:
+    from extproc.exchange.events import Headers
+    from extproc.exchange.upstream import Upstreams
+    from extproc.policy.attempts import Story
+    from extproc.policy.engine import Engine
+    from extproc.policy.model import Api, Dice, Millis, Policy
+    from extproc.policy.outcome import Outcome
+
+
+class OutOfTurnError(Exception):
+    """Envoy told us something that cannot come now; the stream is of no use any more."""
+
+
+class Phase(Enum):
+    """What an attempt waits for."""
+
+    REQUEST_HEADERS = "request headers"
+    REQUEST_BODY = "request body"
+    ANSWER = "answer"
+    END = "end of stream"
+
+
+# Envoy may answer by itself while the body is still coming (413): an answer is legal in its place.
+_LEGAL: dict[Phase, tuple[type[Event], ...]] = {
+    Phase.REQUEST_HEADERS: (RequestHeaders,),
+    Phase.REQUEST_BODY: (RequestBody, ResponseHeaders),
+    Phase.ANSWER: (ResponseHeaders,),
+    Phase.END: (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What all attempts share."""
+
+    engine: Engine
+    upstreams: Upstreams
+    timeout: Millis  # the listener's: from the first attempt on
+    max_body: int  # bytes
+
+    def open(self, dice: Dice) -> Session:
+        """Return the session of a new attempt."""
+        return Session(self, dice)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An attempt under way."""
+
+    story: Story
+    policy: Policy | None
+    limit: Millis | None
+    at: Instant
+
+
+class Session:
+    """The conversation about one attempt. Mutable; belongs to one stream.
+
+    `receive` takes what Envoy says, in the order Envoy says it, and returns what to answer. `finish` is called once,
+    when the stream has ended, however it ended.
+    """
+
+    def __init__(self, exchange: Exchange, dice: Dice) -> None:
+        self._exchange = exchange
+        self._engine = exchange.engine
+        self._dice = dice
+        self._phase = Phase.REQUEST_HEADERS
+        self._headers: Headers = {}
+        self._carried: Story | None = None
+        self._sent: _Sent | None = None
+        self._delivered: Story | None = None
+        self._record: AttemptRecord | None = None
+
+    def receive(self, event: Event, *, now: Instant) -> Directive:
+        """Return the answer to *event*.
+
+        Raises:
+            OutOfTurnError: the event cannot come in this phase.
+        """
+        if not isinstance(event, _LEGAL[self._phase]):
+            raise OutOfTurnError(f"expected {self._phase.value}, got {type(event).__name__}")
+        match event:
+            case RequestHeaders():
+                return self._on_headers(event, now)
+            case RequestBody(body=body):
+                return self._on_request(body, now)
+            case ResponseHeaders():
+                return self._on_answer(event, now)
+
+    def finish(self, *, now: Instant) -> AttemptRecord | None:
+        """Return what the attempt came to; None when it never began."""
+        if self._phase is Phase.REQUEST_HEADERS:
+            return None
+        record = self._record or self._told(Ending.ABANDONED)
+        if self._sent is None:
+            return record
+        total = max(0, now - self._sent.at)
+        if self._delivered is not None:
+            self._engine.ended(self._delivered, duration=total, now=now, dice=self._dice)
+        return replace(record, total=total)
+
+    def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
+        self._headers, self._carried = event.headers, event.carried
+        self._phase = Phase.REQUEST_BODY
+        if event.state_unreadable:
+            # Who was called already is not known any more, so nobody may be called now.
+            return self._refused(errors.state_unreadable(self._api, request_id=self._request_id))
+        if event.end_of_stream:
+            return self._on_request(None, now)
+        return Proceed(None if self._carried is None else _still_to_come(self._carried.next.not_before, now))
+
+    def _on_request(self, body: bytes | None, now: Instant) -> Directive:
+        most = self._exchange.max_body
+        if body is not None and len(body) > most:
+            return self._refused(errors.body_too_large(self._api, most, request_id=self._request_id))
+        request = read_request(self._headers, body)
+        story = self._story(request, now)
+        if isinstance(story, Answer):
+            return self._refused(story)
+        target, policy = self._engine.catalog[story.next.target], self._engine.policy_of(story)
+        upstream = self._exchange.upstreams.of(target)
+        limit = upstream.first_byte
+        if limit is None and policy is not None and policy.attempt_timeout:
+            may_move_on = self._engine.has_alternative(story, self._api, now=now, dice=self._dice)
+            limit = policy.attempt_timeout if may_move_on else None
+        self._sent = _Sent(story, policy, limit, at=max(now, story.next.not_before))
+        self._phase = Phase.ANSWER
+        return send(request, upstream, story, policy, limit=limit, now=now)
+
+    def _story(self, request: ClientRequest, now: Instant) -> Story | Answer:
+        """Return the story that the attempt continues or begins, or the answer when nobody can be called."""
+        carried = self._carried
+        if carried is None:
+            return self._begun(request, now)
+        if request.digest() != carried.body_sha256:
+            return errors.body_mismatch(self._api, request_id=self._request_id)
+        if self._engine.knows(carried):
+            return carried
+        # The configuration has changed between two attempts: choose anew, but forget no failure.
+        begun = self._begun(request, now)
+        if isinstance(begun, Answer):
+            return begun
+        return replace(
+            begun,
+            began=carried.began,
+            deadline=carried.deadline,
+            failures=carried.failures,
+            first_failure=carried.first_failure,
+        )
+
+    def _begun(self, request: ClientRequest, now: Instant) -> Story | Answer:
+        primary = primary_of(request, self._engine.catalog)
+        if isinstance(primary, Answer):
+            return primary
+        deadline = Instant(now + self._exchange.timeout)
+        first = self._engine.first(primary, self._api, now=now, deadline=deadline, dice=self._dice)
+        if isinstance(first, Exhausted):
+            policy = self._engine.catalog.policy_of(primary)
+            self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)
+            return self._exhausted(first, policy)
+        return replace(first.story, body_sha256=request.digest())
+
+    def _on_answer(self, event: ResponseHeaders, now: Instant) -> Directive:
+        sent = self._sent
+        if sent is None:
+            return self._refused(errors.local_reply(self._api, event.status, request_id=self._request_id))
+        self._phase = Phase.END
+        outcome = outcome_of(event, sent.policy, limit=sent.limit, now=now)
+        duration = max(0, now - sent.at)
+        decision = self._engine.after(sent.story, outcome, self._api, duration=duration, now=now, dice=self._dice)
+        told = replace(self._told(Ending.DELIVERED), outcome=outcome.label, status=outcome.status, first_byte=duration)
+        match decision:
+            case Delivered(story=story):
+                self._record, self._delivered = told, story
+                return self._deliver(event, story, outcome)
+            case Try(story=story):
+                self._record = replace(told, ending=Ending.REDISPATCHED, next_target=story.next.target)
+                return Redispatch(event.status, story)
+            case Exhausted(reason=reason):
+                self._record = replace(told, ending=Ending.EXHAUSTED, stop=reason)
+                return self._exhausted(decision, sent.policy)
+
+    def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome) -> Deliver | Answer:
+        ours = ((names.MODEL, story.next.target), (names.ATTEMPTS, str(story.attempts_made + 1)))
+        if not is_local_reply(event):
+            return Deliver(ours, answer_removals(event.headers))
+        answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
+        return replace(answer, headers=(*answer.headers, *ours))
+
+    def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:
+        answer = exhausted_answer(
+            exhausted,
+            self._api,
+            request_id=self._request_id,
+            discourage_retries=policy is not None and policy.discourage_client_retries,
+        )
+        return replace(answer, headers=(*answer.headers, (names.ATTEMPTS, str(len(exhausted.failures)))))
+
+    def _refused(self, answer: Answer) -> Answer:
+        """Answer the client without calling anybody."""
+        self._phase = Phase.END
+        self._record = replace(self._record or self._told(Ending.REFUSED), status=answer.status)
+        return answer
+
+    def _told(self, ending: Ending) -> AttemptRecord:
+        """Return the record of the attempt as far as it has come."""
+        story = self._carried if self._sent is None else self._sent.story
+        record = AttemptRecord(self._request_id, self._api, attempt=1, ending=ending)
+        if story is None:
+            return record
+        record = replace(record, attempt=story.attempts_made + 1)
+        step = story.next
+        return replace(record, target=step.target, key=step.key, reason=step.reason, waited=step.waited)
+
+    @property
+    def _api(self) -> Api:
+        return api_of(self._headers.get(":path", "/"))
+
+    @property
+    def _request_id(self) -> str:
+        return self._headers.get("x-request-id", "")
+
+
+def _still_to_come(instant: Instant, now: Instant) -> Instant | None:
+    return instant if instant > now else None
