@@ -1,0 +1,121 @@
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from extproc.admin.log import attempt_fields, attempt_log, log_event, set_up_logging
+from extproc.config.gateway import LogFormat
+from extproc.exchange.record import AttemptRecord, Ending
+from extproc.policy.attempts import Reason
+from extproc.policy.decision import StopReason
+from extproc.policy.model import Api, TargetId
+
+RATE_LIMITED = AttemptRecord(
+    request_id="3f6c",
+    api=Api.CHAT,
+    attempt=2,
+    ending=Ending.REDISPATCHED,
+    target=TargetId("openai/gpt-4o"),
+    key=1,
+    reason=Reason.SAME_PROVIDER,
+    waited=250,
+    outcome="http_429",
+    status=429,
+    first_byte=31,
+    total=33,
+    next_target=TargetId("anthropic/claude-3-5-sonnet"),
+)
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Return where to log to; how the process logs is as before afterwards."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    root.handlers.clear()  # basicConfig closes what it replaces
+    yield io.StringIO()
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+def test_an_attempt_is_one_line_of_text_with_every_field(stream: io.StringIO) -> None:
+    """Request, target, key, outcome, both times, the wait before it, why this target, and what follows."""
+    set_up_logging(LogFormat.TEXT, stream)
+
+    attempt_log()(RATE_LIMITED)
+
+    time, rest = stream.getvalue().split(" ", 1)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
+    assert rest == (
+        "INFO attempt request=3f6c attempt=2 api=chat target=openai/gpt-4o key=1 reason=same_provider waited_ms=250 "
+        "outcome=http_429 status=429 first_byte_ms=31 total_ms=33 ending=redispatched "
+        "next=anthropic/claude-3-5-sonnet\n"
+    )
+
+
+def test_an_attempt_is_one_json_object_with_every_field(stream: io.StringIO) -> None:
+    """Numbers stay numbers."""
+    set_up_logging(LogFormat.JSON, stream)
+
+    attempt_log()(RATE_LIMITED)
+
+    told = json.loads(stream.getvalue())
+    assert told.pop("time").endswith("Z")
+    assert told == {"level": "info", "event": "attempt", **attempt_fields(RATE_LIMITED)}
+    assert told["waited_ms"] == 250
+
+
+def test_what_did_not_happen_is_left_out() -> None:
+    """Absent is not zero: without a call there is no key, no wait and no time."""
+    refused = AttemptRecord("3f6c", Api.CHAT, 1, Ending.REFUSED, status=400)
+
+    assert attempt_fields(refused) == {
+        "request": "3f6c",
+        "attempt": 1,
+        "api": "chat",
+        "status": 400,
+        "ending": "refused",
+    }
+
+
+def test_why_nothing_more_was_tried_is_told() -> None:
+    """An exhausted request names the limit that ended it."""
+    last = AttemptRecord("3f6c", Api.CHAT, 3, Ending.EXHAUSTED, status=429, stop=StopReason.RULE_SPENT)
+
+    assert attempt_fields(last)["stop"] == "rule_spent"
+
+
+@pytest.mark.parametrize("style", LogFormat)
+def test_a_value_from_outside_cannot_forge_a_line_or_a_field(stream: io.StringIO, style: LogFormat) -> None:
+    """Request ids come from clients."""
+    set_up_logging(style, stream)
+
+    log_event("attempt", {"request": 'x\n2026 INFO attempt ending="delivered'})
+
+    (line,) = stream.getvalue().splitlines()
+    assert line.isascii()
+    assert r'"x\n2026 INFO attempt ending=\"delivered"' in line
+
+
+def test_a_value_from_outside_cannot_fill_the_disk() -> None:
+    """The model's name of a wildcard may be as long as a request."""
+    told = attempt_fields(AttemptRecord("x" * 100_000, Api.CHAT, 1, Ending.REFUSED))
+
+    assert told["request"] == "x" * 256
+
+
+@pytest.mark.parametrize("style", LogFormat)
+def test_an_errors_traceback_is_not_logged(stream: io.StringIO, style: LogFormat) -> None:
+    """It may quote a body, a key or a header value."""
+    set_up_logging(style, stream)
+    try:
+        int("sk-secret")
+    except ValueError:
+        logging.getLogger("extproc.transport").exception("stream\nfailed")
+
+    assert "stream failed (ValueError)" in stream.getvalue()
+    assert "sk-secret" not in stream.getvalue()
+    assert len(stream.getvalue().splitlines()) == 1
