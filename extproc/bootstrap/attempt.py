@@ -1,0 +1,101 @@
+"""The attempt listener: one pass through it is one attempt at one provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutationRules
+from envoy_data_plane.envoy.config.core.v3 import (
+    GrpcService,
+    GrpcServiceEnvoyGrpc,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
+    SchemeHeaderTransformation,
+)
+from envoy_data_plane.envoy.config.listener.v3 import Listener, ListenerInternalListenerConfig
+from envoy_data_plane.envoy.config.route.v3 import RouteAction, VirtualHost
+from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
+    ExternalProcessor,
+    ProcessingMode,
+    ProcessingModeBodySendMode,
+    ProcessingModeHeaderSendMode,
+)
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerServerHeaderTransformation,
+    HttpFilter,
+)
+
+from extproc import names
+from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
+from extproc.bootstrap.headers import at_provider
+from extproc.bootstrap.local_replies import attempt_replies
+from extproc.bootstrap.typed import duration, http_filter
+from extproc.bootstrap.upstream import last_upstream_filter
+
+if TYPE_CHECKING:
+    from extproc.policy.model import Millis
+
+MARGIN: Millis = 10_000
+"""By how much ext_proc's patience exceeds the longest hold: what a busy sidecar may need on top."""
+
+
+def attempt_listener(*, longest_hold: Millis, body_limit: int) -> Listener:
+    """Return the internal listener; a sidecar may hold an attempt back for up to *longest_hold*."""
+    manager = HttpConnectionManager(
+        stat_prefix=names.ATTEMPT_LISTENER,
+        http_filters=[_ext_proc(longest_hold + MARGIN), router(at_provider(), last_upstream_filter())],
+        route_config=only_host(names.ATTEMPT_LISTENER, _named_cluster(body_limit)),
+        local_reply_config=attempt_replies(),
+        server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
+        scheme_header_transformation=SchemeHeaderTransformation(match_upstream=True),
+        generate_request_id=False,
+        preserve_external_request_id=True,
+        request_id_extension=untouched_request_id(),
+        skip_xff_append=True,
+        stream_idle_timeout=duration(0),
+    )
+    return Listener(
+        name=names.ATTEMPT_LISTENER,
+        internal_listener=ListenerInternalListenerConfig(),
+        filter_chains=filter_chains(manager),
+    )
+
+
+def _ext_proc(patience: Millis) -> HttpFilter:
+    return http_filter(
+        "envoy.filters.http.ext_proc",
+        ExternalProcessor(
+            grpc_service=GrpcService(envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER)),
+            message_timeout=duration(patience),
+            failure_mode_allow=True,
+            processing_mode=ProcessingMode(
+                request_header_mode=ProcessingModeHeaderSendMode.SEND,
+                request_body_mode=ProcessingModeBodySendMode.BUFFERED,
+                request_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+                response_header_mode=ProcessingModeHeaderSendMode.SEND,
+                response_body_mode=ProcessingModeBodySendMode.NONE,
+                response_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+            ),
+            mutation_rules=HeaderMutationRules(allow_all_routing=True, allow_envoy=True),
+            response_attributes=[names.FLAGS_ATTRIBUTE, names.DETAILS_ATTRIBUTE],
+        ),
+    )
+
+
+def _named_cluster(body_limit: int) -> VirtualHost:
+    """Return the route to the cluster that the sidecar names; nothing is retried here, that is the edge's part."""
+    return VirtualHost(
+        request_body_buffer_limit=body_limit,
+        response_headers_to_add=[_marked_unjudged()],
+        routes=only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0))),
+    )
+
+
+def _marked_unjudged() -> HeaderValueOption:
+    """Return the header that an answer carries until the sidecar has judged it: without one alive, the edge sees."""
+    return HeaderValueOption(
+        header=HeaderValue(key=names.UNJUDGED, value="%RESPONSE_CODE%"),
+        append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
+    )

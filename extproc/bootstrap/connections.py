@@ -1,0 +1,51 @@
+"""What the two HTTP listeners have in common."""
+
+from __future__ import annotations
+
+from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain
+from envoy_data_plane.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
+from envoy_data_plane.envoy.extensions.filters.http.router.v3 import Router
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpFilter,
+    RequestIdExtension,
+)
+from envoy_data_plane.envoy.extensions.request_id.uuid.v3 import UuidRequestIdConfig
+from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc.bootstrap.typed import http_filter
+
+
+def filter_chains(manager: HttpConnectionManager) -> list[FilterChain]:
+    """Return the filter chains of a listener that speaks HTTP as *manager* says and nothing else."""
+    name = "envoy.filters.network.http_connection_manager"
+    return [FilterChain(filters=[Filter(name=name, typed_config=Packed.pack(manager))])]
+
+
+def only_route(action: RouteAction) -> list[Route]:
+    """Return the routes of a virtual host that sends everything the same way."""
+    return [Route(match=RouteMatch(prefix="/"), route=action)]
+
+
+def only_host(name: str, virtual_host: VirtualHost) -> RouteConfiguration:
+    """Return the routes of a listener that has one *virtual_host*, whatever host a request names."""
+    virtual_host.name = name
+    virtual_host.domains = ["*"]
+    return RouteConfiguration(name=name, virtual_hosts=[virtual_host])
+
+
+def router(*upstream_filters: HttpFilter) -> HttpFilter:
+    """Return the last filter of a listener; it tells neither client nor provider how Envoy fared (`x-envoy-*`).
+
+    *upstream_filters* stand before every cluster that has no chain of its own.
+    """
+    return http_filter(
+        "envoy.filters.http.router", Router(suppress_envoy_headers=True, upstream_http_filters=list(upstream_filters))
+    )
+
+
+def untouched_request_id() -> RequestIdExtension:
+    """Return what keeps a client's `x-request-id` byte for byte: Envoy would write its tracing decision into it."""
+    return RequestIdExtension(
+        typed_config=Packed.pack(UuidRequestIdConfig(pack_trace_reason=False, use_request_id_for_trace_sampling=False))
+    )

@@ -1,0 +1,123 @@
+"""The edge listener: what clients reach. It re-sends a request as long as the answer says so, and knows no provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy_data_plane.envoy.config.listener.v3 import Listener as EnvoyListener
+from envoy_data_plane.envoy.config.route.v3 import (
+    HeaderMatcher,
+    RetryPolicy,
+    RetryPolicyRetryBackOff,
+    RouteAction,
+    VirtualHost,
+)
+from envoy_data_plane.envoy.extensions.filters.http.buffer.v3 import Buffer
+from envoy_data_plane.envoy.extensions.filters.http.health_check.v3 import HealthCheck
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerServerHeaderTransformation,
+    HttpFilter,
+)
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
+from envoy_data_plane.envoy.type.v3 import Percent
+
+from extproc import names
+from extproc.bootstrap import headers
+from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
+from extproc.bootstrap.local_replies import edge_replies
+from extproc.bootstrap.typed import duration, http_filter, socket_address
+
+if TYPE_CHECKING:
+    from extproc.config.gateway import Listener
+    from extproc.policy.model import Millis
+
+HEALTH_PATH = "/healthz"
+
+HEADERS_TIMEOUT: Millis = 10_000
+"""How long a client may take to send its request's headers: a slow one holds a connection and nothing else."""
+
+SLACK: Millis = 30_000
+"""By how much Envoy's idle limits exceed the listener's timeout, so that it is always the timeout that speaks."""
+
+FIRST_BACK_OFF: Millis = 1
+"""A re-dispatch is immediate: any waiting has its place in the sidecar."""
+
+LAST_BACK_OFF: Millis = 250
+"""While no worker answers, tries come this far apart: a worker's restart is bridged, not rushed through."""
+
+RETRIABLE_UNJUDGED = "0|408|425|429|5.."
+"""Statuses nobody judged that are tried again; `0`: no worker was there to name a cluster."""
+
+
+def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> EnvoyListener:
+    """Return the listener that clients reach: bodies up to *body_limit* bytes, at most *retries* re-dispatches."""
+    patience = duration(listener.timeout + SLACK)
+    manager = HttpConnectionManager(
+        stat_prefix=names.EDGE_LISTENER,
+        early_header_mutation_extensions=[headers.from_client()],
+        http_filters=[_health_check(), _whole_body(body_limit), router()],
+        route_config=only_host(names.EDGE_LISTENER, _attempts(listener.timeout, body_limit, retries)),
+        local_reply_config=edge_replies(),
+        server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
+        generate_request_id=True,
+        preserve_external_request_id=True,
+        request_id_extension=untouched_request_id(),
+        skip_xff_append=True,
+        request_headers_timeout=duration(HEADERS_TIMEOUT),
+        request_timeout=patience,
+        stream_idle_timeout=patience,
+    )
+    return EnvoyListener(
+        name=names.EDGE_LISTENER,
+        address=socket_address(listener.address, listener.port),
+        filter_chains=filter_chains(manager),
+    )
+
+
+def _health_check() -> HttpFilter:
+    """Return the filter that answers `HEALTH_PATH` itself: 200 while at least one worker is healthy, else 503."""
+    return http_filter(
+        "envoy.filters.http.health_check",
+        HealthCheck(
+            pass_through_mode=False,
+            headers=[HeaderMatcher(name=":path", string_match=StringMatcher(exact=HEALTH_PATH))],
+            cluster_min_healthy_percentages={names.EXTPROC_CLUSTER: Percent(value=1)},
+        ),
+    )
+
+
+def _whole_body(limit: int) -> HttpFilter:
+    """Return the filter that lets a request go on once its body is there, and refuses one that is too big.
+
+    ext_proc waits for the whole body anyway. Waiting here means that the router has a complete request: it never
+    retries an answer that came before the request was complete, and with no worker alive that answer comes at once.
+    """
+    return http_filter("envoy.filters.http.buffer", Buffer(max_request_bytes=limit))
+
+
+def _attempts(timeout: Millis, body_limit: int, retries: int) -> VirtualHost:
+    return VirtualHost(
+        request_body_buffer_limit=body_limit,
+        response_headers_to_remove=list(headers.TO_CLIENT_REMOVED),
+        routes=only_route(
+            RouteAction(
+                cluster=names.ATTEMPT_CLUSTER,
+                timeout=duration(timeout),
+                retry_policy=RetryPolicy(
+                    retry_on="retriable-headers",
+                    retriable_headers=[
+                        HeaderMatcher(name=names.REDISPATCH, present_match=True),
+                        HeaderMatcher(
+                            name=names.UNJUDGED,
+                            string_match=StringMatcher(safe_regex=RegexMatcher(regex=RETRIABLE_UNJUDGED)),
+                        ),
+                    ],
+                    num_retries=retries,
+                    retry_back_off=RetryPolicyRetryBackOff(
+                        base_interval=duration(FIRST_BACK_OFF), max_interval=duration(LAST_BACK_OFF)
+                    ),
+                ),
+            )
+        ),
+    )

@@ -1,0 +1,120 @@
+"""The clusters of the providers, one for each endpoint."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from envoy_data_plane.envoy.config.cluster.v3 import (
+    Cluster as EnvoyCluster,
+)
+from envoy_data_plane.envoy.config.cluster.v3 import (
+    ClusterCustomClusterType,
+    ClusterDiscoveryType,
+    UpstreamConnectionOptions,
+)
+from envoy_data_plane.envoy.config.core.v3 import (
+    DataSource,
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    TcpKeepalive,
+    TransportSocket,
+    UpstreamHttpProtocolOptions,
+)
+from envoy_data_plane.envoy.config.core.v3 import HttpProtocolOptions as AnyHttpOptions
+from envoy_data_plane.envoy.extensions.clusters.common.dns.v3 import DnsLookupFamily
+from envoy_data_plane.envoy.extensions.clusters.dns.v3 import DnsCluster
+from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import (
+    CertificateValidationContext,
+    CommonTlsContext,
+    UpstreamTlsContext,
+)
+from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
+    HttpProtocolOptions,
+    HttpProtocolOptionsAutoHttpConfig,
+    HttpProtocolOptionsExplicitHttpConfig,
+)
+from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc.bootstrap.typed import duration, socket_address
+from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options
+
+if TYPE_CHECKING:
+    from extproc.config.gateway import Cluster
+
+KEEPALIVE = TcpKeepalive(keepalive_time=30, keepalive_interval=10, keepalive_probes=3)
+"""A provider may be silent for minutes while it thinks: a connection that is dead meanwhile is known after a minute."""
+
+
+def provider_cluster(cluster: Cluster, *, ca_file: str) -> EnvoyCluster:
+    """Return the cluster of one provider endpoint; *ca_file* holds the authorities that TLS trusts."""
+    found = _by_address() if _is_address(cluster.host) else _by_name()
+    found.name = cluster.name
+    found.connect_timeout = duration(cluster.connect_timeout)
+    found.load_assignment = endpoints(cluster.name, [socket_address(cluster.host, cluster.port)])
+    found.circuit_breakers = circuit_breakers()
+    found.upstream_connection_options = UpstreamConnectionOptions(tcp_keepalive=KEEPALIVE)
+    found.typed_extension_protocol_options = http_options(_http(cluster))
+    if cluster.tls:
+        found.transport_socket = _tls(ca_file)
+    return found
+
+
+def _by_address() -> EnvoyCluster:
+    return EnvoyCluster(type=ClusterDiscoveryType.STATIC)
+
+
+def _by_name() -> EnvoyCluster:
+    """Return a cluster that resolves its host's name, again whenever the answer's time to live ends.
+
+    One host with all its addresses, not one host an address: Envoy then tries the other family when one leads
+    nowhere (a provider with IPv6 seen from a host without, `localhost` with a server on 127.0.0.1 only).
+    """
+    return EnvoyCluster(
+        cluster_type=ClusterCustomClusterType(
+            name="envoy.clusters.dns",
+            typed_config=Packed.pack(
+                DnsCluster(
+                    respect_dns_ttl=True,
+                    dns_lookup_family=DnsLookupFamily.ALL,
+                    all_addresses_in_single_endpoint=True,
+                )
+            ),
+        )
+    )
+
+
+def _http(cluster: Cluster) -> HttpProtocolOptions:
+    """Return HTTP/1.1 for plain connections, what ALPN agrees on for TLS.
+
+    TLS names the host that the request names (SNI), and insists that the certificate is that host's.
+    """
+    unused = AnyHttpOptions(idle_timeout=duration(cluster.idle_timeout))
+    if not cluster.tls:
+        return HttpProtocolOptions(
+            common_http_protocol_options=unused,
+            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions()),
+        )
+    return HttpProtocolOptions(
+        common_http_protocol_options=unused,
+        upstream_http_protocol_options=UpstreamHttpProtocolOptions(auto_sni=True, auto_san_validation=True),
+        auto_config=HttpProtocolOptionsAutoHttpConfig(
+            http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
+        ),
+    )
+
+
+def _tls(ca_file: str) -> TransportSocket:
+    trusted = CertificateValidationContext(trusted_ca=DataSource(filename=ca_file))
+    return TransportSocket(
+        name="envoy.transport_sockets.tls",
+        typed_config=Packed.pack(UpstreamTlsContext(common_tls_context=CommonTlsContext(validation_context=trusted))),
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""The whole of Envoy's configuration, as a message and as YAML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+from betterproto2 import Casing
+from envoy_data_plane.envoy.config.bootstrap.v3 import Admin, Bootstrap, BootstrapStaticResources
+from envoy_data_plane.envoy.extensions.bootstrap.internal_listener.v3 import InternalListener
+
+from extproc.bootstrap.attempt import attempt_listener
+from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
+from extproc.bootstrap.edge import edge_listener
+from extproc.bootstrap.providers import provider_cluster
+from extproc.bootstrap.trust import CA_FILES
+from extproc.bootstrap.typed import extension, socket_address, split_host_port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from extproc.config.gateway import Gateway
+    from extproc.policy.catalog import Catalog
+
+BRIDGING_TRIES = 40
+"""Re-dispatches on top of what the policies may ask for: while no worker answers, these last about 5 s."""
+
+
+def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: str = CA_FILES[0]) -> Bootstrap:
+    """Return the configuration of an Envoy that serves *gateway*.
+
+    *sidecar_addresses* are the workers' (`unix:/path` or `host:port`); *ca_file* holds the authorities that TLS to
+    providers trusts. Nothing in it is secret: keys stay with the sidecar.
+    """
+    body_limit = gateway.sidecar.max_body_bytes
+    return Bootstrap(
+        admin=Admin(address=socket_address(*split_host_port(gateway.envoy.admin))),
+        bootstrap_extensions=[extension("envoy.bootstrap.internal_listener", InternalListener())],
+        static_resources=BootstrapStaticResources(
+            listeners=[
+                edge_listener(gateway.listener, body_limit=body_limit, retries=_retries(gateway.catalog)),
+                attempt_listener(longest_hold=gateway.longest_hold, body_limit=body_limit),
+            ],
+            clusters=[
+                attempt_cluster(None),
+                extproc_cluster(sidecar_addresses),
+                *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),
+            ],
+        ),
+    )
+
+
+def to_yaml(message: Bootstrap) -> str:
+    """Return *message* as YAML, always in the same order."""
+    return yaml.dump(
+        message.to_dict(casing=Casing.SNAKE),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        width=120,
+        allow_unicode=True,
+    )
+
+
+def _retries(catalog: Catalog) -> int:
+    """Return how often the edge may re-dispatch: never so seldom that a policy's own limits are not reached."""
+    return max((policy.max_total_attempts for policy in catalog.policies.values()), default=1) + BRIDGING_TRIES
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists indented, texts of several lines as such, and quotes what Envoy's parser would take for a bool."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 -- the library's signature
+        super().increase_indent(flow, indentless=False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else '"' if text in {"y", "Y", "n", "N"} else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,57 @@
+"""What all clusters have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy_data_plane.envoy.config.cluster.v3 import (
+    CircuitBreakers,
+    CircuitBreakersThresholds,
+    CircuitBreakersThresholdsRetryBudget,
+)
+from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints
+from envoy_data_plane.envoy.extensions.filters.http.upstream_codec.v3 import UpstreamCodec
+from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc.bootstrap.typed import http_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envoy_data_plane.envoy.config.core.v3 import Address
+    from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+    from envoy_data_plane.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions
+
+UNLIMITED = 1_000_000
+"""Envoy's circuit breakers cut off at 1024 requests and 3 retries by default; limiting load is not our part."""
+
+
+def endpoints(cluster: str, addresses: Sequence[Address]) -> ClusterLoadAssignment:
+    """Return *addresses* as the endpoints of *cluster*."""
+    hosts = [LbEndpoint(endpoint=Endpoint(address=address)) for address in addresses]
+    return ClusterLoadAssignment(cluster_name=cluster, endpoints=[LocalityLbEndpoints(lb_endpoints=hosts)])
+
+
+def circuit_breakers(retry_budget: CircuitBreakersThresholdsRetryBudget | None = None) -> CircuitBreakers:
+    """Return limits that never bite, but for *retry_budget*, which Envoy takes instead of a number of retries."""
+    return CircuitBreakers(
+        thresholds=[
+            CircuitBreakersThresholds(
+                max_connections=UNLIMITED,
+                max_pending_requests=UNLIMITED,
+                max_requests=UNLIMITED,
+                max_retries=UNLIMITED,
+                retry_budget=retry_budget,
+            )
+        ]
+    )
+
+
+def http_options(options: HttpProtocolOptions) -> dict[str, Packed]:
+    """Return *options* where a cluster keeps them."""
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Packed.pack(options)}
+
+
+def last_upstream_filter() -> HttpFilter:
+    """Return the filter that every upstream chain ends with: it speaks to the host."""
+    return http_filter("envoy.filters.http.upstream_codec", UpstreamCodec())
