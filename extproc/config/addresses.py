@@ -1,0 +1,109 @@
+"""Addresses as the file writes them: a provider's `base_url`, and what our own sockets listen on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+_DEFAULT_PORT = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]*")
+_SEGMENT = re.compile(r"(?!\.{1,2}$)(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{2})+")
+_QUERY = re.compile(r"(?:api-version=[A-Za-z0-9.-]+)?")
+
+BASE_URL_PATTERN = (
+    r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?(/[^\s?#*]*)?(\?api-version=[A-Za-z0-9.-]+)?$"
+)
+HOST_PORT_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$"
+LISTEN_PATTERN = r"^(unix:\S{1,107}|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5})$"
+HTTP_HOST_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?$"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """Where a provider is, taken apart. *path* and *query* are None when the address says nothing of them."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str | None = None
+    query: str | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Scheme, host and port: what tells one server from another."""
+        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """The Host header: without the port where it is the scheme's own."""
+        host = _bracketed(self.host)
+        return host if self.port == _DEFAULT_PORT[self.scheme] else f"{host}:{self.port}"
+
+
+def parse_base_url(value: object) -> BaseUrl:
+    """Return what *value* says.
+
+    Raises:
+        ValueError: it is not an http or https address with a host; the message does not repeat it.
+    """
+    if not isinstance(value, str):
+        raise ValueError("expected an address such as https://api.example.com/v1")  # noqa: TRY004 - pydantic's way
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is not a valid address: check the host and that the port is 1 to 65535") from None
+    if parts.scheme not in _DEFAULT_PORT:
+        raise ValueError("expected an address that begins with http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user name or password; keys belong in access_key")
+    if not host or _HOST.fullmatch(host) is None or port == 0:
+        raise ValueError("needs a valid host, and a port of 1 to 65535 if it has one")
+    if parts.fragment or not value.isprintable() or value.endswith("#"):
+        raise ValueError("must not hold a # part or control characters")
+    if _QUERY.fullmatch(parts.query) is None:
+        raise ValueError("must not hold a query, except ?api-version=…")
+    path = parts.path.rstrip("/")
+    if path and not all(_SEGMENT.fullmatch(segment) for segment in path[1:].split("/")):
+        raise ValueError("the path must be made of plain segments: no spaces, no *, no empty ones, no . or ..")
+    return BaseUrl(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme], path or None, parts.query or None)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _host_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if re.fullmatch(HOST_PORT_PATTERN.strip("^$"), value) is None or not host or int(port) > 65535:
+        raise ValueError("expected host:port, such as 127.0.0.1:9901")
+    return value
+
+
+def _listen(value: str) -> str:
+    if value.startswith("unix:"):
+        if re.fullmatch(r"unix:\S{1,107}", value) is None:
+            raise ValueError("expected unix: and a path of at most 107 characters without spaces")
+        return value
+    try:
+        return _host_port(value)
+    except ValueError:
+        raise ValueError("expected host:port, such as 127.0.0.1:50051, or unix:/path/to/socket") from None
+
+
+def _http_host(value: str) -> str:
+    if re.fullmatch(HTTP_HOST_PATTERN.strip("^$"), value) is None:
+        raise ValueError("expected a host name, with :port if need be")
+    return value
+
+
+Address = Annotated[
+    BaseUrl, PlainValidator(parse_base_url), WithJsonSchema({"type": "string", "pattern": BASE_URL_PATTERN})
+]
+HostPort = Annotated[str, AfterValidator(_host_port), WithJsonSchema({"type": "string", "pattern": HOST_PORT_PATTERN})]
+Listen = Annotated[str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})]
+HttpHost = Annotated[str, AfterValidator(_http_host), WithJsonSchema({"type": "string", "pattern": HTTP_HOST_PATTERN})]

@@ -1,0 +1,152 @@
+"""What cannot be judged entry by entry: uniqueness, the one default, aliases.
+
+The checks read the values as YAML gave them and ignore what has the wrong shape: that is reported elsewhere, and a
+file with both kinds of faults shows both at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extproc.config.environment import FromEnvironment, Raw
+from extproc.config.errors import Problem, dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an entry of `model_providers` is called, as far as it can be told."""
+
+    place: str
+    model: str | None
+    name: str | None
+    default: bool
+
+    @property
+    def wildcard(self) -> str | None:
+        """The provider, if the entry stands for all of its models."""
+        provider, _, model = (self.model or "").partition("/")
+        return provider if model == "*" else None
+
+
+def identities(section: Raw, key: str) -> tuple[Identity, ...]:
+    """Return who is who in *section*, the list that the file calls *key*."""
+    entries = section if isinstance(section, list) else []
+    return tuple(
+        Identity(
+            f"{key}[{index}]",
+            model=_text(entry.get("model")),
+            name=_text(entry.get("name")),
+            default=_is_true(entry.get("default")),
+        )
+        for index, entry in enumerate(entries)
+        if isinstance(entry, dict)
+    )
+
+
+def check_identities(entries: tuple[Identity, ...]) -> Iterator[Problem]:
+    """Yield a problem for each model, name or default that there is already."""
+    models: dict[str, Identity] = {}
+    for entry in entries:
+        if entry.model is None:
+            continue
+        if entry.model in models:
+            yield Problem(f"{entry.place}.model", f"the same model as {models[entry.model].place}")
+        models.setdefault(entry.model, entry)
+    named: dict[str, Identity] = {}
+    for entry in entries:
+        if entry.name is None:
+            continue
+        if entry.name in named:
+            yield Problem(f"{entry.place}.name", f"the same name as {named[entry.name].place}")
+        elif entry.name in models and entry.name != entry.model:
+            yield Problem(f"{entry.place}.name", f"is what {models[entry.name].place} is called")
+        named.setdefault(entry.name, entry)
+    defaults = [entry for entry in entries if entry.default]
+    for entry in defaults[1:]:
+        yield Problem(f"{entry.place}.default", f"{defaults[0].place} is the default already")
+
+
+def check_listeners(section: Raw) -> Iterator[Problem]:
+    """Yield a problem for each listener of type model but the first."""
+    listeners = section if isinstance(section, list) else []
+    models = [
+        index for index, entry in enumerate(listeners) if isinstance(entry, dict) and entry.get("type") == "model"
+    ]
+    for index in models[1:]:
+        yield Problem(f"listeners[{index}]", f"there must be one listener of type model; listeners[{models[0]}] is it")
+
+
+def exact_names(entries: tuple[Identity, ...]) -> dict[str, str]:
+    """Return what leads to a model without doubt: the full ids, then the configured names."""
+    concrete = [(entry.model, entry.name) for entry in entries if entry.model is not None and entry.wildcard is None]
+    found = {model: model for model, _ in concrete}
+    for model, name in concrete:
+        if name is not None:
+            found.setdefault(name, model)
+    return found
+
+
+def names_of(entries: tuple[Identity, ...]) -> dict[str, str]:
+    """Return every name that leads to a model, but for aliases and wildcards.
+
+    The exact ones come first; bare model names follow, where the first in the file wins.
+    """
+    found = exact_names(entries)
+    for model in list(found.values()):
+        found.setdefault(model.partition("/")[2], model)
+    return found
+
+
+def targets_of_aliases(section: Raw) -> dict[str, str]:
+    """Return alias and target for every entry of *section* that has the right shape."""
+    entries = section if isinstance(section, dict) else {}
+    found = {alias: _text(entry.get("target")) for alias, entry in entries.items() if isinstance(entry, dict)}
+    return {alias: target for alias, target in found.items() if target is not None}
+
+
+def resolve_alias(
+    alias: str, aliases: Mapping[str, str], names: Mapping[str, str], wildcards: frozenset[str]
+) -> str | None:
+    """Return the id of the model that *alias* leads to; None when it leads nowhere.
+
+    Raises:
+        RecursionError: the alias leads back to itself.
+    """
+    seen: set[str] = set()
+    while alias in aliases:
+        if alias in seen:
+            raise RecursionError
+        seen.add(alias)
+        alias = aliases[alias]
+    if alias in names:
+        return names[alias]
+    provider, _, model = alias.partition("/")
+    return alias if provider in wildcards and model not in {"", "*"} else None
+
+
+def check_aliases(entries: tuple[Identity, ...], section: Raw) -> Iterator[Problem]:
+    """Yield a problem for each alias that leads nowhere or in a circle."""
+    names, aliases = names_of(entries), targets_of_aliases(section)
+    wildcards = frozenset(entry.wildcard for entry in entries if entry.wildcard is not None)
+    complete = all(entry.model is not None for entry in entries)
+    for alias in aliases:
+        place = dotted(("model_aliases", alias, "target"))
+        try:
+            found = resolve_alias(alias, aliases, names, wildcards)
+        except RecursionError:
+            yield Problem(place, "this alias leads in a circle")
+            continue
+        if found is None and complete:  # else it may be meant for the entry whose model is not known
+            yield Problem(place, "there is no such model or alias")
+
+
+def _text(value: Raw) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _is_true(value: Raw) -> bool:
+    return value is True or (isinstance(value, FromEnvironment) and value.lower() == "true")

@@ -1,0 +1,79 @@
+"""One Envoy cluster per endpoint, and its name.
+
+A provider at its own address gives its name to the cluster. Any other name is made of scheme, host **and** port, so
+that two servers on one host are never taken for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extproc import names
+from extproc.config.errors import Problem
+from extproc.config.gateway import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from extproc.config.wire import Site
+
+RESERVED = frozenset({names.EXTPROC_CLUSTER, names.ATTEMPT_CLUSTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """The clusters, in the order of their first use, and the name of each target's own."""
+
+    clusters: tuple[Cluster, ...]
+    problems: tuple[Problem, ...]
+
+
+def cluster_name(site: Site) -> str:
+    """Return the name of the cluster that *site*'s requests go to."""
+    if site.table.cluster is not None:
+        return site.table.cluster
+    if site.default_address:
+        return site.table.prefix
+    url = site.base_url
+    return f"{url.scheme}_{url.host.replace(':', '-')}_{url.port}"
+
+
+def compile_clusters(sites: Sequence[Site]) -> Clusters:
+    """Return the clusters that *sites* need; one that is two things at once is a problem."""
+    first: dict[str, Cluster] = {}
+    problems: list[Problem] = []
+    for site in sites:
+        cluster = _cluster_of(site)
+        if cluster.name in RESERVED:
+            problems.append(Problem(f"{cluster.place}.cluster", "this name is taken by the sidecar's own cluster"))
+            continue
+        other = first.setdefault(cluster.name, cluster)
+        if other != cluster:
+            problems.append(_conflict(site, cluster, other))
+    return Clusters(tuple(first.values()), tuple(problems))
+
+
+def _cluster_of(site: Site) -> Cluster:
+    return Cluster(
+        name=cluster_name(site),
+        host=site.base_url.host,
+        port=site.base_url.port,
+        tls=site.base_url.scheme == "https",
+        connect_timeout=site.table.timeouts.connect,
+        idle_timeout=site.table.timeouts.idle,
+        place=site.entry.place,
+    )
+
+
+def _conflict(site: Site, cluster: Cluster, other: Cluster) -> Problem:
+    if (cluster.host, cluster.port, cluster.tls) != (other.host, other.port, other.tls):
+        key = "cluster" if site.table.cluster is not None else "base_url"
+        return Problem(
+            f"{cluster.place}.{key}", f"{other.place} has the same cluster with another scheme, host or port"
+        )
+    return Problem(
+        f"{cluster.place}.timeouts",
+        f"{other.place} has the same cluster with other connect or idle timeouts: make them equal, or give one of the "
+        "two a `cluster` of its own",
+    )

@@ -1,0 +1,118 @@
+"""From the file's shape to the program's: once, at start-up."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from extproc.config.checks import Identity, exact_names, names_of, resolve_alias
+from extproc.config.clusters import cluster_name, compile_clusters
+from extproc.config.errors import ConfigError, Problem
+from extproc.config.gateway import EnvoySettings, Gateway, Listener, SidecarSettings
+from extproc.config.policies import compile_policy
+from extproc.config.wire import Entry, Site, locate, target_of, upstream_of
+from extproc.exchange.upstream import Upstreams
+from extproc.policy.catalog import Catalog
+from extproc.policy.model import Policy, TargetId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from extproc.config.schema import ConfigTable, EnvoyTable, ListenerTable, SidecarTable
+    from extproc.exchange.upstream import Upstream
+
+
+def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tuple[Identity, ...]) -> Gateway:
+    """Return what *config* means; *entries* are its `model_providers`, *identities* what they are called.
+
+    Raises:
+        ConfigError: parts that are fine by themselves do not go together.
+    """
+    sites, problems = compile_sites(entries)
+    policies, refused = compile_policies(entries, exact_names(identities))
+    problems += refused
+    clusters = compile_clusters(sites)
+    problems += clusters.problems
+    if problems:
+        raise ConfigError(problems)
+    return Gateway(
+        listener=_listener(config.listeners[0]),
+        catalog=_catalog(config, sites, policies, names_of(identities)),
+        upstreams=_upstreams(sites),
+        clusters=clusters.clusters,
+        sidecar=_sidecar(config.sidecar),
+        envoy=_envoy(config.envoy),
+    )
+
+
+def compile_sites(entries: Sequence[Entry]) -> tuple[tuple[Site, ...], list[Problem]]:
+    """Return where the entries are, and a problem for each that is nowhere."""
+    located = [locate(entry) for entry in entries]
+    sites = tuple(site for site in located if isinstance(site, Site))
+    return sites, [problem for problem in located if isinstance(problem, Problem)]
+
+
+def compile_policies(
+    entries: Sequence[Entry], names: Mapping[str, str]
+) -> tuple[Mapping[TargetId, Policy], list[Problem]]:
+    """Return the policy of each entry that has one, and a problem for each that the rules refuse."""
+    policies: dict[TargetId, Policy] = {}
+    problems: list[Problem] = []
+    for entry in entries:
+        table = entry.table.retry_policy
+        if table is None:
+            continue
+        try:
+            policies[TargetId(entry.table.model)] = compile_policy(table, names)
+        except ValueError as error:  # the rules' own constructors: the last line of defence
+            problems.append(Problem(f"{entry.place}.retry_policy", str(error)))
+    return MappingProxyType(policies), problems
+
+
+def _catalog(
+    config: ConfigTable, sites: Sequence[Site], policies: Mapping[TargetId, Policy], names: Mapping[str, str]
+) -> Catalog:
+    targets = [target_of(site) for site in sites]
+    wildcards = {target.provider: target for target in targets if target.wildcard}
+    return Catalog(
+        targets=MappingProxyType({target.id: target for target in targets if not target.wildcard}),
+        names=MappingProxyType(_all_names(config, names, frozenset(wildcards))),
+        default=next((TargetId(site.table.model) for site in sites if site.table.default), None),
+        wildcards=MappingProxyType(wildcards),
+        policies=policies,
+    )
+
+
+def _all_names(config: ConfigTable, names: Mapping[str, str], wildcards: frozenset[str]) -> dict[str, TargetId]:
+    """Return every name that a client may use; aliases are looked at before anything else, so they win."""
+    aliases = {alias: table.target for alias, table in config.model_aliases.items()}
+    found = {name: TargetId(model) for name, model in names.items()}
+    for alias in aliases:
+        model = resolve_alias(alias, aliases, names, wildcards)
+        if model is not None:
+            found[alias] = TargetId(model)
+    return found
+
+
+def _upstreams(sites: Sequence[Site]) -> Upstreams:
+    by_id: dict[TargetId, Upstream] = {}
+    wildcards: dict[str, Upstream] = {}
+    for site in sites:
+        upstream = upstream_of(site, cluster_name(site))
+        if site.table.is_wildcard:
+            wildcards[site.table.prefix] = upstream
+        else:
+            by_id[TargetId(site.table.model)] = upstream
+    return Upstreams(MappingProxyType(by_id), MappingProxyType(wildcards))
+
+
+def _listener(table: ListenerTable) -> Listener:
+    return Listener(table.name, table.address, table.port, table.timeout)
+
+
+def _sidecar(table: SidecarTable) -> SidecarSettings:
+    return SidecarSettings(table.listen, table.workers, table.admin, table.max_body_bytes, table.log_format)
+
+
+def _envoy(table: EnvoyTable) -> EnvoySettings:
+    return EnvoySettings(table.admin, table.retry_budget.percent, table.retry_budget.min_concurrency)

@@ -1,0 +1,96 @@
+"""What a configuration file compiles to: everything the rest of the program needs, and nothing of the file's shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extproc.exchange.upstream import Upstreams
+    from extproc.policy.catalog import Catalog
+    from extproc.policy.model import Millis, Policy, Rule
+
+
+class LogFormat(StrEnum):
+    """How log records are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where clients reach us, and how long one request may take in all."""
+
+    name: str
+    address: str
+    port: int
+    timeout: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One Envoy cluster: one endpoint of one provider."""
+
+    name: str
+    host: str
+    port: int
+    tls: bool
+    connect_timeout: Millis
+    idle_timeout: Millis
+    place: str = field(default="", compare=False)  # in the file: the first target that uses it
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarSettings:
+    """How the sidecar itself runs."""
+
+    listen: str  # "host:port" or "unix:/path"
+    workers: int
+    admin: str
+    max_body_bytes: int
+    log_format: LogFormat
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoySettings:
+    """How the Envoy of `up` and `render` runs."""
+
+    admin: str
+    retry_budget_percent: float
+    retry_min_concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A whole configuration, ready to be used."""
+
+    listener: Listener
+    catalog: Catalog
+    upstreams: Upstreams
+    clusters: tuple[Cluster, ...]  # in the order of their first use in the file
+    sidecar: SidecarSettings
+    envoy: EnvoySettings
+
+    @property
+    def longest_hold(self) -> Millis:
+        """The longest wait that any policy allows before an attempt; 0 when no policy allows one."""
+        return max((hold for policy in self.catalog.policies.values() for hold in _holds(policy)), default=0)
+
+
+def _holds(policy: Policy) -> Iterator[Millis]:
+    yield policy.retry_after.max_wait
+    if policy.rounds > 1:
+        yield policy.round_delay
+    rules: tuple[Rule | None, ...] = (
+        policy.default,
+        policy.on_timeout,
+        policy.on_connection_error,
+        *policy.on_status.values(),
+    )
+    for rule in rules:
+        if rule is not None and rule.backoff is not None:
+            yield rule.backoff.ceiling

@@ -1,0 +1,64 @@
+"""Header names, header values and keys that the file may hold: what would be unsafe on the wire is refused here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr, WithJsonSchema
+
+from extproc import names
+
+# RFC 9110, sections 5.6.2 and 5.5; values are kept to printable ASCII.
+NAME_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+VALUE_PATTERN = r"^[!-~]([ -~\t]*[!-~])?$"
+KEY_PATTERN = r"^[!-~]+$"
+
+_FRAMING = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""What HTTP itself sets: the length, the host and the connection are not ours to change here."""
+
+
+def _name(value: str) -> str:
+    if re.fullmatch(NAME_PATTERN.strip("^$"), value) is None:
+        raise ValueError("is not a valid header name")
+    name = value.lower()
+    if name.startswith(names.INTERNAL_PREFIXES):
+        raise ValueError(f"headers that begin with {', '.join(names.INTERNAL_PREFIXES)} are internal")
+    if name == "host":
+        raise ValueError("the Host header is set with http_host")
+    if name in _FRAMING:
+        raise ValueError("this header belongs to the connection and cannot be set")
+    return name
+
+
+def _value(value: SecretStr) -> SecretStr:
+    if re.fullmatch(VALUE_PATTERN.strip("^$"), value.get_secret_value()) is None:
+        raise ValueError("must be printable ASCII without a line break or a space at its ends, and not empty")
+    return value
+
+
+def _key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value()
+    if not key:
+        raise ValueError("is empty")
+    if re.fullmatch(KEY_PATTERN.strip("^$"), key) is None:
+        raise ValueError("must be printable ASCII without spaces or line breaks, and without a leading `Bearer`")
+    return value
+
+
+HeaderName = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+HeaderValue = Annotated[SecretStr, AfterValidator(_value), WithJsonSchema({"type": "string", "pattern": VALUE_PATTERN})]
+AccessKey = Annotated[SecretStr, AfterValidator(_key), WithJsonSchema({"type": "string", "pattern": KEY_PATTERN})]

@@ -1,0 +1,124 @@
+"""From a file to a gateway: read, parse, resolve references, check, compile. All problems are told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from extproc.config import checks
+from extproc.config.clusters import compile_clusters
+from extproc.config.compile import compile_config, compile_policies, compile_sites
+from extproc.config.document import parse
+from extproc.config.environment import Expansion, Raw
+from extproc.config.errors import ConfigError, Problem
+from extproc.config.explain import problems_of
+from extproc.config.schema import ConfigTable, ProviderTable
+from extproc.config.warnings import warnings_of
+from extproc.config.wire import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from os import PathLike
+
+    from extproc.config.gateway import Gateway
+
+_SECTION = "model_providers"
+_OLD_SECTION = "llm_providers"
+_DECISIVE = frozenset({"model", "base_url", "provider_interface", "cluster", "timeouts"})
+"""Keys without which an entry would seem to be somewhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that may be used, and what its author should know about it."""
+
+    gateway: Gateway
+    warnings: tuple[Problem, ...]
+
+
+def load(path: str | PathLike[str], environ: Mapping[str, str]) -> Loaded:
+    """Return the configuration in the file at *path*, with references resolved from *environ*.
+
+    Raises:
+        ConfigError: it cannot be read or must not be used; holds everything that is wrong.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError([Problem(str(path), "there is no such file")]) from None
+    except IsADirectoryError:
+        raise ConfigError([Problem(str(path), "is a directory, not a file")]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(str(path), f"is not UTF-8 text (byte {error.start})")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None
+    return load_text(text, environ)
+
+
+def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
+    """Return the configuration that *text* is, with references resolved from *environ*.
+
+    Raises:
+        ConfigError: it must not be used; holds everything that is wrong.
+    """
+    parsed = parse(text)
+    if parsed is None:
+        raise ConfigError([Problem("", "the file is empty: it needs at least version and model_providers")])
+    expansion = Expansion(environ)
+    document = expansion.expand(parsed)
+    if not isinstance(document, dict):
+        raise ConfigError([Problem("", "the file must be a map of keys: version, model_providers and so on")])
+    problems = expansion.problems
+    section = _SECTION
+    if _OLD_SECTION in document:
+        if _SECTION in document:
+            problems.append(Problem(_OLD_SECTION, "is the old name of model_providers, which is there too: use one"))
+        else:
+            section = _OLD_SECTION
+        old = document.pop(_OLD_SECTION)
+        document.setdefault(_SECTION, old)
+    return _judge(document, section, problems)
+
+
+def _judge(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:
+    """Return what *document* means; *section* is what the file calls its providers, *problems* are known already."""
+    providers, aliases = document.get(_SECTION), document.get("model_aliases")
+    identities = checks.identities(providers, section)
+    config = None
+    try:
+        config = ConfigTable.model_validate(document)
+    except ValidationError as error:
+        noted = {problem.place for problem in problems}
+        problems += [problem for problem in problems_of(error, renamed=section) if problem.place not in noted]
+    problems += checks.check_identities(identities)
+    problems += checks.check_listeners(document.get("listeners"))
+    problems += checks.check_aliases(identities, aliases)
+    if config is None or problems:
+        raise ConfigError([*problems, *_further_problems(providers, section, identities)])
+    entries = [Entry(f"{section}[{index}]", table) for index, table in enumerate(config.model_providers)]
+    gateway = compile_config(config, entries, identities)
+    return Loaded(gateway, tuple(warnings_of(entries, gateway, checks.exact_names(identities))))
+
+
+def _further_problems(providers: Raw, section: str, identities: tuple[checks.Identity, ...]) -> Iterator[Problem]:
+    """Yield what compiling would complain about in a file that is not fit to be compiled."""
+    tables = enumerate(map(_sound, providers if isinstance(providers, list) else []))
+    entries = [Entry(f"{section}[{index}]", table) for index, table in tables if table is not None]
+    sites, problems = compile_sites(entries)
+    yield from problems
+    yield from compile_policies(entries, checks.exact_names(identities))[1]
+    yield from compile_clusters(sites).problems
+
+
+def _sound(entry: Raw) -> ProviderTable | None:
+    """Return *entry* without its faulty keys, or None when without them it would mean something else."""
+    try:
+        return ProviderTable.model_validate(entry)
+    except ValidationError as error:
+        faulty = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
+    if not isinstance(entry, dict) or not faulty or faulty & _DECISIVE:
+        return None
+    return _sound({key: value for key, value in entry.items() if key not in faulty})

@@ -1,0 +1,103 @@
+"""The providers that need no `base_url`: where they are, how they are asked, what they speak.
+
+Paths are what replaces the `/v1` of the client's path. Every provider takes `Authorization: Bearer`, but for Azure
+OpenAI (`api-key`) and Anthropic's Messages API (`x-api-key`), which follows from the request's path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from extproc.exchange.upstream import CredentialStyle
+from extproc.policy.model import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CHAT = frozenset({Api.CHAT, Api.OTHER})
+_CHAT_RESPONSES = _CHAT | {Api.RESPONSES}
+_CHAT_EMBEDDINGS = _CHAT | {Api.EMBEDDINGS}
+_OPENAI = frozenset(Api) - {Api.MESSAGES}
+"""`OTHER` is whatever path we know nothing of: it goes to the primary alone, so everybody may be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row of the table. *base_url* is None where every customer has an address of their own."""
+
+    base_url: str | None
+    speaks: frozenset[Api] = _OPENAI
+    path: str = "/v1"  # `{model}` stands for the model's name
+    query: str = ""
+    credential: CredentialStyle = CredentialStyle.BEARER
+    needs_key: bool = True
+
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType(
+    {
+        "openai": Provider("https://api.openai.com"),
+        # platform.claude.com/docs/en/api/openai-sdk: chat only, at /v1, with the key as a bearer token.
+        "anthropic": Provider("https://api.anthropic.com", speaks=_CHAT | {Api.MESSAGES}),
+        # docs.mistral.ai/api: audio is transcription, moderations have the same path.
+        "mistral": Provider("https://api.mistral.ai", speaks=_CHAT_EMBEDDINGS | {Api.MODERATIONS, Api.AUDIO}),
+        # api-docs.deepseek.com: "/v1" and no prefix are the same.
+        "deepseek": Provider("https://api.deepseek.com", speaks=_CHAT),
+        # console.groq.com/docs/openai, .../docs/responses-api
+        "groq": Provider("https://api.groq.com", speaks=_CHAT_RESPONSES | {Api.AUDIO}, path="/openai/v1"),
+        # ai.google.dev/gemini-api/docs/openai
+        "gemini": Provider(
+            "https://generativelanguage.googleapis.com",
+            speaks=_CHAT_EMBEDDINGS | {Api.IMAGES},
+            path="/v1beta/openai",
+        ),
+        # docs.x.ai/docs/api-reference
+        "xai": Provider("https://api.x.ai", speaks=_CHAT_RESPONSES | {Api.COMPLETIONS, Api.IMAGES}),
+        # docs.together.ai/docs/inference/openai-compatibility: no moderations, no responses.
+        "together_ai": Provider(
+            "https://api.together.ai", speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.IMAGES, Api.AUDIO}
+        ),
+        # platform.kimi.ai/docs/api/overview
+        "moonshotai": Provider("https://api.moonshot.ai", speaks=_CHAT_RESPONSES),
+        # docs.bigmodel.cn/api-reference
+        "zhipu": Provider("https://open.bigmodel.cn", speaks=_CHAT_EMBEDDINGS | {Api.IMAGES}, path="/api/paas/v4"),
+        # alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope; the address outside of China
+        # is dashscope-intl.aliyuncs.com.
+        "qwen": Provider(
+            "https://dashscope.aliyuncs.com", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES}, path="/compatible-mode/v1"
+        ),
+        # openrouter.ai/docs/api/reference/overview
+        "openrouter": Provider(
+            "https://openrouter.ai", speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.RESPONSES}, path="/api/v1"
+        ),
+        # vercel.com/docs/ai-gateway/sdks-and-apis: OpenAI's and Anthropic's, both at /v1.
+        "vercel": Provider("https://ai-gateway.vercel.sh", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES, Api.MESSAGES}),
+        # docs.digitalocean.com/products/inference/how-to/si-endpoints; its /v1/messages wants a bearer token.
+        "digitalocean": Provider("https://inference.do-ai.run", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES, Api.IMAGES}),
+        "xiaomi": Provider("https://api.xiaomimimo.com", speaks=_CHAT),
+        # docs.ollama.com/api/openai-compatibility: on the same host, without a key.
+        "ollama": Provider(
+            "http://localhost:11434",
+            speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.RESPONSES, Api.MESSAGES},
+            needs_key=False,
+        ),
+        # learn.microsoft.com/azure/ai-services/openai/reference: the deployment is in the path. A base_url with a
+        # path of its own (".../openai/v1") is the newer API, which has neither deployments nor versions in its URLs.
+        "azure_openai": Provider(
+            None,
+            speaks=_OPENAI - {Api.MODERATIONS, Api.RESPONSES},
+            path="/openai/deployments/{model}",
+            query="api-version=2024-10-21",
+            credential=CredentialStyle.API_KEY,
+        ),
+    }
+)
+
+INTERFACES: Mapping[str, Provider] = MappingProxyType({**PROVIDERS, "claude": PROVIDERS["anthropic"]})
+"""What `provider_interface` may name."""
+
+BEDROCK = frozenset({"amazon_bedrock", "bedrock", "aws_bedrock", "amazon", "aws"})
+BEDROCK_REFUSED = (
+    "Amazon Bedrock needs another wire format (Converse, with requests signed by AWS): it cannot be used here"
+)

@@ -1,0 +1,106 @@
+"""The kinds of single values that the file may hold, each with its rule and its JSON Schema.
+
+Numbers and truth values are strict: `"5"` is no number, unless it came from the environment, where everything is text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
+
+from extproc.config.environment import FromEnvironment
+from extproc.config.gateway import LogFormat
+from extproc.policy.model import CandidateOrder, Lifetime, Measure, Millis, Scope, Strategy
+
+LARGEST = 2**31 - 1
+"""Ceiling of every number without one of its own: nothing downstream can overflow."""
+
+_MILLIS_PER = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+DURATION_PATTERN = r"^(?!0+(\.0+)?[a-z])(\d{1,7}ms|\d{1,7}(\.\d{1,3})?(s|m|h))$"
+CODES_PATTERN = r"^[1-5]\d\d-[1-5]\d\d$"
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, FromEnvironment):
+        if re.fullmatch(r"[+-]?\d{1,18}", value) is None:
+            raise ValueError("expected a whole number, but the environment gives something else")
+        return int(value)
+    # JSON Schema counts 5.0 among the integers, so we do.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, FromEnvironment):
+        if re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,18})?", value) is None:
+            raise ValueError("expected a number, but the environment gives something else")
+        return float(value)
+    return value
+
+
+def _truth(value: object) -> object:
+    if isinstance(value, FromEnvironment):
+        if value.lower() not in {"true", "false"}:
+            raise ValueError("expected true or false, but the environment gives something else")
+        return value.lower() == "true"
+    return value
+
+
+def _given(value: object) -> object:
+    if value is None:
+        raise ValueError("is empty: give it a value or remove the key")
+    return value
+
+
+def _duration(value: object) -> Millis:
+    if not isinstance(value, str) or re.fullmatch(DURATION_PATTERN.strip("^$"), value) is None:
+        raise ValueError("expected a duration above zero with its unit, such as 500ms, 5s or 5m")
+    number, unit = re.split(r"(?<=\d)(?=[a-z])", value)
+    return round(float(number) * _MILLIS_PER[unit])
+
+
+def _codes(value: object) -> range:
+    """Return the status codes that one item of `codes` stands for: 429 or "500-599", both ends included."""
+    if isinstance(value, FromEnvironment) and value.isdecimal() and len(value) == 3:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        first = last = value
+    elif isinstance(value, str) and (ends := re.fullmatch(r"(\d{1,9})-(\d{1,9})", value)):
+        first, last = int(ends[1]), int(ends[2])
+    else:
+        raise ValueError('expected a status code such as 429, or a range in quotes such as "500-599"')
+    if not (100 <= first <= 599 and 100 <= last <= 599):
+        raise ValueError("status codes go from 100 to 599")
+    if first > last:
+        raise ValueError("the range is upside down: its first code is above its last")
+    return range(first, last + 1)
+
+
+Given = BeforeValidator(_given)
+"""For optional keys: the key may be absent, but not empty, which would say nothing."""
+
+NonNegative = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_whole)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_whole)]
+PortNumber = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
+Rounds = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]
+TotalAttempts = Annotated[int, Field(ge=1, le=50), BeforeValidator(_whole)]
+Workers = Annotated[int, Field(ge=1, le=256), BeforeValidator(_whole)]
+Percent = Annotated[float, Field(ge=0, le=100), BeforeValidator(_decimal)]
+Flag = Annotated[bool, BeforeValidator(_truth)]
+Text = Annotated[str, Field(min_length=1)]
+Duration = Annotated[Millis, PlainValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+Codes = Annotated[
+    range,
+    PlainValidator(_codes),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string", "pattern": CODES_PATTERN}]}
+    ),
+]
+# Strict enums would want the members themselves, not their names.
+StrategyName = Annotated[Strategy, Strict(strict=False)]
+CandidateOrderName = Annotated[CandidateOrder, Strict(strict=False)]
+ScopeName = Annotated[Scope, Strict(strict=False)]
+LifetimeName = Annotated[Lifetime, Strict(strict=False)]
+MeasureName = Annotated[Measure, Strict(strict=False)]
+LogFormatName = Annotated[LogFormat, Strict(strict=False)]

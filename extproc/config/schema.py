@@ -1,0 +1,189 @@
+"""The whole file as the user writes it. Compiled once, at start, into what the program works with."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from extproc.config.addresses import Address, HostPort, HttpHost, Listen
+from extproc.config.gateway import LogFormat
+from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
+from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
+from extproc.config.scalars import (
+    Duration,
+    Flag,
+    Given,
+    LogFormatName,
+    NonNegative,
+    Percent,
+    PortNumber,
+    Positive,
+    Text,
+    Workers,
+)
+from extproc.config.schema_retry import RetryPolicyTable, Table
+
+MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*/(\*|[!-)+-~]+)$"
+CLUSTER_PATTERN = r"^[!-~]{1,255}$"
+HOST_PATTERN = r"^[0-9A-Za-z_.:-]+$"
+
+
+def _model(value: str) -> str:
+    if re.fullmatch(MODEL_PATTERN.strip("^$"), value) is None:
+        raise ValueError("expected provider/model, or provider/* for any model of that provider")
+    if value.partition("/")[0].lower() in BEDROCK:
+        raise ValueError(BEDROCK_REFUSED)
+    return value
+
+
+def _interface(value: str) -> str:
+    if value in BEDROCK:
+        raise ValueError(BEDROCK_REFUSED)
+    if value not in INTERFACES:
+        raise ValueError(f"expected one of {', '.join(INTERFACES)}")
+    return value
+
+
+def _cluster(value: str) -> str:
+    if re.fullmatch(CLUSTER_PATTERN.strip("^$"), value) is None:
+        raise ValueError("must be printable ASCII without spaces, at most 255 characters")
+    return value
+
+
+def _host(value: str) -> str:
+    if re.fullmatch(HOST_PATTERN.strip("^$"), value) is None:
+        raise ValueError("expected an IP address to listen on, such as 0.0.0.0")
+    return value
+
+
+def _listener_type(value: object) -> object:
+    if value in {"prompt", "agent"}:
+        raise ValueError("only listeners of type model are served here; remove this one")
+    return value
+
+
+def _policy_given(value: object) -> object:
+    if value is None:
+        raise ValueError("is empty: write {} for retries with all defaults, or remove the key for no retry at all")
+    return value
+
+
+ModelName = Annotated[str, AfterValidator(_model), WithJsonSchema({"type": "string", "pattern": MODEL_PATTERN})]
+Interface = Annotated[str, AfterValidator(_interface), WithJsonSchema({"enum": list(INTERFACES)})]
+ClusterName = Annotated[str, AfterValidator(_cluster), WithJsonSchema({"type": "string", "pattern": CLUSTER_PATTERN})]
+ListenHost = Annotated[str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": HOST_PATTERN})]
+Headers = dict[HeaderName, HeaderValue]
+
+
+class ListenerTable(Table):
+    """Where clients reach us."""
+
+    type: Annotated[Literal["model"], BeforeValidator(_listener_type)]
+    name: Text = "model"
+    port: PortNumber = 12000
+    address: ListenHost = "0.0.0.0"
+    timeout: Duration = 300_000
+
+
+class TimeoutsTable(Table):
+    """Time limits of one target's connections."""
+
+    connect: Duration = 5_000
+    first_byte: Duration | None = None
+    idle: Duration = 60_000
+
+
+class ProviderTable(Table):
+    """One target: a model at a provider."""
+
+    model: ModelName
+    name: Annotated[Text | None, Given] = None
+    access_key: Annotated[AccessKey | None, Given] = None
+    access_keys: Annotated[Annotated[list[AccessKey], Field(min_length=1)] | None, Given] = None
+    base_url: Annotated[Address | None, Given] = None
+    default: Flag = False
+    passthrough_auth: Flag = False
+    http_host: Annotated[HttpHost | None, Given] = None
+    provider_interface: Annotated[Interface | None, Given] = None
+    headers: Headers = Field(default_factory=dict)
+    cluster: Annotated[ClusterName | None, Given] = None
+    timeouts: TimeoutsTable = TimeoutsTable()
+    retry_policy: Annotated[RetryPolicyTable | None, BeforeValidator(_policy_given)] = None
+
+    @property
+    def prefix(self) -> str:
+        """The provider: what stands before the first slash."""
+        return self.model.partition("/")[0]
+
+    @property
+    def bare_model(self) -> str:
+        """The model as the provider knows it."""
+        return self.model.partition("/")[2]
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether the entry stands for any model of its provider."""
+        return self.bare_model == "*"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The configured keys, bare: to be handed on, never to be shown."""
+        secrets = self.access_keys or ([] if self.access_key is None else [self.access_key])
+        return tuple(secret.get_secret_value() for secret in secrets)
+
+    @field_validator("access_keys")
+    @classmethod
+    def _instead_of_access_key(cls, value: list[AccessKey] | None, info: ValidationInfo) -> list[AccessKey] | None:
+        if info.data.get("access_key") is not None:
+            raise ValueError("access_key is given too: use one of the two")
+        return value
+
+    @field_validator("default")
+    @classmethod
+    def _no_wildcard(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - the validated value
+        if value and info.data.get("model", "").endswith("/*"):
+            raise ValueError("a wildcard cannot be the default: it names no model")
+        return value
+
+
+class AliasTable(Table):
+    """Another name for a model."""
+
+    target: Text
+
+
+class SidecarTable(Table):
+    """The sidecar itself. *listen* is what `serve` uses; `up` makes a private socket of its own."""
+
+    listen: Listen = "127.0.0.1:50051"
+    workers: Workers = 1
+    admin: HostPort = "127.0.0.1:1064"
+    max_body_bytes: Positive = 64 * 1024 * 1024
+    log_format: LogFormatName = LogFormat.TEXT
+
+
+class RetryBudgetTable(Table):
+    """How many retries Envoy allows at once: a share of the requests under way, but never less than a few."""
+
+    percent: Percent = 20.0
+    min_concurrency: NonNegative = 10
+
+
+class EnvoyTable(Table):
+    """The Envoy that `up` starts and `render` describes."""
+
+    admin: HostPort = "127.0.0.1:9901"
+    retry_budget: RetryBudgetTable = RetryBudgetTable()
+
+
+class ConfigTable(Table):
+    """The file. Its old key `llm_providers` has been renamed before it gets here."""
+
+    version: Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
+    listeners: Annotated[list[ListenerTable], Field(min_length=1)] = Field(
+        default_factory=lambda: [ListenerTable(type="model")]
+    )
+    model_providers: Annotated[list[ProviderTable], Field(min_length=1)]
+    model_aliases: dict[Text, AliasTable] = Field(default_factory=dict)
+    sidecar: SidecarTable = SidecarTable()
+    envoy: EnvoyTable = EnvoyTable()

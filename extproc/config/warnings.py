@@ -1,0 +1,165 @@
+"""What is allowed but hardly meant: each a sentence with its place. Nothing here keeps the program from starting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extproc.config.errors import Problem
+from extproc.policy.backoff import Reach
+from extproc.policy.model import Credential, Scope, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from extproc.config.gateway import Gateway
+    from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
+    from extproc.config.wire import Entry
+    from extproc.policy.model import Policy, Rule, Target
+
+_REACHED_BY = {
+    Reach.SAME_MODEL: frozenset({Strategy.SAME_MODEL}),
+    Reach.SAME_PROVIDER: frozenset({Strategy.SAME_MODEL, Strategy.SAME_PROVIDER}),
+    Reach.GLOBAL: frozenset(Strategy),
+}
+_SHORT_LATENCY = 1000
+
+
+def warnings_of(entries: Sequence[Entry], gateway: Gateway, names: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the warnings about *entries*, which compile to *gateway*, in the file's order.
+
+    *names* leads from what a fallback may be called to the id of the model.
+    """
+    catalog = gateway.catalog
+    targets = [*catalog.targets.values(), *catalog.wildcards.values()]
+    by_id = {str(target.id): target for target in targets}
+    for entry in entries:
+        target = by_id[entry.table.model]
+        yield from _credentials(entry, target)
+        table, policy = entry.table.retry_policy, catalog.policies.get(target.id)
+        if table is None or policy is None:
+            continue
+        place = f"{entry.place}.retry_policy"
+        yield from _lonely(place, target, policy, targets)
+        yield from _fallbacks(place, table, target, names)
+        yield from _codes_twice(place, table)
+        yield from _backoffs(place, table, policy)
+        yield from _scopes(place, table, policy)
+
+
+def undeclared_clusters(gateway: Gateway, declared: AbstractSet[str]) -> tuple[Problem, ...]:
+    """Return a warning for each cluster of *gateway* that an Envoy which declares *declared* does not know."""
+    return tuple(
+        Problem(cluster.place, f"Envoy's configuration declares no cluster {cluster.name}: every request to it fails")
+        for cluster in gateway.clusters
+        if cluster.name not in declared
+    )
+
+
+def _credentials(entry: Entry, target: Target) -> Iterator[Problem]:
+    if target.credential is Credential.MISSING:
+        yield Problem(
+            entry.place,
+            "has no access_key, and its provider asks for one: it is never chosen for a failover, and requests that "
+            "name it will be refused",
+        )
+    if target.credential is Credential.CLIENT and entry.table.keys:
+        key = "access_key" if entry.table.access_keys is None else "access_keys"
+        yield Problem(f"{entry.place}.{key}", "is not used: passthrough_auth sends the client's own credential")
+
+
+def _lonely(place: str, primary: Target, policy: Policy, targets: Sequence[Target]) -> Iterator[Problem]:
+    """Warn of a failover that has nowhere to go."""
+    usable = {
+        target.provider
+        for target in targets
+        if not target.wildcard and target.credential in {Credential.OWN, Credential.NONE}
+    }
+    if Strategy.DIFFERENT_PROVIDER in _strategies(policy) and not usable - {primary.provider}:
+        yield Problem(place, "has the strategy different_provider, but there is no other usable provider")
+
+
+def _fallbacks(place: str, table: RetryPolicyTable, primary: Target, names: Mapping[str, str]) -> Iterator[Problem]:
+    for index, name in enumerate(table.fallback_models):
+        model = names.get(name)
+        if model is None:
+            yield Problem(f"{place}.fallback_models[{index}]", "is not a configured model: it is left out")
+        elif model == primary.id:
+            yield Problem(f"{place}.fallback_models[{index}]", "is the model that this policy belongs to")
+
+
+def _codes_twice(place: str, table: RetryPolicyTable) -> Iterator[Problem]:
+    taken: dict[int, int] = {}
+    for index, entry in enumerate(table.on_status_codes):
+        for position, codes in enumerate(entry.codes):
+            earlier = {code: taken[code] for code in codes if taken.get(code, index) != index}
+            if earlier:
+                by = ", ".join(f"on_status_codes[{other}]" for other in sorted(set(earlier.values())))
+                yield Problem(
+                    f"{place}.on_status_codes[{index}].codes[{position}]",
+                    f"{_spans(sorted(earlier))} can never match here: {by} comes first",
+                )
+            for code in codes:
+                taken.setdefault(code, index)
+
+
+def _spans(codes: Sequence[int]) -> str:
+    """Return *codes*, sorted, with runs written as ranges."""
+    runs: list[list[int]] = []
+    for code in codes:
+        if runs and code == runs[-1][-1] + 1:
+            runs[-1].append(code)
+        else:
+            runs.append([code])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _backoffs(place: str, table: RetryPolicyTable, policy: Policy) -> Iterator[Problem]:
+    inheriting = {
+        rule.strategy
+        for rule in (policy.default, policy.on_timeout, policy.on_connection_error)
+        if rule is not None and rule.max_attempts
+    }
+    for index, entry in enumerate(table.on_status_codes):
+        strategy = policy.default.strategy if entry.strategy is None else entry.strategy
+        if entry.backoff is None:
+            inheriting.add(strategy)
+        else:
+            yield from _backoff(f"{place}.on_status_codes[{index}].backoff", entry.backoff, {strategy})
+    if table.backoff is not None:
+        yield from _backoff(f"{place}.backoff", table.backoff, inheriting)
+
+
+def _backoff(place: str, table: BackoffTable, strategies: AbstractSet[Strategy]) -> Iterator[Problem]:
+    if not strategies & _REACHED_BY[table.apply_to]:
+        yield Problem(f"{place}.apply_to", f"{table.apply_to} is never reached by a strategy in use: no wait happens")
+    if table.max_ms < 2 * table.base_ms:
+        yield Problem(f"{place}.max_ms", "is less than twice base_ms: the wait never doubles")
+
+
+def _scopes(place: str, table: RetryPolicyTable, policy: Policy) -> Iterator[Problem]:
+    if policy.retry_after.scope is Scope.PROVIDER and Strategy.SAME_MODEL in _strategies(policy):
+        yield Problem(
+            f"{place}.retry_after_handling.scope",
+            "provider: one model's Retry-After blocks all of the provider's, though same_model keeps to one",
+        )
+    latency = table.on_high_latency
+    if latency is None or policy.high_latency is None:
+        return
+    if latency.threshold_ms < _SHORT_LATENCY:
+        yield Problem(f"{place}.on_high_latency.threshold_ms", "is under 1000 ms: ordinary answers may count as slow")
+    if latency.scope is Scope.PROVIDER and policy.high_latency.strategy is Strategy.SAME_MODEL:
+        yield Problem(
+            f"{place}.on_high_latency.scope",
+            "provider: one slow model blocks all of the provider's, though same_model keeps to one",
+        )
+
+
+def _strategies(policy: Policy) -> frozenset[Strategy]:
+    """Return the strategies that some failure can lead to."""
+    rules: list[Rule] = [policy.default, *policy.on_status.values()]
+    rules += [rule for rule in (policy.on_timeout, policy.on_connection_error) if rule is not None]
+    used = {rule.strategy for rule in rules if rule.max_attempts}
+    if policy.high_latency is not None:
+        used.add(policy.high_latency.strategy)
+    return frozenset(used)

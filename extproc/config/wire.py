@@ -1,0 +1,116 @@
+"""Where each target is on the wire: provider row, address, cluster, path and credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from extproc.config.addresses import BaseUrl, parse_base_url
+from extproc.config.errors import Problem
+from extproc.config.providers import INTERFACES, PROVIDERS, Provider
+from extproc.exchange.upstream import Upstream
+from extproc.policy.model import Credential, Target, TargetId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.config.schema import ProviderTable
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of `model_providers` and where it stands."""
+
+    place: str
+    table: ProviderTable
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An entry with everything that the provider table adds to it."""
+
+    entry: Entry
+    provider: Provider
+    base_url: BaseUrl
+    default_address: bool  # the provider's own: no base_url is given
+
+    @property
+    def table(self) -> ProviderTable:
+        """The entry as it is written."""
+        return self.entry.table
+
+    @property
+    def credential(self) -> Credential:
+        """Whose credential goes upstream; passthrough_auth wins over keys."""
+        if self.table.passthrough_auth:
+            return Credential.CLIENT
+        if self.table.keys:
+            return Credential.OWN
+        # Somebody's own server may well ask for no key; a vendor never does, whoever's address it is.
+        own_server = not self.default_address and self.provider.base_url is not None
+        keyless = own_server or not self.provider.needs_key
+        return Credential.NONE if keyless else Credential.MISSING
+
+
+def locate(entry: Entry) -> Site | Problem:
+    """Return where *entry*'s requests go, or why that cannot be told."""
+    table = entry.table
+    interface = table.provider_interface
+    row = PROVIDERS.get(table.prefix)
+    if row is None and (interface is None or table.base_url is None):
+        return Problem(
+            f"{entry.place}.model",
+            f"the provider is not one of {', '.join(PROVIDERS)}: "
+            "another one needs both provider_interface and base_url",
+        )
+    if row is not None and interface is not None and INTERFACES[interface] != row:
+        return Problem(
+            f"{entry.place}.provider_interface",
+            "contradicts the model's provider, which is a known one: remove it, or call the provider something else",
+        )
+    row = INTERFACES[interface] if row is None and interface is not None else row
+    if row is None or (table.base_url is None and row.base_url is None):
+        return Problem(f"{entry.place}.base_url", "is required: every customer of this provider has another address")
+    address = table.base_url or parse_base_url(row.base_url)
+    return Site(entry, row, address, default_address=table.base_url is None)
+
+
+def upstream_of(site: Site, cluster: str) -> Upstream:
+    """Return the wire facts of *site*'s target."""
+    table, url = site.table, site.base_url
+    # A deployment's name is part of the path; "*" stays, to be replaced by the model that a request names.
+    own_path = site.provider.path.replace("{model}", quote(table.bare_model, safe="*"))
+    own_query = site.provider.query if url.path is None else ""
+    credential = site.credential
+    return Upstream(
+        cluster=cluster,
+        authority=table.http_host or url.authority,
+        model=table.bare_model,
+        path_prefix=own_path if url.path is None else url.path,
+        query=own_query if url.query is None else url.query,
+        credential_style=site.provider.credential,
+        keys=table.keys if credential is Credential.OWN else (),
+        passthrough=credential is Credential.CLIENT,
+        headers=_headers_of(table),
+        first_byte=table.timeouts.first_byte,
+    )
+
+
+def _headers_of(table: ProviderTable) -> Mapping[str, str]:
+    return MappingProxyType({name: value.get_secret_value() for name, value in table.headers.items()})
+
+
+def target_of(site: Site) -> Target:
+    """Return *site*'s target, as far as the rules care."""
+    credential = site.credential
+    return Target(
+        id=TargetId(site.table.model),
+        provider=site.table.prefix,
+        endpoint=site.base_url.endpoint,
+        speaks=site.provider.speaks,
+        credential=credential,
+        keys=len(site.table.keys) if credential is Credential.OWN else 0,
+        wildcard=site.table.is_wildcard,
+    )
