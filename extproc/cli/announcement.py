@@ -1,0 +1,22 @@
+"""What `up` and `demo` tell when requests can be sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from extproc.cli.gateway_process import Launch
+
+
+def announce(launch: Launch, closing: str) -> None:
+    """Tell where to send requests, then *closing*."""
+    gateway, edge = launch.gateway, launch.edge
+    click.echo(f"""
+extproc is up, with {", ".join(gateway.catalog.targets)}
+  OpenAI SDKs     base_url={edge}/v1
+  Anthropic SDKs  base_url={edge}
+  health          {edge}/healthz
+  Envoy's admin   {launch.admin}
+{closing}""")

@@ -1,0 +1,49 @@
+"""Reading the configuration file for a command: its errors and warnings as people and scripts need them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from extproc.cli.exits import ExitCode
+from extproc.config.errors import ConfigError
+from extproc.config.load import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from extproc.config.errors import Problem
+    from extproc.config.gateway import Gateway
+
+CONFIG = click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+"""The argument that every command about a configuration takes."""
+
+
+def gateway_of(config: Path) -> Gateway:
+    """Return what *config* describes; its warnings go to standard error.
+
+    Raises:
+        click.exceptions.Exit: when it must not be used; every error has been told by then.
+    """
+    try:
+        loaded = load(config, os.environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"Error: {_told(config, problem)}", err=True)
+        raise click.exceptions.Exit(ExitCode.BAD_CONFIG) from error
+    warn(config, loaded.warnings)
+    return loaded.gateway
+
+
+def warn(config: Path, warnings: Iterable[Problem]) -> None:
+    """Tell *warnings* about *config* on standard error."""
+    for warning in warnings:
+        click.echo(f"Warning: {_told(config, warning)}", err=True)
+
+
+def _told(config: Path, problem: Problem) -> str:
+    """Return *problem* as compilers tell theirs: the file first."""
+    return str(problem) if problem.place == str(config) else f"{config}: {problem}"

@@ -1,0 +1,119 @@
+"""Child processes that live and end together, watched by one loop without threads or handlers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from extproc.cli.exits import Failure
+from extproc.cli.tether import tether
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WATCHED = (*_STOP_SIGNALS, signal.SIGCHLD)
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Somebody wants us to stop: Ctrl-C, SIGTERM, or the terminal has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child has ended by itself. *status* is its exit code, or minus the signal that ended it."""
+
+    name: str
+    status: int
+
+    def __str__(self) -> str:
+        how = f"with exit code {self.status}" if self.status >= 0 else f"by {signal.Signals(-self.status).name}"
+        return f"{self.name} has ended {how}"
+
+
+News: TypeAlias = StopAsked | Ended
+
+
+class Family:
+    """The children of this process; leaving the context ends those that are left.
+
+    Mutable: owns the running processes and, while it lasts, the signals that concern them. The signals are blocked
+    and taken one by one in `wait`, so that nothing is ever interrupted half-way and no handler runs.
+    """
+
+    def __init__(self, *, grace: float = 5) -> None:
+        self._grace = grace
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._mask: set[int] = set()
+
+    def __enter__(self) -> Self:
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in reversed(tuple(self._children)):
+            self.end(name)
+        while signal.sigtimedwait(_WATCHED, 0) is not None:  # what came meanwhile has been done: we are ending
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def start(self, name: str, command: Sequence[str | Path], environ: Mapping[str, str] | None = None) -> None:
+        """Start *command* in a session of its own: a Ctrl-C at the terminal reaches us alone, and we tell the rest.
+
+        Raises:
+            Failure: when it cannot be started.
+        """
+        try:
+            self._children[name] = subprocess.Popen(  # noqa: S603 -- our own commands
+                command,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=environ,
+                preexec_fn=tether(),  # noqa: PLW1509 -- safe: this process has one thread
+            )
+        except OSError as error:
+            raise Failure(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
+
+    def wait(self, seconds: float | None = None) -> News | None:
+        """Return the next thing that happens, or None when nothing has for *seconds* (None: wait for ever)."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while (ended := self._next_ended()) is None:
+            left = _FOREVER if deadline is None else max(0.0, deadline - time.monotonic())
+            arrived = signal.sigtimedwait(_WATCHED, left)
+            if arrived is None:
+                return None
+            if arrived.si_signo in _STOP_SIGNALS:
+                return StopAsked()
+        return ended
+
+    def end(self, name: str, *, grace: float | None = None) -> None:
+        """End the child *name*: politely, and for good after *grace* seconds or when we are asked once more."""
+        child = self._children.pop(name)
+        if child.poll() is None:
+            child.terminate()
+            deadline = time.monotonic() + (self._grace if grace is None else grace)
+            while child.poll() is None:
+                arrived = signal.sigtimedwait(_WATCHED, max(0.0, deadline - time.monotonic()))
+                if arrived is None or arrived.si_signo in _STOP_SIGNALS:
+                    child.kill()
+                    child.wait()
+
+    def _next_ended(self) -> Ended | None:
+        for name, child in self._children.items():
+            status = child.poll()
+            if status is not None:
+                del self._children[name]
+                return Ended(name, status)
+        return None
+
+
+_FOREVER = 365 * 86_400.0
+"""sigtimedwait needs a number; a year is one that a loop may well wake up after."""

@@ -1,0 +1,62 @@
+"""TCP ports: whether one is free, and finding one that is."""
+
+from __future__ import annotations
+
+import socket
+
+from extproc.cli.exits import Failure
+
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that mean all of this host's, and the one to reach them by from here."""
+
+
+def require_free(address: str, port: int, *, what: str) -> None:
+    """Make sure that nobody listens on *address* and *port*.
+
+    Envoy opens its listeners with SO_REUSEPORT: two of them share a port without a word, and each gets half of the
+    requests. So we look before it starts.
+
+    Raises:
+        Failure: when somebody does; *what* says which setting to change.
+    """
+    try:
+        with _listening(address, port):
+            pass
+    except OSError as error:
+        raise Failure(f"{what}: cannot listen on {address}:{port}: {error.strerror}") from error
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """Return a port on which nobody listens at the moment."""
+    with _listening(address, 0) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def is_free(address: str, port: int) -> bool:
+    """Tell whether *port* can be listened on."""
+    try:
+        require_free(address, port, what="")
+    except Failure:
+        return False
+    return True
+
+
+def reachable(address: str) -> str:
+    """Return the host by which a listener on *address* is reached from here, as it stands in a URL."""
+    host = EVERY_ADDRESS.get(address, address)
+    return f"[{host}]" if ":" in host else host
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Connections of an earlier run that the kernel still remembers (TIME_WAIT) are no reason to refuse.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(1)
+    except OSError:
+        listener.close()
+        raise
+    return listener

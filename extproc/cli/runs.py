@@ -1,0 +1,143 @@
+"""Which `extproc up` runs on this host, by configuration file: how `down` finds what to end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import signal
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DIRECTORY_PREFIX = "extproc-"
+"""How the name of every run's private directory begins; nothing else is ever cleared away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `extproc up` that has become healthy.
+
+    A process id is used again after its process has gone; together with the time its process started it is not.
+    """
+
+    pid: int
+    started: int  # clock ticks since boot, as the kernel tells it
+    config: str
+    url: str
+    directory: str  # of its socket and Envoy's configuration
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return start_time(self.pid) == self.started
+
+
+def start_time(pid: int) -> int | None:
+    """Return when process *pid* started, in clock ticks since boot; None when there is none."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the command's name in parentheses and may hold anything; starttime is the 22nd.
+    state, *fields = status.rpartition(")")[2].split()
+    return None if state == "Z" else int(fields[18])
+
+
+def ask_to_stop(run: Run, *, seconds: float) -> bool:
+    """Ask the process of *run* to stop, wait until it has, and tell whether it did within *seconds*.
+
+    The signal goes through a descriptor of the process that is opened before the last look at its start time, so it
+    can never reach a stranger.
+    """
+    try:
+        descriptor = os.pidfd_open(run.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if not run.alive:
+            return True
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+class Runs:
+    """The records of running gateways, one file each in a directory of the user's own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @classmethod
+    def of_user(cls, environ: Mapping[str, str]) -> Runs:
+        """Return the records of the user: the same for a login session, cron and sudo -E."""
+        state = environ.get("XDG_STATE_HOME")
+        return cls((Path(state) if state else Path.home() / ".local" / "state") / "extproc")
+
+    @contextmanager
+    def recording(self, run: Run) -> Iterator[None]:
+        """Let others find *run* while the context lasts; a home that cannot be written to only costs that."""
+        try:
+            self._add(run)
+        except OSError as error:
+            click.echo(f"warning: `extproc down` will not find this: {error.filename}: {error.strerror}", err=True)
+        try:
+            yield
+        finally:
+            self._remove(run)
+
+    def _add(self, run: Run) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record = self._file(Path(run.config), ".json")
+        draft = record.with_suffix(f".{run.pid}")
+        draft.write_text(json.dumps(asdict(run)))
+        draft.replace(record)  # whole or not at all
+
+    def find(self, config: Path) -> Run | None:
+        """Return the run of *config*, or None; what a killed run has left is cleared away."""
+        run = self._read(self._file(config, ".json"))
+        if run is None or run.alive:
+            return run
+        self._remove(run)
+        if Path(run.directory).name.startswith(DIRECTORY_PREFIX):
+            shutil.rmtree(run.directory, ignore_errors=True)
+        return None
+
+    def __iter__(self) -> Iterator[Run]:
+        for record in sorted(self.directory.glob("*.json")):
+            run = self._read(record)
+            if run is not None and run.alive:
+                yield run
+
+    def log_of(self, config: Path) -> Path:
+        """Return the file that a detached run of *config* writes to."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._file(config, ".log")
+
+    def _file(self, config: Path, suffix: str) -> Path:
+        path = config.resolve()
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+        return self.directory / f"{path.stem}-{digest}{suffix}"
+
+    def _remove(self, run: Run) -> None:
+        """Forget *run*, unless its record is another's by now."""
+        if self._read(self._file(Path(run.config), ".json")) == run:
+            self._file(Path(run.config), ".json").unlink(missing_ok=True)
+
+    @staticmethod
+    def _read(record: Path) -> Run | None:
+        try:
+            return Run(**json.loads(record.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):  # none, or not written by this version
+            return None

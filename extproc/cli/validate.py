@@ -1,0 +1,47 @@
+"""`extproc validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import yaml
+
+from extproc.cli.configuration import CONFIG, gateway_of, warn
+from extproc.cli.exits import TABLE, BadConfig
+from extproc.config.warnings import undeclared_clusters
+
+
+@click.command(epilog=TABLE)
+@CONFIG
+@click.option(
+    "--envoy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An Envoy configuration of your own: warn about providers whose cluster it does not declare.",
+)
+def validate(*, config: Path, envoy: Path | None) -> None:
+    """Tell every error and warning of CONFIG, each with its place in the file. Nothing is started.
+
+    Variables that the file refers to must be set. Warnings are about what is allowed but hardly meant: they do not
+    change the exit code.
+    """
+    gateway = gateway_of(config)
+    if envoy is not None:
+        warn(config, undeclared_clusters(gateway, _declared_clusters(envoy)))
+    click.echo(f"{config} is valid: {len(gateway.catalog.targets)} models.")
+
+
+def _declared_clusters(envoy: Path) -> frozenset[str]:
+    """Return the names of the static clusters in an Envoy configuration; JSON is YAML, too."""
+    try:
+        document: object = yaml.safe_load(envoy.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadConfig(f"{envoy}: cannot be read as YAML: {error}") from error
+    clusters = _member(_member(document, "static_resources"), "clusters")
+    if not isinstance(clusters, list):
+        raise BadConfig(f"{envoy}: static_resources.clusters: expected a list")
+    return frozenset(name for cluster in clusters if isinstance(name := _member(cluster, "name"), str))
+
+
+def _member(table: object, key: str) -> object:
+    return table.get(key) if isinstance(table, dict) else None
