@@ -1,0 +1,123 @@
+"""What one request learns about a provider, the next ones heed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.checks import check_delivered, check_exhausted
+from support.credentials import P_KEY, S_KEY, T_KEY
+from support.gateway import running_gateway
+from support.providers import P, S, T, a_model
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(90)]
+
+
+async def test_a_provider_that_asked_for_a_minute_is_left_alone_for_it() -> None:
+    """IT-9: both requests are answered at once; the second never calls the primary."""
+    async with running_gateway(only="PS", policy={}) as gateway:
+        gateway.play(p="429(retry_after=60)")
+
+        began = time.monotonic()
+        first = await gateway.chat()
+        second = await gateway.chat()
+        took = time.monotonic() - began
+
+        check_delivered(first, by="S", target=S, attempts=2)
+        check_delivered(second, by="S", target=S, attempts=1)
+        assert gateway.order == "PSS"
+        assert took < 2
+
+
+async def test_a_block_ends_when_its_time_is_up() -> None:
+    async with running_gateway(only="PS", policy={}) as gateway:
+        gateway.play(p="429(retry_after=1), 200")
+
+        await gateway.chat()
+        blocked_at = gateway.p.calls[0].arrived
+        answers = [await gateway.chat()]
+        while answers[-1].headers["x-mock-provider"] == "S":
+            answers.append(await gateway.chat())
+
+        check_delivered(answers[-1], by="P", target=P, attempts=1)
+        assert 1 <= gateway.p.calls[1].arrived - blocked_at < 1.5
+
+
+async def test_a_block_for_one_request_does_not_outlive_it() -> None:
+    policy = {"retry_after_handling": {"scope": "model", "apply_to": "request"}}
+    async with running_gateway(only="PS", policy=policy) as gateway:
+        gateway.play(p="429(retry_after=60), 200")
+
+        await gateway.chat()
+        second = await gateway.chat()
+
+        check_delivered(second, by="P", target=P, attempts=1)
+        assert gateway.order == "PSP"
+
+
+async def test_a_block_of_a_provider_covers_all_its_models() -> None:
+    """The fallback of the same provider is passed over, the other provider is not."""
+    mini = "openai/gpt-4o-mini"
+    policy = {"fallback_models": [mini, S], "retry_after_handling": {"scope": "provider"}}
+    async with running_gateway(
+        models=lambda providers: [
+            a_model(P, providers.p, P_KEY, retry_policy={**policy, "default_strategy": "different_provider"}),
+            a_model(mini, providers.p, P_KEY, retry_policy=policy),
+            a_model(S, providers.s, S_KEY),
+        ]
+    ) as gateway:
+        gateway.play(p="429(retry_after=60), 200")
+
+        await gateway.chat()
+        second = await gateway.chat(mini)
+
+        check_delivered(second, by="S", target=S, attempts=1)
+        assert gateway.order == "PSS"
+
+
+async def test_when_all_asked_for_long_waits_the_client_is_told_without_a_call() -> None:
+    """429 with Retry-After: the client can do nothing better than wait, and no provider is bothered."""
+    async with running_gateway(only="PS", policy={}) as gateway:
+        gateway.play(p="429(retry_after=100)", s="429(retry_after=200)")
+
+        first = await gateway.chat()
+        began = time.monotonic()
+        second = await gateway.chat()
+        took = time.monotonic() - began
+
+        soonest = range(98, 112)  # up to a tenth more, so that not everyone comes back at once
+        check_exhausted(first, status=429, attempts=[(P, "http_429"), (S, "http_429")], retry_after=soonest)
+        error = check_exhausted(second, status=429, attempts=[], retry_after=soonest)
+        assert error["shortest_remaining_block_seconds"] in soonest
+        assert took < 1
+        assert gateway.order == "PS"
+
+
+async def test_when_all_asked_for_short_waits_the_first_to_be_free_is_waited_for() -> None:
+    async with running_gateway(only="PS", policy={}) as gateway:
+        gateway.play(p="429(retry_after=3), 200", s="429(retry_after=1.5), 200")
+
+        await gateway.chat()
+        blocked_at = gateway.s.calls[0].arrived
+        second = await gateway.chat()
+
+        check_delivered(second, by="S", target=S, attempts=1)
+        assert gateway.order == "PSS"
+        assert 1.5 <= gateway.s.calls[1].arrived - blocked_at < 2
+
+
+async def test_a_blocked_primary_leads_to_the_fallbacks_in_order() -> None:
+    async with running_gateway(
+        models=lambda providers: [
+            a_model(P, providers.p, P_KEY, retry_policy={"fallback_models": [T, S]}),
+            a_model(S, providers.s, S_KEY),
+            a_model(T, providers.t, T_KEY),
+        ]
+    ) as gateway:
+        gateway.play(p="429(retry_after=60)", t="200, 503, 200")
+
+        await gateway.chat()
+        second = await gateway.chat()
+
+        check_delivered(second, by="S", target=S, attempts=2)
+        assert gateway.order == "PTTS"

@@ -1,0 +1,38 @@
+"""Envoy's own admin endpoint: what it counts, which clusters it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The admin endpoint of a running Envoy."""
+
+    url: str
+
+    async def stat(self, name: str) -> int:
+        """Return a counter or gauge; 0 while Envoy does not know it."""
+        stats = (await self._get(f"/stats?format=json&filter=^{name.replace('.', '%5C.')}$")).json()["stats"]
+        return sum(int(stat["value"]) for stat in stats if "value" in stat)
+
+    async def requests_by_port(self) -> dict[int, dict[str, int]]:
+        """Return how many requests went to each port of this host, by the cluster they were sent under."""
+        found: dict[int, dict[str, int]] = {}
+        for cluster in (await self._get("/clusters?format=json")).json()["cluster_statuses"]:
+            for host in cluster.get("host_statuses", []):
+                port = host["address"].get("socket_address", {}).get("port_value")
+                sent = next((int(stat.get("value", 0)) for stat in host["stats"] if stat["name"] == "rq_total"), 0)
+                if port is not None:
+                    found.setdefault(port, {})[cluster["name"]] = sent
+        return found
+
+    async def config(self) -> str:
+        """Return everything that Envoy is configured with, as text."""
+        return (await self._get("/config_dump?include_eds")).text
+
+    async def _get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            return (await client.get(self.url + path)).raise_for_status()

@@ -1,0 +1,88 @@
+"""A gateway in front of three scripted providers: what nearly every test on a real Envoy needs."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import httpx
+import yaml
+from support.admin import Admin
+from support.ports import reserved_ports
+from support.providers import Providers, running_providers
+from support.requests import CHAT, a_body, a_clients_headers
+from support.up import Up, running_up
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from support.providers import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway(Providers):
+    """A running gateway, a client of it, and the providers behind it."""
+
+    url: str
+    port: int
+    admin: Admin
+    up: Up
+    client: httpx.AsyncClient
+
+    async def chat(
+        self,
+        model: str | None = None,
+        *,
+        path: str = CHAT,
+        headers: Mapping[str, str] | None = None,
+        **fields: object,
+    ) -> httpx.Response:
+        """Send an ordinary request with a client's headers, and return the whole answer."""
+        return await self.client.post(
+            path, content=a_body(model, **fields), headers={**a_clients_headers(), **(headers or {})}
+        )
+
+
+@asynccontextmanager
+async def running_gateway(
+    *,
+    policy: Json | None = None,
+    only: str = "PST",
+    models: Callable[[Providers], Sequence[Json]] | None = None,
+    of_p: Json | None = None,
+    listener: Json | None = None,
+    sidecar: Json | None = None,
+    top: Json | None = None,
+) -> AsyncIterator[Gateway]:
+    """Start three providers and a gateway that knows those of *only*, or *models*.
+
+    *policy* is P's retry_policy; *of_p*, *listener*, *sidecar* and *top* are further keys of those parts of the file.
+    """
+    async with running_providers() as providers:
+        with TemporaryDirectory(prefix="extproc-test-") as directory, reserved_ports(3) as ports:
+            edge, admin, sidecar_admin = ports
+            config = {
+                "version": "v0.4.0",
+                "listeners": [
+                    {"type": "model", "name": "test", "address": "127.0.0.1", "port": edge, **(listener or {})}
+                ],
+                "model_providers": list(models(providers) if models else providers.models(only, policy, of_p or {})),
+                "sidecar": {"admin": f"127.0.0.1:{sidecar_admin}", **(sidecar or {})},
+                "envoy": {"admin": f"127.0.0.1:{admin}"},
+                **(top or {}),
+            }
+            file = Path(directory) / "gateway.yaml"
+            file.write_text(yaml.safe_dump(config, sort_keys=False))
+            url = f"http://127.0.0.1:{edge}"
+            async with (
+                httpx.AsyncClient(
+                    base_url=url, timeout=30, trust_env=False, limits=httpx.Limits(max_connections=None)
+                ) as client,
+                running_up(file, url) as up,
+            ):
+                yield Gateway(
+                    providers.p, providers.s, providers.t, url, edge, Admin(f"http://127.0.0.1:{admin}"), up, client
+                )
