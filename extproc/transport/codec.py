@@ -1,0 +1,187 @@
+"""Envoy's messages and our words: ProcessingRequest to Event, Directive to ProcessingResponse.
+
+Only this module and `state` see protobuf messages. Answers are built in place: protobuf copies a message that is put
+into another one, and a request body may have megabytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from extproc import names
+from extproc._gen import wire_pb2 as pb
+from extproc.exchange.events import (
+    Answer,
+    Deliver,
+    Proceed,
+    Redispatch,
+    RequestBody,
+    RequestHeaders,
+    ResponseHeaders,
+    Send,
+)
+from extproc.transport.errors import MessageError, StateError
+from extproc.transport.fields import overwrite, read_fields
+from extproc.transport.state import decode_story, encode_story
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from extproc.exchange.events import Directive, Event
+
+_ATTRIBUTES = "envoy.filters.http.ext_proc"
+"""Envoy sends the attributes that it was asked for under the name of its filter."""
+
+_UNUSABLE_STATUS = 502
+"""Sent instead of a status that Envoy would replace by 200: everything below 200, and what is no HTTP status."""
+
+_JUDGED = (names.UNJUDGED, names.JUDGED)
+
+# Answers that change nothing, by the kind of message they answer. Shared, so nobody may write to them.
+_GO_ON: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
+    {
+        "request_headers": pb.ProcessingResponse(request_headers=pb.HeadersResponse()),
+        "request_body": pb.ProcessingResponse(request_body=pb.BodyResponse()),
+        "request_trailers": pb.ProcessingResponse(request_trailers=pb.TrailersResponse()),
+        "response_headers": pb.ProcessingResponse(response_headers=pb.HeadersResponse()),
+        "response_body": pb.ProcessingResponse(response_body=pb.BodyResponse()),
+        "response_trailers": pb.ProcessingResponse(response_trailers=pb.TrailersResponse()),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """A message of a kind that the rules have no word for: trailers, or the body of an answer.
+
+    Envoy sends them when its configuration asks for more than ours does, and waits for an answer to each.
+    """
+
+    kind: str
+
+
+def decode(request: pb.ProcessingRequest) -> Event | Unasked:
+    """Return what Envoy tells us with *request*.
+
+    Raises:
+        MessageError: it is of no kind at all, or an answer without a status.
+    """
+    kind = request.WhichOneof("request")
+    match kind:
+        case "request_headers":
+            return _request_headers(request.request_headers)
+        case "request_body":
+            return RequestBody(request.request_body.body)
+        case "response_headers":
+            return _response_headers(request)
+        case None:
+            raise MessageError("ProcessingRequest: expected one of the kinds of ext_proc v3, got none of them")
+        case _:
+            return Unasked(kind)
+
+
+def go_on(unasked: Unasked) -> pb.ProcessingResponse:
+    """Return the answer on which Envoy goes on with what it has told us."""
+    return _GO_ON[unasked.kind]
+
+
+def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
+    """Return the message that tells Envoy to do *directive* in answer to *event*.
+
+    Raises:
+        MessageError: *directive* is no answer to such an event.
+    """
+    match directive:
+        case Proceed():
+            return _proceed(event)
+        case Send():
+            return _send(directive, event)
+        case Deliver():
+            return _deliver(directive, event)
+        case Redispatch(status=status, story=story):
+            # No body: Envoy then ends the failed answer at once, and needs to reset nothing to replace it.
+            mark = ((names.REDISPATCH, "1"), (names.STATE, encode_story(story)))
+            return _immediately(status, mark)
+        case Answer(status=status, headers=headers, body=body):
+            return _immediately(status, headers, body)
+
+
+def _request_headers(message: pb.HttpHeaders) -> RequestHeaders:
+    headers = read_fields(message.headers)
+    state = headers.get(names.STATE)
+    if state is None:
+        return RequestHeaders(headers, message.end_of_stream)
+    try:
+        return RequestHeaders(headers, message.end_of_stream, carried=decode_story(state))
+    except StateError:
+        return RequestHeaders(headers, message.end_of_stream, state_unreadable=True)
+
+
+def _response_headers(request: pb.ProcessingRequest) -> ResponseHeaders:
+    headers = read_fields(request.response_headers.headers)
+    status = headers.get(":status", "")
+    if not (status.isascii() and status.isdecimal()):
+        raise MessageError("response headers: expected a number as :status, got something else")
+    attributes = request.attributes.get(_ATTRIBUTES)
+    if attributes is None:
+        return ResponseHeaders(int(status), headers)
+    flags = attributes.fields.get(names.FLAGS_ATTRIBUTE)
+    details = attributes.fields.get(names.DETAILS_ATTRIBUTE)
+    return ResponseHeaders(
+        status=int(status),
+        headers=headers,
+        flags=0 if flags is None else int(flags.number_value),
+        details="" if details is None else details.string_value,
+    )
+
+
+def _proceed(event: Event) -> pb.ProcessingResponse:
+    match event:
+        case RequestHeaders():
+            return _GO_ON["request_headers"]
+        case RequestBody():
+            return _GO_ON["request_body"]
+        case ResponseHeaders():
+            return _GO_ON["response_headers"]
+
+
+def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
+    response = pb.ProcessingResponse()
+    match event:
+        case RequestHeaders() if directive.body is None:
+            common = response.request_headers.response
+        case RequestBody():
+            common = response.request_body.response
+        case _:
+            raise MessageError(f"Send: expected as answer to the request, got one to {type(event).__name__}")
+    common.clear_route_cache = True
+    _mutate(common.header_mutation, directive.set_headers, directive.remove_headers)
+    if directive.body is not None:
+        common.body_mutation.body = directive.body
+    return response
+
+
+def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
+    if not isinstance(event, ResponseHeaders):
+        raise MessageError(f"Deliver: expected as answer to ResponseHeaders, got one to {type(event).__name__}")
+    response = pb.ProcessingResponse()
+    mutation = response.response_headers.response.header_mutation
+    _mutate(mutation, (*directive.set_headers, _JUDGED), directive.remove_headers)
+    return response
+
+
+def _immediately(status: int, headers: Iterable[tuple[str, str]], body: bytes = b"") -> pb.ProcessingResponse:
+    response = pb.ProcessingResponse()
+    immediate = response.immediate_response
+    immediate.status.code = status if 200 <= status <= 599 else _UNUSABLE_STATUS
+    immediate.body = body
+    _mutate(immediate.headers, (*headers, _JUDGED))
+    return response
+
+
+def _mutate(mutation: pb.HeaderMutation, fields: Iterable[tuple[str, str]], remove: Iterable[str] = ()) -> None:
+    for name, value in fields:
+        overwrite(mutation, name, value)
+    mutation.remove_headers.extend(remove)

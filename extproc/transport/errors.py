@@ -1,0 +1,25 @@
+"""What can go wrong between Envoy and the rules.
+
+- `TransportError`
+  - `StateError`: an attempt state that cannot be read
+  - `MessageError`: a message or an answer that has no place in the conversation
+  - `ListenError`: the server cannot listen where it was told to
+"""
+
+from __future__ import annotations
+
+
+class TransportError(Exception):
+    """Root of what this layer raises."""
+
+
+class StateError(TransportError):
+    """A header that should hold an attempt state holds something else."""
+
+
+class MessageError(TransportError):
+    """A message that Envoy cannot mean, or an answer that does not fit the message it answers."""
+
+
+class ListenError(TransportError):
+    """The server cannot listen at an address; the text is for the operator."""

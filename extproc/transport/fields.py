@@ -1,0 +1,50 @@
+"""Header fields on the wire: bytes there, text here.
+
+The text of a field is its bytes read as latin-1, which every byte string is, so that a value that is passed on leaves
+as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from extproc._gen import wire_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OVERWRITE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""Bytes that no header field may hold (RFC 9110 section 5.5): Envoy answers 500 to a mutation with one of them."""
+
+
+def read_fields(message: pb.HeaderMap) -> Mapping[str, str]:
+    """Return the fields of *message* by lower-case name; repeated ones are joined with ", "."""
+    fields: dict[str, str] = {}
+    for field in message.headers:
+        name = field.key.lower()
+        value = field.raw_value.decode("latin-1") or field.value
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def overwrite(mutation: pb.HeaderMutation, name: str, value: str) -> None:
+    """Add to *mutation* that the field *name* is *value*, whatever it was."""
+    option = mutation.set_headers.add()
+    option.append_action = _OVERWRITE
+    header = option.header
+    header.key = name
+    header.raw_value = _raw(value)
+
+
+def _raw(value: str) -> bytes:
+    if value.isascii() and value.isprintable():
+        return value.encode("ascii")
+    try:
+        raw = value.encode("latin-1")
+    except UnicodeEncodeError:
+        raw = value.encode("utf-8", "replace")
+    # A client can give a model any name, and some answers say the name in a header.
+    return _CONTROL.sub(lambda control: b"%%%02X" % control[0][0], raw)

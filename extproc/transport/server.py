@@ -1,0 +1,101 @@
+"""The gRPC server: where it listens, what it serves, how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+
+from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
+from extproc.transport.errors import ListenError
+
+if TYPE_CHECKING:
+    from extproc.policy.model import Millis
+    from extproc.transport.service import Processor, Record
+
+_HEADROOM = 1024 * 1024
+"""What a message may need beside the body in it."""
+
+_LAST_WORDS = 1.0
+"""Seconds for gRPC to send how the last streams have ended; a watcher of the health can make it last that long."""
+
+_OPTIONS = (
+    # Two servers on one port would each get half of the connections, and neither would say so.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_send_message_length", -1),
+    # An Envoy on another machine may vanish without a word: its streams, held ones above all, must not stay for ever.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # Envoy may be configured to ping as often as it likes; gRPC's default is to hang up on the third ping.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 0),
+)
+"""The rest is gRPC's default, on purpose: streams of one connection are unlimited, and the windows of flow control
+follow the measured bandwidth (larger fixed windows and frames changed nothing for a body of 20 MB)."""
+
+
+class Server:
+    """One worker's server; started once, drained once.
+
+    *listen* is `unix:/path` or `host:port`. Message sizes are bounded by our own limit on bodies and nothing else.
+    """
+
+    def __init__(self, processor: Processor[Record], *, listen: str, max_body_bytes: int) -> None:
+        self._address = parse_address(listen)
+        self._streams = processor.streams
+        self._health = health.aio.HealthServicer()
+        self._grpc = grpc.aio.server(
+            options=(*_OPTIONS, ("grpc.max_receive_message_length", max_body_bytes + _HEADROOM))
+        )
+        self._grpc.add_generic_rpc_handlers((processor.handlers(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+
+    @property
+    def address(self) -> str:
+        """Where the server listens; once started, with the port that port 0 has become."""
+        return str(self._address)
+
+    async def start(self) -> None:
+        """Listen and serve; `grpc.health.v1` says SERVING from here on.
+
+        Raises:
+            ListenError: the address is in use or cannot be used.
+        """
+        with claimed(self._address):
+            port = self._bind()
+        if isinstance(self._address, TcpAddress):
+            self._address = replace(self._address, port=port)
+        await self._grpc.start()
+
+    async def drain(self, grace: Millis = 30_000) -> None:
+        """Go: refuse new streams, let those under way end, cut off what is left after *grace*.
+
+        Health checks are answered to the end, with NOT_SERVING: that is how Envoy learns to send its next streams
+        elsewhere before the connection closes.
+        """
+        self._streams.welcome = False
+        await self._health.enter_graceful_shutdown()
+        last_words: float | None = _LAST_WORDS
+        try:
+            async with asyncio.timeout(grace / 1000):
+                await self._streams.last_one_gone()
+        except TimeoutError:
+            last_words = None
+        await self._grpc.stop(last_words)
+        await self._streams.last_one_gone()  # those that were cut off end a moment later: each has a record to leave
+        if isinstance(self._address, UnixAddress):
+            self._address.path.unlink(missing_ok=True)
+
+    async def wait_closed(self) -> None:
+        """Return when the server has stopped."""
+        await self._grpc.wait_for_termination()
+
+    def _bind(self) -> int:
+        try:
+            return self._grpc.add_insecure_port(self.address)
+        except RuntimeError as error:  # all that gRPC has to say: the reason went to its own log
+            raise ListenError(f"{self.address}: cannot listen there") from error

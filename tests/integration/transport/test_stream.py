@@ -1,0 +1,205 @@
+"""Streams over a real connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from support.ext_proc import ScriptedSession, mutations, request_body, request_headers, response_headers
+from support.sidecar import ask, now
+from support.stories import a_story
+from support.waiting import eventually
+
+from extproc import names
+from extproc._gen import wire_pb2 as pb
+from extproc.exchange.events import Answer, Deliver, Directive, Proceed, Redispatch, RequestHeaders, Send
+from extproc.policy.model import Instant
+from extproc.transport.state import encode_story
+
+if TYPE_CHECKING:
+    from support.sidecar import Serve
+
+CHAT = b'{"model": "gpt-4o", "messages": []}'
+SENT = Send(((names.CLUSTER, "openai"),), ("x-api-key",), body=CHAT.replace(b"gpt-4o", b"gpt-4.1"))
+
+
+@pytest.mark.asyncio
+async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
+    """Headers, body, answer: each is answered before the next one is sent; the end of the stream is the record."""
+    session = ScriptedSession(Proceed(), SENT, Deliver(((names.MODEL, "openai/gpt-4.1"),)))
+    sidecar = await serve(session, at=listen)
+    call = sidecar.stream()
+
+    first = await ask(call, request_headers((":path", "/v1/chat/completions")))
+    second = await ask(call, request_body(CHAT))
+    third = await ask(call, response_headers(200, attributes={"response.flags": 0.0}))
+
+    assert first.WhichOneof("response") == "request_headers"
+    assert second.request_body.response.body_mutation.body == SENT.body
+    assert mutations(second.request_body.response.header_mutation) == {names.CLUSTER: b"openai"}
+    assert mutations(third.response_headers.response.header_mutation)[names.UNJUDGED] == b"judged"
+    assert session.finished == []
+
+    await call.done_writing()
+
+    assert await call.code() is grpc.StatusCode.OK
+    assert sidecar.observed == [["RequestHeaders", "RequestBody", "ResponseHeaders"]]
+
+
+@pytest.mark.asyncio
+async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
+    """What Envoy carries from the failed answer to the next request is understood there."""
+    failing, next_one = ScriptedSession(Redispatch(429, a_story())), ScriptedSession(Proceed())
+    sidecar = await serve(failing, next_one)
+
+    answer = await ask(sidecar.stream(), response_headers(429))
+    state = mutations(answer.immediate_response.headers)[names.STATE]
+    await ask(sidecar.stream(), request_headers((names.STATE, state)))
+
+    [event] = next_one.received
+    assert isinstance(event, RequestHeaders)
+    assert event.carried == a_story()
+    assert state.decode() == encode_story(a_story())
+
+
+@pytest.mark.asyncio
+async def test_a_hold_is_a_hold(serve: Serve) -> None:
+    """The answer comes when its time has come, not before, and not much later."""
+    until = Instant(now() + 300)
+    sidecar = await serve(ScriptedSession(Proceed(not_before=until)))
+
+    await ask(sidecar.stream(), request_headers())
+
+    assert until <= now() < until + 250
+
+
+@pytest.mark.asyncio
+async def test_holds_do_not_wait_for_each_other(serve: Serve) -> None:
+    """A hundred attempts that are held at the same time are held for as long as one."""
+    until = Instant(now() + 500)
+    sidecar = await serve(*(ScriptedSession(Proceed(not_before=until)) for _ in range(100)))
+
+    await asyncio.gather(*(ask(sidecar.stream(), request_headers()) for _ in range(100)))
+
+    assert until <= now() < until + 1_000
+
+
+@pytest.mark.asyncio
+async def test_hanging_up_during_a_hold_ends_the_session_at_once(serve: Serve) -> None:
+    """The client has gone: nobody waits any longer, and the record says what there was."""
+    session = ScriptedSession(Proceed(not_before=Instant(now() + 60_000)))
+    sidecar = await serve(session)
+    call = sidecar.stream()
+    await call.write(request_headers())
+    await eventually(lambda: bool(session.received))
+
+    call.cancel()
+
+    await eventually(lambda: bool(session.finished), within=1)
+    assert sidecar.observed == [["RequestHeaders"]]
+
+
+@pytest.mark.asyncio
+async def test_hanging_up_between_two_messages_ends_the_session(serve: Serve) -> None:
+    """Envoy resets the stream when it needs it no more; that is no fault."""
+    session = ScriptedSession(Proceed())
+    sidecar = await serve(session)
+    call = sidecar.stream()
+    await ask(call, request_headers())
+
+    call.cancel()
+
+    await eventually(lambda: bool(session.finished), within=1)
+
+
+@pytest.mark.asyncio
+async def test_twenty_megabytes_go_both_ways(serve: Serve, listen: str) -> None:
+    """Message sizes are limited by our own bound on bodies only, and no byte changes."""
+    body = os.urandom(20 * 1024 * 1024)
+    session = ScriptedSession(Send((), (), body=body))
+    sidecar = await serve(session, at=listen)
+
+    answer = await ask(sidecar.stream(), request_body(body))
+
+    assert answer.request_body.response.body_mutation.body == body
+
+
+@pytest.mark.asyncio
+async def test_a_body_of_exactly_the_bound_is_received(serve: Serve) -> None:
+    """What is refused is for the session to say; it can only if it is told."""
+    session = ScriptedSession(Proceed())
+    sidecar = await serve(session, max_body_bytes=5_000_000)
+
+    await ask(sidecar.stream(), request_body(bytes(5_000_000)))
+
+    assert len(session.received) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_message_far_beyond_the_bound_is_refused(serve: Serve) -> None:
+    """No peer can make a worker hold any amount of memory."""
+    session = ScriptedSession()
+    sidecar = await serve(session, max_body_bytes=1_000)
+    call = sidecar.stream()
+
+    await call.write(request_body(bytes(2_000_000)))
+
+    assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    await eventually(lambda: bool(session.finished))
+
+
+@pytest.mark.asyncio
+async def test_a_fault_is_one_streams_own(serve: Serve) -> None:
+    """The stream that met it ends with INTERNAL; its neighbour and its successor notice nothing."""
+    neighbour, broken, successor = (
+        ScriptedSession(Proceed(), Answer(400, (), b"{}")),
+        ScriptedSession(KeyError("sk-secret")),
+        ScriptedSession(Proceed()),
+    )
+    sidecar = await serve(neighbour, broken, successor)
+    beside = sidecar.stream()
+    await ask(beside, request_headers())
+
+    failed = sidecar.stream()
+    await failed.write(request_headers())
+
+    assert await failed.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in str(await failed.details())
+    assert (await ask(beside, request_body(b""))).immediate_response.status.code == 400
+    assert (await ask(sidecar.stream(), request_headers())).WhichOneof("response") == "request_headers"
+    assert len(broken.finished) == 1
+
+
+@pytest.mark.asyncio
+async def test_bytes_that_are_no_message_end_their_stream_only(serve: Serve) -> None:
+    """A peer that is no Envoy gets an error, and everybody else is served."""
+    session = ScriptedSession()
+    sidecar = await serve(session, ScriptedSession(Proceed()))
+    garbage = sidecar.channel.stream_stream(
+        "/envoy.service.ext_proc.v3.ExternalProcessor/Process",
+        request_serializer=bytes,
+        response_deserializer=pb.ProcessingResponse.FromString,
+    )()
+
+    await garbage.write(b"\xff\xff\xff")
+
+    assert await garbage.code() is grpc.StatusCode.INTERNAL
+    await eventually(lambda: bool(session.finished))
+    assert (await ask(sidecar.stream(), request_headers())).WhichOneof("response") == "request_headers"
+
+
+@pytest.mark.asyncio
+async def test_many_streams_share_one_connection(serve: Serve) -> None:
+    """Envoy opens one connection a worker thread and puts every attempt on it."""
+    script: tuple[Directive, ...] = (Proceed(), SENT)
+    sidecar = await serve(*(ScriptedSession(*script) for _ in range(300)))
+    calls = [sidecar.stream() for _ in range(300)]
+
+    for call in calls:
+        await ask(call, request_headers())
+    answers = await asyncio.gather(*(ask(call, request_body(CHAT)) for call in calls))
+
+    assert all(answer.request_body.response.body_mutation.body == SENT.body for answer in answers)

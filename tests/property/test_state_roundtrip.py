@@ -1,0 +1,95 @@
+"""Laws of the attempt state: every story survives, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.blocks import Block, BlockKind
+from extproc.policy.model import Instant, TargetId
+from extproc.policy.outcome import Kind, Outcome
+from extproc.transport.errors import StateError
+from extproc.transport.state import decode_story, encode_story
+
+instants = st.integers(min_value=-(2**63), max_value=2**63 - 1).map(Instant)
+durations = st.integers(min_value=0, max_value=2**63 - 1)
+counts = st.integers(min_value=0, max_value=2**31 - 1)
+names = st.text(st.characters(), min_size=1)  # half surrogate pairs included: clients can name a model like that
+targets = names.map(TargetId)
+
+steps = st.builds(
+    Step, target=targets, not_before=instants, reason=st.sampled_from(Reason), key=counts, waited=durations
+)
+outcomes = st.builds(
+    Outcome,
+    kind=st.sampled_from(Kind),
+    status=st.integers(min_value=0, max_value=999),
+    retry_after=st.none() | durations,
+    limit=st.none() | durations,
+)
+failures = st.builds(
+    FailedAttempt,
+    target=targets,
+    outcome=outcomes,
+    rule=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    key=counts,
+    waited=durations,
+    duration=durations,
+)
+blocks = st.builds(Block, kind=st.sampled_from(BlockKind), subject=names, until=instants)
+stories = st.builds(
+    Story,
+    primary=targets,
+    began=instants,
+    deadline=instants,
+    next=steps,
+    failures=st.lists(failures, max_size=4).map(tuple),
+    first_failure=st.none() | instants,
+    round=counts,
+    round_start=counts,
+    blocks=st.lists(blocks, max_size=3).map(tuple),
+    slow=st.lists(targets, max_size=3).map(tuple),
+    body_sha256=st.binary(max_size=32),
+)
+
+
+@given(stories)
+def test_every_story_survives(story: Story) -> None:
+    """Encoding loses nothing, and what it makes can stand in a header."""
+    text = encode_story(story)
+
+    assert text.isascii()
+    assert text.isprintable()
+    assert decode_story(text) == story
+
+
+@given(st.text())
+def test_arbitrary_text_is_refused_by_one_error(text: str) -> None:
+    """Whatever a header holds, reading it ends in a story or in StateError."""
+    _read(text)
+
+
+@given(st.binary())
+def test_arbitrary_bytes_are_refused_by_one_error(raw: bytes) -> None:
+    """The same behind valid base64, where protobuf meets them."""
+    _read(b64encode(raw).decode())
+
+
+@given(stories, st.data())
+def test_a_damaged_story_is_refused_by_one_error(story: Story, data: st.DataObject) -> None:
+    """The same with one character changed, which may well leave a valid message."""
+    text = encode_story(story)
+    place = data.draw(st.integers(min_value=0, max_value=len(text) - 1))
+    character = data.draw(st.sampled_from("ABCxyz019+/= \n"))
+
+    _read(text[:place] + character + text[place + 1 :])
+
+
+def _read(text: str) -> None:
+    try:
+        decode_story(text)
+    except StateError:
+        return

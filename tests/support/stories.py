@@ -1,0 +1,44 @@
+"""An attempt state with something in every field."""
+
+from __future__ import annotations
+
+from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.blocks import Block, BlockKind
+from extproc.policy.model import Instant, TargetId
+from extproc.policy.outcome import Kind, Outcome
+
+BEGAN = Instant(1_700_000_000_000)
+
+
+def a_story() -> Story:
+    """Return the story of a request whose first two attempts have failed."""
+    return Story(
+        primary=TargetId("openai/gpt-4o"),
+        began=BEGAN,
+        deadline=Instant(BEGAN + 300_000),
+        next=Step(
+            TargetId("mistral/mistral-large"), Instant(BEGAN + 900), Reason.DIFFERENT_PROVIDER, key=1, waited=200
+        ),
+        failures=(
+            FailedAttempt(
+                TargetId("openai/gpt-4o"),
+                Outcome(Kind.HTTP, 429, retry_after=0),
+                rule="on_status_codes[0]",
+                duration=31,
+            ),
+            FailedAttempt(
+                TargetId("anthropic/claude-3-5-sonnet"),
+                Outcome(Kind.TIMEOUT, 504, limit=500),
+                rule=None,
+                key=2,
+                waited=100,
+                duration=500,
+            ),
+        ),
+        first_failure=Instant(BEGAN + 31),
+        round=2,
+        round_start=1,
+        blocks=(Block(BlockKind.RETRY_AFTER, "openai/gpt-4o", Instant(BEGAN + 60_000)),),
+        slow=(TargetId("openai/gpt-4o"),),
+        body_sha256=bytes(range(32)),
+    )

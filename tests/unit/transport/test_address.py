@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from support.ports import reserved_ports
+
+from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
+from extproc.transport.errors import ListenError
+
+
+def _claim(text: str) -> None:
+    with claimed(parse_address(text)):
+        pass
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a path for a socket; relative, because a temporary directory's name may be too long for one."""
+    monkeypatch.chdir(tmp_path)
+    return Path("extproc.sock")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("unix:/run/extproc.sock", UnixAddress(Path("/run/extproc.sock"))),
+        ("unix:extproc.sock", UnixAddress(Path("extproc.sock"))),
+        ("127.0.0.1:0", TcpAddress("127.0.0.1", 0)),
+        ("localhost:50051", TcpAddress("localhost", 50051)),
+        ("[::1]:65535", TcpAddress("::1", 65535)),
+    ],
+)
+def test_an_address_is_read_and_written(text: str, address: UnixAddress | TcpAddress) -> None:
+    """What is printed for people can be put into a configuration."""
+    assert parse_address(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "50051", ":50051", "localhost:", "localhost:http", "localhost:65536", "unix:", f"unix:/{'a' * 107}"]
+)
+def test_anything_else_is_no_address(text: str) -> None:
+    """The message begins with what was given."""
+    with pytest.raises(ListenError) as caught:
+        parse_address(text)
+
+    assert str(caught.value).startswith(f"{text}: expected ")
+
+
+def test_a_stale_socket_is_removed(place: Path) -> None:
+    """A killed server leaves its socket behind; the next one must be able to start."""
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(place))
+
+    _claim(f"unix:{place}")
+
+    assert not place.exists()
+
+
+def test_a_socket_in_use_is_left_alone(place: Path) -> None:
+    """Another server's clients are not ours to take."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(place))
+        other.listen(0)
+
+        with pytest.raises(ListenError, match=f"unix:{place}: another process is listening there"):
+            _claim(f"unix:{place}")
+
+        assert place.is_socket()
+
+
+def test_a_busy_socket_is_in_use_too(place: Path) -> None:
+    """A listener whose queue is full does not answer, and still listens."""
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as client:
+        other.bind(str(place))
+        other.listen(0)
+        client.connect(str(place))
+
+        with pytest.raises(ListenError, match="another process is listening there"):
+            _claim(f"unix:{place}")
+
+
+def test_a_file_is_left_alone(place: Path) -> None:
+    """Only what a server has left behind is removed."""
+    place.write_text("precious")
+
+    with pytest.raises(ListenError, match="not a socket"):
+        _claim(f"unix:{place}")
+
+    assert place.read_text() == "precious"
+
+
+def test_a_missing_directory_is_said(place: Path) -> None:
+    """It is not made: whose it should be is not ours to guess."""
+    with pytest.raises(ListenError, match=f"unix:missing/{place}: there is no such directory"):
+        _claim(f"unix:missing/{place}")
+
+
+def test_what_is_bound_belongs_to_its_owner(place: Path) -> None:
+    """Whoever can write to the socket can read every prompt. The mask is as before afterwards."""
+    mask = os.umask(0o022)
+    try:
+        with claimed(UnixAddress(place)), socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(place))
+
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(mask)
+
+
+def test_a_port_in_use_is_said() -> None:
+    """With the reason that the system gives."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+
+        with pytest.raises(ListenError, match=f"^{address}: Address already in use$"):
+            _claim(address)
+
+
+def test_a_free_port_is_fine() -> None:
+    """And stays free."""
+    with reserved_ports(1) as [port]:
+        _claim(f"127.0.0.1:{port}")
+        _claim(f"127.0.0.1:{port}")
+
+
+def test_an_address_of_another_machine_is_said() -> None:
+    """192.0.2.0/24 is kept for documentation: nobody has it."""
+    with pytest.raises(ListenError, match=r"^192\.0\.2\.1:50051: Cannot assign requested address$"):
+        _claim("192.0.2.1:50051")
+
+
+def test_a_name_that_means_nothing_is_said() -> None:
+    """`.invalid` never resolves (RFC 2606)."""
+    with pytest.raises(ListenError, match=r"^host\.invalid:50051: "):
+        _claim("host.invalid:50051")

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from support.ext_proc import FILTER, request_body, request_headers, response_headers
+from support.stories import a_story
+
+from extproc import names
+from extproc._gen import wire_pb2 as pb
+from extproc.exchange.events import RequestBody, RequestHeaders, ResponseHeaders
+from extproc.transport.codec import Unasked, decode, go_on
+from extproc.transport.errors import MessageError
+from extproc.transport.state import encode_story
+
+
+def test_request_headers_without_state_open_the_first_attempt() -> None:
+    """Headers as they are, pseudo headers included, and whether a body follows."""
+    event = decode(request_headers((":path", "/v1/chat/completions"), ("accept", "*/*"), end_of_stream=True))
+
+    assert event == RequestHeaders({":path": "/v1/chat/completions", "accept": "*/*"}, end_of_stream=True)
+
+
+def test_a_carried_state_is_read() -> None:
+    """The header stays among the others: whoever sends the request on has to remove it."""
+    state = encode_story(a_story())
+
+    event = decode(request_headers((names.STATE, state)))
+
+    assert event == RequestHeaders({names.STATE: state}, end_of_stream=False, carried=a_story())
+
+
+@pytest.mark.parametrize("state", ["", "nonsense", f"{encode_story(a_story())}, {encode_story(a_story())}"])
+def test_a_state_that_cannot_be_read_is_not_no_state(state: str) -> None:
+    """An attempt that has lost its story must not pass for a first one."""
+    event = decode(request_headers((names.STATE, state)))
+
+    assert event == RequestHeaders({names.STATE: state}, end_of_stream=False, carried=None, state_unreadable=True)
+
+
+@pytest.mark.parametrize("body", [b"", b'{"model": "gpt-4o"}', bytes(range(256))])
+def test_a_body_is_its_bytes(body: bytes) -> None:
+    """Whatever they are: nobody here reads them."""
+    assert decode(request_body(body)) == RequestBody(body)
+
+
+def test_response_headers_with_attributes() -> None:
+    """Numbers come as doubles, and mean integers."""
+    message = response_headers(
+        503, ("server", "envoy"), attributes={"response.flags": 33.0, "response.code_details": "response_timeout"}
+    )
+
+    event = decode(message)
+
+    assert event == ResponseHeaders(503, {":status": "503", "server": "envoy"}, flags=33, details="response_timeout")
+
+
+def test_the_highest_flag_survives_the_double() -> None:
+    """Envoy has more than 30 flags; a double counts exactly to 53 bits."""
+    message = response_headers(502, attributes={"response.flags": float(1 << 40)})
+
+    assert decode(message) == ResponseHeaders(502, {":status": "502"}, flags=1 << 40)
+
+
+@pytest.mark.parametrize("attributes", [None, {}, {"xds.cluster_name": "openai"}])
+def test_attributes_that_are_not_sent_are_no_news(attributes: dict[str, float | str] | None) -> None:
+    """An Envoy that was not asked for them sends none, or others."""
+    assert decode(response_headers(200, attributes=attributes)) == ResponseHeaders(200, {":status": "200"})
+
+
+def test_attributes_of_another_filter_are_not_ours() -> None:
+    """They come under the name of the filter that they are about."""
+    message = response_headers(200)
+    message.attributes["another"].update({"response.flags": 1.0})
+
+    assert decode(message) == ResponseHeaders(200, {":status": "200"})
+    assert FILTER not in message.attributes
+
+
+@pytest.mark.parametrize("status", ["", "abc", "-1", "20\u00b2", "200, 200"])
+def test_an_answer_without_a_status_is_no_answer(status: str) -> None:
+    """Nothing can be decided about it."""
+    with pytest.raises(MessageError):
+        decode(response_headers(status))
+
+
+def test_headers_without_status_are_no_answer() -> None:
+    """The same without the field."""
+    with pytest.raises(MessageError):
+        decode(pb.ProcessingRequest(response_headers=pb.HttpHeaders()))
+
+
+def test_a_message_of_no_kind_is_refused() -> None:
+    """Envoy waits for an answer of a kind that we cannot know."""
+    with pytest.raises(MessageError):
+        decode(pb.ProcessingRequest())
+
+
+@pytest.mark.parametrize("kind", ["response_body", "request_trailers", "response_trailers"])
+def test_what_the_rules_have_no_word_for_is_let_through(kind: str) -> None:
+    """Envoy waits for an answer of the same kind, and goes on when there is nothing in it."""
+    message = pb.ProcessingRequest()
+    getattr(message, kind).SetInParent()
+
+    event = decode(message)
+
+    assert event == Unasked(kind)
+    answer = go_on(Unasked(kind))
+    assert answer.WhichOneof("response") == kind
+    assert answer.ByteSize() == 2  # the kind, and a length of 0

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+from support.ext_proc import mutations
+from support.stories import a_story
+
+from extproc import names
+from extproc._gen import wire_pb2 as pb
+from extproc.exchange.events import (
+    Answer,
+    Deliver,
+    Directive,
+    Event,
+    Proceed,
+    Redispatch,
+    RequestBody,
+    RequestHeaders,
+    ResponseHeaders,
+    Send,
+)
+from extproc.policy.model import Instant
+from extproc.transport.codec import encode
+from extproc.transport.errors import MessageError
+from extproc.transport.state import decode_story
+
+HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
+BODY = RequestBody(b"{}")
+ANSWER = ResponseHeaders(200, {":status": "200"})
+JUDGED = {"x-extproc-unjudged": b"judged"}
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"), [(HEADERS, "request_headers"), (BODY, "request_body"), (ANSWER, "response_headers")]
+)
+def test_proceed_changes_nothing(event: Event, kind: str) -> None:
+    """An empty answer of the kind of the question is CONTINUE; when to give it is not a matter of encoding."""
+    answer = encode(Proceed(not_before=Instant(5)), event)
+
+    assert answer.WhichOneof("response") == kind
+    assert answer.ByteSize() == 2
+
+
+def test_send_in_answer_to_the_body() -> None:
+    """All changes go out together, and the route is looked for again: the cluster was named only now."""
+    directive = Send(
+        set_headers=((names.CLUSTER, "openai"), (":path", "/v1/x")), remove_headers=("x-api-key",), body=b"new"
+    )
+
+    answer = encode(directive, BODY)
+
+    common = answer.request_body.response
+    assert answer.WhichOneof("response") == "request_body"
+    assert common.status == pb.CommonResponse.CONTINUE
+    assert common.clear_route_cache
+    assert mutations(common.header_mutation) == {names.CLUSTER: b"openai", ":path": b"/v1/x"}
+    assert list(common.header_mutation.remove_headers) == ["x-api-key"]
+    assert common.body_mutation.body == b"new"
+
+
+def test_send_without_a_body_leaves_the_body_alone() -> None:
+    """None is not an empty body."""
+    answer = encode(Send(set_headers=(), remove_headers=()), BODY)
+
+    assert not answer.request_body.response.HasField("body_mutation")
+
+
+def test_send_with_an_empty_body_empties_it() -> None:
+    """An empty body is not None."""
+    answer = encode(Send(set_headers=(), remove_headers=(), body=b""), BODY)
+
+    assert answer.request_body.response.body_mutation.WhichOneof("mutation") == "body"
+
+
+def test_send_in_answer_to_headers() -> None:
+    """A request without a body is sent when its headers have come."""
+    answer = encode(Send(set_headers=((names.CLUSTER, "openai"),), remove_headers=()), HEADERS)
+
+    assert answer.WhichOneof("response") == "request_headers"
+    assert answer.request_headers.response.clear_route_cache
+    assert mutations(answer.request_headers.response.header_mutation) == {names.CLUSTER: b"openai"}
+
+
+def test_deliver_marks_the_answer_as_judged() -> None:
+    """Its headers change as told, and the edge is told that it has been looked at."""
+    answer = encode(Deliver(set_headers=((names.MODEL, "openai/gpt-4o"),), remove_headers=("x-arch-a",)), ANSWER)
+
+    mutation = answer.response_headers.response.header_mutation
+    assert answer.WhichOneof("response") == "response_headers"
+    assert mutations(mutation) == {names.MODEL: b"openai/gpt-4o"} | JUDGED
+    assert list(mutation.remove_headers) == ["x-arch-a"]
+
+
+def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
+    """The mark and the state, no body: so Envoy has nothing to reset."""
+    answer = encode(Redispatch(429, a_story()), ANSWER)
+
+    fields = mutations(answer.immediate_response.headers)
+    assert answer.immediate_response.status.code == 429
+    assert answer.immediate_response.body == b""
+    assert decode_story(fields.pop(names.STATE).decode()) == a_story()
+    assert fields == {names.REDISPATCH: b"1"} | JUDGED
+
+
+@pytest.mark.parametrize("event", [HEADERS, BODY, ANSWER])
+def test_an_answer_of_our_own_can_be_given_at_any_time(event: Event) -> None:
+    """Status, headers and body as told, marked as judged: the edge must not try again on its own."""
+    answer = encode(Answer(503, (("content-type", "application/json"),), b"{}"), event)
+
+    assert answer.immediate_response.status.code == 503
+    assert answer.immediate_response.body == b"{}"
+    assert mutations(answer.immediate_response.headers) == {"content-type": b"application/json"} | JUDGED
+
+
+@pytest.mark.parametrize(("status", "sent"), [(0, 502), (101, 502), (199, 502), (200, 200), (599, 599), (600, 502)])
+def test_a_status_that_envoy_would_turn_into_200_is_a_502(status: int, sent: int) -> None:
+    """Envoy replaces every status below 200: a failure would look like an empty success."""
+    assert encode(Redispatch(status, a_story()), ANSWER).immediate_response.status.code == sent
+    assert encode(Answer(status, (), b""), ANSWER).immediate_response.status.code == sent
+
+
+@pytest.mark.parametrize(
+    ("directive", "event"),
+    [
+        (Send((), ()), ANSWER),
+        (Send((), (), body=b"there was none"), HEADERS),
+        (Deliver(()), HEADERS),
+        (Deliver(()), BODY),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_refused(directive: Directive, event: Event) -> None:
+    """Envoy would take it for a mistake and go on without us."""
+    with pytest.raises(MessageError):
+        encode(directive, event)
+
+
+def test_shared_answers_stay_as_they_are() -> None:
+    """Proceed is always the same message; encoding other answers must not write to it."""
+    before = encode(Proceed(), BODY).SerializeToString()
+
+    encode(Send(((names.CLUSTER, "openai"),), (), b"x"), BODY)
+
+    assert encode(Proceed(), BODY).SerializeToString() == before

@@ -1,0 +1,226 @@
+"""The stream loop without a network: messages from a list, answers into a list."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from support.ext_proc import ScriptedSession, request_body, request_headers, response_headers
+
+from extproc._gen import wire_pb2 as pb
+from extproc.exchange.events import Deliver, Directive, Proceed, Send
+from extproc.policy.model import Instant
+from extproc.transport.service import Processor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+WHOLE_ATTEMPT = (request_headers((":path", "/")), request_body(b"{}"), response_headers(200))
+WHOLE_SCRIPT: tuple[Directive, ...] = (Proceed(), Send((), ()), Deliver(()))
+SECRET = "Bearer sk-secret"
+
+
+class AbortedError(Exception):
+    """The stream was ended with a status of ours."""
+
+
+class Context:
+    """As much of a stream as the loop uses."""
+
+    def __init__(self) -> None:
+        self.written: list[str | None] = []
+        self.status: grpc.StatusCode | None = None
+        self.said = ""
+
+    async def write(self, message: pb.ProcessingResponse) -> None:
+        """Remember the kind of the answer."""
+        self.written.append(message.WhichOneof("response"))
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        """Remember the status and end the stream, as gRPC does."""
+        self.status, self.said = code, details
+        raise AbortedError
+
+
+class Ticks:
+    """A clock that shows one instant after the other, then stays."""
+
+    def __init__(self, *instants: int) -> None:
+        self._instants = [Instant(instant) for instant in instants]
+
+    def __call__(self) -> Instant:
+        """Return the time."""
+        return self._instants.pop(0) if len(self._instants) > 1 else self._instants[0]
+
+
+class Stream:
+    """One stream through a processor."""
+
+    def __init__(self, session: ScriptedSession, *messages: pb.ProcessingRequest, clock: Ticks | None = None) -> None:
+        self.context = Context()
+        self.observed: list[list[str]] = []
+        self.processor = Processor(lambda: session, clock or Ticks(0), self.observed.append)
+        self._messages = messages
+
+    async def run(self) -> None:
+        """Serve the stream to its end."""
+        await self.processor.process(self._requests(), self.context)  # type: ignore[arg-type]  # a context in part
+
+    async def _requests(self) -> AsyncIterator[pb.ProcessingRequest]:
+        for message in self._messages:
+            yield message
+
+
+@pytest.mark.asyncio
+async def test_each_message_is_answered_in_turn() -> None:
+    """One attempt is one stream: three messages, three answers, one record."""
+    session = ScriptedSession(*WHOLE_SCRIPT)
+    stream = Stream(session, *WHOLE_ATTEMPT)
+
+    await stream.run()
+
+    assert stream.context.written == ["request_headers", "request_body", "response_headers"]
+    assert stream.observed == [["RequestHeaders", "RequestBody", "ResponseHeaders"]]
+    assert len(session.finished) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_stream_without_messages_has_no_record() -> None:
+    """The session is told that it is over all the same."""
+    session = ScriptedSession()
+    stream = Stream(session)
+
+    await stream.run()
+
+    assert len(session.finished) == 1
+    assert stream.observed == []
+
+
+@pytest.mark.asyncio
+async def test_trailers_are_answered_without_asking_the_session() -> None:
+    """The rules have no word for them, and Envoy waits."""
+    session = ScriptedSession()
+    stream = Stream(session, pb.ProcessingRequest(response_trailers=pb.HttpTrailers()))
+
+    await stream.run()
+
+    assert stream.context.written == ["response_trailers"]
+    assert session.received == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("directive", [Proceed(Instant(1_050)), Send((), (), not_before=Instant(1_050))])
+async def test_an_answer_is_held_until_its_time(directive: Directive) -> None:
+    """Not a moment less, even when a timer fires early: the clock decides."""
+    early_timer = Ticks(1_000, 1_000, 1_049, 1_050)
+    message = request_headers() if isinstance(directive, Proceed) else request_body(b"")
+    stream = Stream(ScriptedSession(directive), message, clock=early_timer)
+    began = asyncio.get_running_loop().time()
+
+    await stream.run()
+
+    assert asyncio.get_running_loop().time() - began >= 0.050
+    assert len(stream.context.written) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_time_that_has_passed_holds_nothing() -> None:
+    """The wait went by while the message was under way."""
+    stream = Stream(ScriptedSession(Proceed(Instant(999))), request_headers(), clock=Ticks(1_000))
+
+    await asyncio.wait_for(stream.run(), timeout=1)
+
+    assert stream.context.written == ["request_headers"]
+
+
+@pytest.mark.asyncio
+async def test_hanging_up_during_a_hold_ends_the_session_at_once() -> None:
+    """The attempt is over; nothing is answered any more, and it is no fault."""
+    session = ScriptedSession(Proceed(Instant(60_000)))
+    stream = Stream(session, request_headers())
+    task = asyncio.create_task(stream.run())
+    while not session.received:  # noqa: ASYNC110 - the task runs in this loop: one turn of it is all there is to wait for
+        await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert len(session.finished) == 1
+    assert stream.observed == [["RequestHeaders"]]
+    assert stream.context.written == []
+    assert stream.context.status is None
+
+
+@pytest.mark.asyncio
+async def test_a_fault_ends_its_stream_with_internal(caplog: pytest.LogCaptureFixture) -> None:
+    """The session is told of the end; the log says what and where, and quotes nothing."""
+    session = ScriptedSession(ValueError(SECRET))
+    stream = Stream(session, request_headers(("authorization", SECRET)))
+
+    with pytest.raises(AbortedError):
+        await stream.run()
+
+    [line] = caplog.records
+    assert stream.context.status is grpc.StatusCode.INTERNAL
+    assert len(session.finished) == 1
+    assert (line.levelno, line.getMessage(), line.exc_info) == (logging.ERROR, "stream_failed", None)
+    assert line.__dict__["fields"]["error"] == "ValueError"
+    assert line.__dict__["fields"]["at"].startswith("ext_proc.py:")
+    assert "secret" not in str(line.__dict__) + stream.context.said
+
+
+@pytest.mark.asyncio
+async def test_a_message_that_makes_no_sense_is_a_fault() -> None:
+    """It is not answered by a guess."""
+    stream = Stream(ScriptedSession(), pb.ProcessingRequest())
+
+    with pytest.raises(AbortedError):
+        await stream.run()
+
+    assert stream.context.status is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.asyncio
+async def test_a_fault_of_the_observer_is_one_of_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+    """Metrics or logs that fail are seen, and take no other stream with them."""
+
+    def observe(_: list[str]) -> None:
+        raise OSError
+
+    stream = Stream(ScriptedSession(Proceed()), request_headers())
+    stream.processor = Processor(lambda: ScriptedSession(Proceed()), Ticks(0), observe)
+
+    with pytest.raises(AbortedError):
+        await stream.run()
+
+    assert [line.__dict__["fields"]["error"] for line in caplog.records] == ["OSError"]
+
+
+@pytest.mark.asyncio
+async def test_a_processor_that_is_going_takes_no_stream() -> None:
+    """UNAVAILABLE tells Envoy that nothing has happened here; no session is begun."""
+    session = ScriptedSession()
+    stream = Stream(session, request_headers())
+    stream.processor.streams.welcome = False
+
+    with pytest.raises(AbortedError):
+        await stream.run()
+
+    assert stream.context.status is grpc.StatusCode.UNAVAILABLE
+    assert session.received == []
+    assert session.finished == []
+
+
+@pytest.mark.asyncio
+async def test_a_stream_counts_until_it_has_ended() -> None:
+    """A fault is an end."""
+    stream = Stream(ScriptedSession(KeyError()), request_headers())
+
+    with pytest.raises(AbortedError):
+        await stream.run()
+
+    await asyncio.wait_for(stream.processor.streams.last_one_gone(), timeout=1)

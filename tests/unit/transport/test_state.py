@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from support.stories import a_story
+
+from extproc._gen import state_pb2 as pb
+from extproc.policy.attempts import FailedAttempt, Step, Story
+from extproc.policy.blocks import Block
+from extproc.policy.outcome import Outcome
+from extproc.transport.errors import StateError
+from extproc.transport.state import decode_story, encode_story
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+
+def test_a_story_survives() -> None:
+    """What one attempt knows, the next one knows."""
+    assert decode_story(encode_story(a_story())) == a_story()
+
+
+def test_absent_is_not_zero() -> None:
+    """No Retry-After, no limit, no first failure and no rule stay absent; zeros stay zeros."""
+    first, second = a_story().failures
+    story = replace(
+        a_story(),
+        first_failure=None,
+        failures=(replace(first, outcome=replace(first.outcome, retry_after=None, limit=0)), second),
+    )
+
+    assert decode_story(encode_story(story)) == story
+
+
+def test_the_text_fits_into_a_header() -> None:
+    """Visible ASCII only, and of a size that no header limit minds."""
+    text = encode_story(a_story())
+
+    assert text.isascii()
+    assert text.isprintable()
+    assert " " not in text
+    assert len(text) < 600
+
+
+def test_forty_failures_stay_far_below_envoys_limit() -> None:
+    """All headers of a request together may have 60 KiB."""
+    assert len(encode_story(replace(a_story(), failures=a_story().failures * 20))) < 6_000
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Story, pb.Story),
+        (Step, pb.Step),
+        (FailedAttempt, pb.FailedAttempt),
+        (Outcome, pb.Outcome),
+        (Block, pb.Block),
+    ],
+)
+def test_nothing_of_a_story_is_left_out(
+    value: type[Story | Step | FailedAttempt | Outcome | Block], message: type[Message]
+) -> None:
+    """A field that the rules add has to be added to the message, or it is lost with each attempt."""
+    assert {field.name for field in fields(value)} == {field.name for field in message.DESCRIPTOR.fields}
+
+
+def test_every_optional_field_tells_absent_from_zero() -> None:
+    """Fields that may be None have presence on the wire."""
+    absent = {
+        f"{message.DESCRIPTOR.name}.{field.name}"
+        for message in (pb.Story, pb.Step, pb.FailedAttempt, pb.Outcome, pb.Block)
+        for field in message.DESCRIPTOR.fields
+        if field.has_presence and field.message_type is None
+    }
+
+    assert absent == {"Story.first_failure", "FailedAttempt.rule", "Outcome.retry_after", "Outcome.limit"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",  # no bytes at all are a valid message, but nobody's story
+        "nonsense",
+        "é",
+        "AAAA\n",
+        encode_story(a_story())[:-8],
+        encode_story(a_story()) + "=",
+        " " + encode_story(a_story()),
+    ],
+)
+def test_anything_else_is_refused(text: str) -> None:
+    """There is one error for all of it."""
+    with pytest.raises(StateError):
+        decode_story(text)
+
+
+def test_a_word_of_a_newer_version_is_refused() -> None:
+    """Guessing what another version meant could call a provider that must not be called."""
+    unknown = pb.Story(primary=b"a/b", next=pb.Step(target=b"a/b", reason="by_moonlight"))
+
+    with pytest.raises(StateError):
+        decode_story(_text(unknown))
+
+
+def test_a_story_without_a_next_step_is_refused() -> None:
+    """The state exists only to say what comes next."""
+    with pytest.raises(StateError):
+        decode_story(_text(pb.Story(primary=b"a/b")))
+
+
+def test_the_error_does_not_quote_the_state() -> None:
+    """What came in the header may be anything."""
+    with pytest.raises(StateError) as caught:
+        decode_story("c2VjcmV0")
+
+    assert "secret" not in str(caught.value)
+    assert "c2Vj" not in str(caught.value)
+
+
+def _text(message: pb.Story) -> str:
+    return b64encode(message.SerializeToString()).decode()
