@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from extproc.config.errors import Problem, dotted
+from extproc.config.errors import ConfigError, Problem, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,15 @@ class Expansion:
         self.problems: list[Problem] = []
 
     def expand(self, value: object, steps: tuple[str | int, ...] = ()) -> Raw:
-        """Return *value* with every reference resolved; what cannot be used becomes None, with a problem noted."""
+        """Return *value* with every reference resolved; what cannot be used becomes None, with a problem noted.
+
+        Raises:
+            ConfigError: there is no end of it: anchors and aliases can say more than anyone can read.
+        """
         self._seen += 1
         if self._seen > _MOST or len(steps) > _DEEPEST:
-            if self._seen <= _MOST + 1:
-                self._seen = _MOST + 1  # one note is enough
-                self._note(steps, "is nested too deeply, or repeats itself through anchors too often")
-            return None
+            text = "is nested too deeply, or repeats itself through anchors too often"
+            raise ConfigError([Problem(dotted(steps[:1]), text)])
         match value:
             case str():
                 return self._text(value, steps)

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr, WithJsonSchema
 
 from extproc import names
+from extproc.config.scalars import any_case
 
 # RFC 9110, sections 5.6.2 and 5.5; values are kept to printable ASCII.
 NAME_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
@@ -32,7 +33,7 @@ _FRAMING = frozenset(
 
 
 def _name(value: str) -> str:
-    if re.fullmatch(NAME_PATTERN.strip("^$"), value) is None:
+    if re.fullmatch(NAME_PATTERN, value) is None:
         raise ValueError("is not a valid header name")
     name = value.lower()
     if name.startswith(names.INTERNAL_PREFIXES):
@@ -45,7 +46,7 @@ def _name(value: str) -> str:
 
 
 def _value(value: SecretStr) -> SecretStr:
-    if re.fullmatch(VALUE_PATTERN.strip("^$"), value.get_secret_value()) is None:
+    if re.fullmatch(VALUE_PATTERN, value.get_secret_value()) is None:
         raise ValueError("must be printable ASCII without a line break or a space at its ends, and not empty")
     return value
 
@@ -54,11 +55,16 @@ def _key(value: SecretStr) -> SecretStr:
     key = value.get_secret_value()
     if not key:
         raise ValueError("is empty")
-    if re.fullmatch(KEY_PATTERN.strip("^$"), key) is None:
+    if re.fullmatch(KEY_PATTERN, key) is None:
         raise ValueError("must be printable ASCII without spaces or line breaks, and without a leading `Bearer`")
     return value
 
 
-HeaderName = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+_REFUSED_PATTERN = f"^({any_case(names.INTERNAL_PREFIXES)}|({any_case(sorted(_FRAMING))})$)"
+HeaderName = Annotated[
+    str,
+    AfterValidator(_name),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "not": {"pattern": _REFUSED_PATTERN}}),
+]
 HeaderValue = Annotated[SecretStr, AfterValidator(_value), WithJsonSchema({"type": "string", "pattern": VALUE_PATTERN})]
 AccessKey = Annotated[SecretStr, AfterValidator(_key), WithJsonSchema({"type": "string", "pattern": KEY_PATTERN})]

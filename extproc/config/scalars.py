@@ -6,7 +6,7 @@ Numbers and truth values are strict: `"5"` is no number, unless it came from the
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
@@ -14,17 +14,20 @@ from extproc.config.environment import FromEnvironment
 from extproc.config.gateway import LogFormat
 from extproc.policy.model import CandidateOrder, Lifetime, Measure, Millis, Scope, Strategy
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 LARGEST = 2**31 - 1
 """Ceiling of every number without one of its own: nothing downstream can overflow."""
 
 _MILLIS_PER = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
-DURATION_PATTERN = r"^(?!0+(\.0+)?[a-z])(\d{1,7}ms|\d{1,7}(\.\d{1,3})?(s|m|h))$"
-CODES_PATTERN = r"^[1-5]\d\d-[1-5]\d\d$"
+DURATION_PATTERN = r"^(?!0+(\.0+)?[a-z])([0-9]{1,7}ms|[0-9]{1,7}(\.[0-9]{1,3})?(s|m|h))$"
+CODES_PATTERN = r"^[1-5][0-9][0-9]-[1-5][0-9][0-9]$"
 
 
 def _whole(value: object) -> object:
     if isinstance(value, FromEnvironment):
-        if re.fullmatch(r"[+-]?\d{1,18}", value) is None:
+        if re.fullmatch(r"[+-]?[0-9]{1,18}", value) is None:
             raise ValueError("expected a whole number, but the environment gives something else")
         return int(value)
     # JSON Schema counts 5.0 among the integers, so we do.
@@ -33,7 +36,7 @@ def _whole(value: object) -> object:
 
 def _decimal(value: object) -> object:
     if isinstance(value, FromEnvironment):
-        if re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,18})?", value) is None:
+        if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", value) is None:
             raise ValueError("expected a number, but the environment gives something else")
         return float(value)
     return value
@@ -54,19 +57,19 @@ def _given(value: object) -> object:
 
 
 def _duration(value: object) -> Millis:
-    if not isinstance(value, str) or re.fullmatch(DURATION_PATTERN.strip("^$"), value) is None:
+    if not isinstance(value, str) or re.fullmatch(DURATION_PATTERN, value) is None:
         raise ValueError("expected a duration above zero with its unit, such as 500ms, 5s or 5m")
-    number, unit = re.split(r"(?<=\d)(?=[a-z])", value)
+    number, unit = re.split(r"(?<=[0-9])(?=[a-z])", value)
     return round(float(number) * _MILLIS_PER[unit])
 
 
 def _codes(value: object) -> range:
     """Return the status codes that one item of `codes` stands for: 429 or "500-599", both ends included."""
-    if isinstance(value, FromEnvironment) and value.isdecimal() and len(value) == 3:
+    if isinstance(value, FromEnvironment) and re.fullmatch("[0-9]{3}", value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         first = last = value
-    elif isinstance(value, str) and (ends := re.fullmatch(r"(\d{1,9})-(\d{1,9})", value)):
+    elif isinstance(value, str) and (ends := re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", value)):
         first, last = int(ends[1]), int(ends[2])
     else:
         raise ValueError('expected a status code such as 429, or a range in quotes such as "500-599"')
@@ -75,6 +78,11 @@ def _codes(value: object) -> range:
     if first > last:
         raise ValueError("the range is upside down: its first code is above its last")
     return range(first, last + 1)
+
+
+def any_case(words: Iterable[str]) -> str:
+    """Return a pattern for any of *words* in any mixture of cases; JSON Schema's patterns have no flag for that."""
+    return "|".join(re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", word) for word in words)
 
 
 Given = BeforeValidator(_given)

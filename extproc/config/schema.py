@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from extproc.config.addresses import Address, HostPort, HttpHost, Listen
+from extproc.config.addresses import Address, HostPort, HttpHost, IpAddress, IpPort, Listen
 from extproc.config.gateway import LogFormat
 from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
 from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
@@ -20,16 +20,16 @@ from extproc.config.scalars import (
     Positive,
     Text,
     Workers,
+    any_case,
 )
 from extproc.config.schema_retry import RetryPolicyTable, Table
 
 MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*/(\*|[!-)+-~]+)$"
 CLUSTER_PATTERN = r"^[!-~]{1,255}$"
-HOST_PATTERN = r"^[0-9A-Za-z_.:-]+$"
 
 
 def _model(value: str) -> str:
-    if re.fullmatch(MODEL_PATTERN.strip("^$"), value) is None:
+    if re.fullmatch(MODEL_PATTERN, value) is None:
         raise ValueError("expected provider/model, or provider/* for any model of that provider")
     if value.partition("/")[0].lower() in BEDROCK:
         raise ValueError(BEDROCK_REFUSED)
@@ -45,14 +45,8 @@ def _interface(value: str) -> str:
 
 
 def _cluster(value: str) -> str:
-    if re.fullmatch(CLUSTER_PATTERN.strip("^$"), value) is None:
+    if re.fullmatch(CLUSTER_PATTERN, value) is None:
         raise ValueError("must be printable ASCII without spaces, at most 255 characters")
-    return value
-
-
-def _host(value: str) -> str:
-    if re.fullmatch(HOST_PATTERN.strip("^$"), value) is None:
-        raise ValueError("expected an IP address to listen on, such as 0.0.0.0")
     return value
 
 
@@ -68,10 +62,15 @@ def _policy_given(value: object) -> object:
     return value
 
 
-ModelName = Annotated[str, AfterValidator(_model), WithJsonSchema({"type": "string", "pattern": MODEL_PATTERN})]
+ModelName = Annotated[
+    str,
+    AfterValidator(_model),
+    WithJsonSchema(
+        {"type": "string", "pattern": MODEL_PATTERN, "not": {"pattern": f"^({any_case(sorted(BEDROCK))})/"}}
+    ),
+]
 Interface = Annotated[str, AfterValidator(_interface), WithJsonSchema({"enum": list(INTERFACES)})]
 ClusterName = Annotated[str, AfterValidator(_cluster), WithJsonSchema({"type": "string", "pattern": CLUSTER_PATTERN})]
-ListenHost = Annotated[str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": HOST_PATTERN})]
 Headers = dict[HeaderName, HeaderValue]
 
 
@@ -81,16 +80,16 @@ class ListenerTable(Table):
     type: Annotated[Literal["model"], BeforeValidator(_listener_type)]
     name: Text = "model"
     port: PortNumber = 12000
-    address: ListenHost = "0.0.0.0"
-    timeout: Duration = 300_000
+    address: IpAddress = "0.0.0.0"
+    timeout: Duration = Field(300_000, json_schema_extra={"default": "300s"})
 
 
 class TimeoutsTable(Table):
     """Time limits of one target's connections."""
 
-    connect: Duration = 5_000
+    connect: Duration = Field(5_000, json_schema_extra={"default": "5s"})
     first_byte: Duration | None = None
-    idle: Duration = 60_000
+    idle: Duration = Field(60_000, json_schema_extra={"default": "60s"})
 
 
 class ProviderTable(Table):
@@ -172,7 +171,7 @@ class RetryBudgetTable(Table):
 class EnvoyTable(Table):
     """The Envoy that `up` starts and `render` describes."""
 
-    admin: HostPort = "127.0.0.1:9901"
+    admin: IpPort = "127.0.0.1:9901"
     retry_budget: RetryBudgetTable = RetryBudgetTable()
 
 

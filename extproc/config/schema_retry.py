@@ -82,7 +82,7 @@ class BackoffTable(Table):
     apply_to: ReachName
     base_ms: Positive = 100
     max_ms: Positive = Field(5000, validate_default=True)
-    jitter: JitterName = Jitter.EQUAL
+    jitter: JitterName = Field(Jitter.EQUAL, json_schema_extra={"default": True})
 
     @field_validator("max_ms")
     @classmethod
