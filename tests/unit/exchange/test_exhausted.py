@@ -1,0 +1,124 @@
+"""The answer a client gets when nothing more is tried."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from extproc.exchange.exhausted import exhausted_answer
+from extproc.policy.attempts import FailedAttempt
+from extproc.policy.decision import Exhausted, StopReason
+from extproc.policy.model import Api, TargetId
+from extproc.policy.outcome import Kind, Outcome
+
+P, S = TargetId("openai/gpt-4o"), TargetId("anthropic/claude-3-5-sonnet")
+
+
+def failure(target: TargetId, outcome: Outcome, *, duration: int = 0) -> FailedAttempt:
+    return FailedAttempt(target, outcome, "default", duration=duration)
+
+
+def answered(
+    exhausted: Exhausted, *, api: Api = Api.CHAT, discourage: bool = True
+) -> tuple[int, dict[str, str], object]:
+    answer = exhausted_answer(exhausted, api, request_id="r-1", discourage_retries=discourage)
+    return answer.status, dict(answer.headers), json.loads(answer.body)
+
+
+def test_everything_that_happened_is_told() -> None:
+    """Each attempt is listed in order, with every wait that is known, rounded up to whole seconds."""
+    exhausted = Exhausted(
+        StopReason.NO_CANDIDATE,
+        (failure(P, Outcome(Kind.HTTP, 429, retry_after=1200)), failure(S, Outcome(Kind.HTTP, 503))),
+        shortest_block=1001,
+    )
+
+    assert answered(exhausted) == (
+        503,
+        {"content-type": "application/json", "x-request-id": "r-1", "retry-after": "2", "x-should-retry": "false"},
+        {
+            "error": {
+                "message": "All retry attempts exhausted",
+                "type": "retry_exhausted",
+                "attempts": [
+                    {"model": "openai/gpt-4o", "error_type": "http_429", "attempt": 1},
+                    {"model": "anthropic/claude-3-5-sonnet", "error_type": "http_503", "attempt": 2},
+                ],
+                "total_attempts": 2,
+                "retry_budget_exhausted": False,
+                "observed_max_retry_after_seconds": 2,
+                "shortest_remaining_block_seconds": 2,
+            }
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "status", "suffix"),
+    [
+        (Outcome(Kind.TIMEOUT, 504, limit=2000), StopReason.NO_CANDIDATE, 504, ": upstream request timed out"),
+        (Outcome(Kind.CONNECTION_ERROR, 502), StopReason.NO_CANDIDATE, 502, ""),
+        (Outcome(Kind.HIGH_LATENCY, 503, limit=1000), StopReason.RULE_SPENT, 503, ": upstream high latency detected"),
+        (Outcome(Kind.TIMEOUT, 504, limit=2000), StopReason.BUDGET_SPENT, 504, ": retry budget exceeded"),
+    ],
+)
+def test_the_last_failure_gives_status_and_message(
+    outcome: Outcome, reason: StopReason, status: int, suffix: str
+) -> None:
+    """A timeout is a 504 and a broken connection a 502; a spent budget is said before anything else."""
+    got, _, body = answered(Exhausted(reason, (failure(P, outcome),)))
+
+    assert got == status
+    assert isinstance(body, dict)
+    assert body["error"]["message"] == "All retry attempts exhausted" + suffix
+    assert body["error"]["retry_budget_exhausted"] is (reason is StopReason.BUDGET_SPENT)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Outcome(Kind.HTTP, 429), "http_429"),
+        (Outcome(Kind.TIMEOUT, 504, limit=2000), "timeout_2000ms"),
+        (Outcome(Kind.TIMEOUT, 504), "timeout"),
+        (Outcome(Kind.CONNECTION_ERROR, 502), "connection_error"),
+        (Outcome(Kind.HIGH_LATENCY, 503, limit=1000), "high_latency_1500ms_threshold_1000ms"),
+    ],
+)
+def test_every_kind_of_failure_has_its_name(outcome: Outcome, told: str) -> None:
+    _, _, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, outcome, duration=1500),)))
+
+    assert isinstance(body, dict)
+    assert body["error"]["attempts"] == [{"model": "openai/gpt-4o", "error_type": told, "attempt": 1}]
+
+
+def test_all_blocked_is_a_429_without_an_attempt() -> None:
+    status, headers, body = answered(Exhausted(StopReason.WAIT_TOO_LONG, (), shortest_block=120_000))
+
+    assert (status, headers["retry-after"]) == (429, "120")
+    assert isinstance(body, dict)
+    assert (body["error"]["attempts"], body["error"]["total_attempts"]) == ([], 0)
+
+
+def test_a_wait_of_zero_is_a_wait() -> None:
+    """Retry-After: 0 means now, which is not the same as not knowing."""
+    _, headers, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 429, retry_after=0)),)))
+
+    assert headers["retry-after"] == "0"
+    assert isinstance(body, dict)
+    assert body["error"]["observed_max_retry_after_seconds"] == 0
+
+
+def test_no_known_wait_is_no_header() -> None:
+    _, headers, _ = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 500)),)), discourage=False)
+
+    assert headers == {"content-type": "application/json", "x-request-id": "r-1"}
+
+
+def test_the_messages_api_has_its_own_envelope() -> None:
+    """Anthropic's SDK looks for type "error" around the error object."""
+    _, _, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 500)),)), api=Api.MESSAGES)
+
+    assert isinstance(body, dict)
+    assert body["type"] == "error"
+    assert body["error"]["type"] == "retry_exhausted"

@@ -1,0 +1,75 @@
+"""What the answer to an attempt means."""
+
+from __future__ import annotations
+
+import pytest
+
+from extproc.exchange.events import ResponseHeaders
+from extproc.exchange.judgement import is_local_reply, outcome_of
+from extproc.policy.model import Instant, Policy, Rule
+from extproc.policy.outcome import Flag, Kind, Outcome
+
+NOW = Instant(1_700_000_000_000)
+
+
+def answer(status: int, *, flags: int = 0, details: str = "via_upstream", **headers: str) -> ResponseHeaders:
+    return ResponseHeaders(status, {name.replace("_", "-"): value for name, value in headers.items()}, flags, details)
+
+
+def judged(event: ResponseHeaders, policy: Policy | None = None, *, limit: int | None = None) -> Outcome:
+    return outcome_of(event, policy, limit=limit, now=NOW)
+
+
+def test_a_providers_429_brings_its_wait() -> None:
+    assert judged(answer(429, retry_after="2")) == Outcome(Kind.HTTP, 429, retry_after=2000)
+
+
+def test_a_final_answers_wait_is_not_read() -> None:
+    """Retry-After is read from retriable answers only: a 404 blocks nobody."""
+    assert judged(answer(404, retry_after="2")) == Outcome(Kind.FINAL, 404)
+
+
+def test_envoys_timeout_carries_the_limit_it_ran_into() -> None:
+    event = answer(504, flags=Flag.UPSTREAM_REQUEST_TIMEOUT, details="response_timeout")
+
+    assert judged(event, limit=2000) == Outcome(Kind.TIMEOUT, 504, limit=2000)
+
+
+def test_a_refused_connection_is_a_502_whatever_envoy_calls_it() -> None:
+    event = answer(503, flags=Flag.UPSTREAM_CONNECTION_FAILURE, details="upstream_reset_before_response_started{…}")
+
+    assert judged(event, limit=2000) == Outcome(Kind.CONNECTION_ERROR, 502)
+
+
+def test_a_local_reply_without_flags_is_final() -> None:
+    """Envoy's own 413 is about the request itself: no other provider would see it differently."""
+    assert judged(answer(413, details="request_payload_too_large")) == Outcome(Kind.FINAL, 413)
+
+
+@pytest.mark.parametrize(
+    ("event", "local"),
+    [
+        (answer(503), False),
+        (answer(503, details=""), False),
+        (answer(413, details="request_payload_too_large"), True),
+        (answer(503, details="", flags=Flag.NO_HEALTHY_UPSTREAM), True),
+    ],
+)
+def test_a_provider_is_told_from_envoy_by_details_and_flags(event: ResponseHeaders, *, local: bool) -> None:
+    assert is_local_reply(event) is local
+
+
+@pytest.mark.parametrize(
+    ("status", "wish", "kind"),
+    [
+        (429, "false", Kind.FINAL),
+        (400, "true", Kind.HTTP),
+        (400, " True ", Kind.HTTP),
+        (400, "maybe", Kind.FINAL),
+        (418, "false", Kind.HTTP),  # listed: the operator's word is stronger
+    ],
+)
+def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, wish: str, kind: Kind) -> None:
+    policy = Policy(Rule("default"), on_status={418: Rule("on_status_codes[0]")})
+
+    assert judged(answer(status, x_should_retry=wish), policy).kind is kind

@@ -1,0 +1,588 @@
+"""One attempt: events in, directives out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
+
+from extproc import names
+from extproc.exchange.events import (
+    Answer,
+    Deliver,
+    Proceed,
+    Redispatch,
+    RequestBody,
+    RequestHeaders,
+    ResponseHeaders,
+    Send,
+)
+from extproc.exchange.record import AttemptRecord, Ending
+from extproc.exchange.session import Exchange, OutOfTurnError, Session
+from extproc.exchange.upstream import Upstream, Upstreams
+from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.backoff import Backoff, Jitter, Reach
+from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.decision import StopReason
+from extproc.policy.engine import Engine
+from extproc.policy.latency import SlowAnswers
+from extproc.policy.model import Api, Credential, Instant, Measure, Policy, RetryAfterHandling, Rule, Strategy, TargetId
+from extproc.policy.outcome import Flag, Kind, Outcome
+
+if TYPE_CHECKING:
+    from extproc.exchange.events import Directive
+    from extproc.policy.catalog import Catalog
+
+BODY = b'{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}'
+KEY = "sk-never-to-be-seen"
+UPSTREAMS = Upstreams(
+    MappingProxyType(
+        {
+            P: Upstream("openai", "api.openai.com", "gpt-4o", keys=(f"{KEY}-p",)),
+            S: Upstream("anthropic", "api.anthropic.com", "claude-3-5-sonnet", keys=(f"{KEY}-s",)),
+            T: Upstream("mistral", "api.mistral.ai", "mistral-large", keys=(f"{KEY}-t",)),
+        }
+    ),
+    MappingProxyType({"groq": Upstream("groq", "api.groq.com", "*", path_prefix="/openai/v1", keys=(f"{KEY}-g",))}),
+)
+NAMES = {"gpt-4o": P, "claude-3-5-sonnet": S, "mistral-large": T}
+SECOND = 1000
+
+
+def an_exchange(
+    policy: Policy | None = None,
+    *,
+    catalog: Catalog | None = None,
+    blocks: Blocks | None = None,
+    upstreams: Upstreams = UPSTREAMS,
+    max_body: int = 1_000_000,
+) -> Exchange:
+    wildcard = a_target("groq/*", wildcard=True)
+    known = a_catalog(policy=policy, wildcards=[wildcard], names=NAMES) if catalog is None else catalog
+    engine = Engine(known, Blocks() if blocks is None else blocks, SlowAnswers())
+    return Exchange(engine, upstreams, timeout=300 * SECOND, max_body=max_body)
+
+
+def request_headers(path: str = "/v1/chat/completions", **more: str) -> dict[str, str]:
+    return {
+        ":method": "POST",
+        ":path": path,
+        ":authority": "localhost:12000",
+        "content-type": "application/json",
+        "authorization": "Bearer the-clients",
+        "x-request-id": "r-1",
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+
+
+def opened(
+    exchange: Exchange,
+    body: bytes | None = BODY,
+    *,
+    carried: Story | None = None,
+    headers: dict[str, str] | None = None,
+    now: Instant = NOW,
+) -> tuple[Session, Directive]:
+    """Return a session that was told the whole request, and what it said to it."""
+    session = exchange.open(always(0.0))
+    told = RequestHeaders(headers or request_headers(), end_of_stream=body is None, carried=carried)
+    directive = session.receive(told, now=now)
+    if body is not None and not isinstance(directive, Answer):
+        directive = session.receive(RequestBody(body), now=now)
+    return session, directive
+
+
+def from_provider(status: int, **headers: str) -> ResponseHeaders:
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ResponseHeaders(status, told, details=names.VIA_UPSTREAM)
+
+
+REFUSED = ResponseHeaders(503, {}, Flag.UPSTREAM_CONNECTION_FAILURE, "upstream_reset_before_response_started{…}")
+
+
+def set_by(directive: Directive) -> dict[str, str]:
+    assert isinstance(directive, Send | Deliver)
+    return dict(directive.set_headers)
+
+
+def error_of(directive: Directive) -> dict[str, object]:
+    assert isinstance(directive, Answer)
+    error = json.loads(directive.body)["error"]
+    assert isinstance(error, dict)
+    return error
+
+
+def failing(exchange: Exchange, event: ResponseHeaders, *, now: Instant = NOW) -> Story:
+    """Return what a first attempt that fails with *event* hands on to the second."""
+    session, _ = opened(exchange, now=now)
+    directive = session.receive(event, now=now)
+    assert isinstance(directive, Redispatch)
+    return directive.story
+
+
+class TestTheRequest:
+    """What is sent, and where."""
+
+    def test_nothing_is_changed_before_the_whole_request_is_known(self) -> None:
+        """An Envoy that loses its worker after the headers must have nowhere to send the request."""
+        session = an_exchange().open(always(0.0))
+
+        assert session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW) == Proceed()
+
+    def test_the_first_attempt_goes_to_the_target_that_the_body_names(self) -> None:
+        _, directive = opened(an_exchange())
+
+        assert isinstance(directive, Send)
+        assert directive.body is None
+        assert set_by(directive)[names.CLUSTER] == "openai"
+        assert set_by(directive)["authorization"] == f"Bearer {KEY}-p"
+
+    def test_a_request_without_a_body_is_sent_on_its_headers(self) -> None:
+        headers = request_headers("/v1/models", x_arch_llm_provider_hint="mistral-large")
+
+        _, directive = opened(an_exchange(), None, headers=headers)
+
+        assert set_by(directive)[names.CLUSTER] == "mistral"
+
+    def test_only_the_models_name_is_changed_for_another_target(self) -> None:
+        exchange = an_exchange(a_policy())
+
+        _, directive = opened(exchange, carried=failing(exchange, from_provider(429)))
+
+        assert isinstance(directive, Send)
+        assert directive.body == BODY.replace(b"gpt-4o", b"claude-3-5-sonnet")
+        assert set_by(directive)["content-length"] == str(len(directive.body))
+
+    def test_a_wildcards_model_is_sent_by_the_name_it_was_asked_for(self) -> None:
+        _, directive = opened(an_exchange(), b'{"model": "groq/llama-3.3-70b"}')
+
+        assert isinstance(directive, Send)
+        assert directive.body == b'{"model": "llama-3.3-70b"}'
+        assert set_by(directive)[":path"] == "/openai/v1/chat/completions"
+
+    def test_a_time_limit_is_set_while_another_candidate_is_left(self) -> None:
+        _, directive = opened(an_exchange(a_policy(attempt_timeout=2 * SECOND)))
+
+        assert set_by(directive)[names.TRY_TIMEOUT] == "2000"
+
+    @pytest.mark.parametrize(
+        "policy",
+        [
+            None,
+            a_policy(attempt_timeout=0),
+            a_policy(attempt_timeout=2 * SECOND, default=Rule("default", max_attempts=0)),
+        ],
+        ids=["no policy", "switched off", "no retry allowed"],
+    )
+    def test_no_time_limit_is_set_otherwise(self, policy: Policy | None) -> None:
+        """The last chance is left all the time the listener gives."""
+        _, directive = opened(an_exchange(policy))
+
+        assert names.TRY_TIMEOUT not in set_by(directive)
+
+    def test_a_providers_own_time_limit_always_holds(self) -> None:
+        upstreams = Upstreams({**UPSTREAMS.by_id, P: replace(UPSTREAMS.by_id[P], first_byte=7000)})
+
+        _, directive = opened(an_exchange(upstreams=upstreams))
+
+        assert set_by(directive)[names.TRY_TIMEOUT] == "7000"
+
+    def test_an_idempotency_header_is_one_value_per_provider(self) -> None:
+        """A provider that honours it does not do the same work twice; two providers cannot compare notes."""
+        policy = a_policy(default=Rule("default", Strategy.SAME_MODEL), idempotency_header="Idempotency-Key")
+        exchange = an_exchange(policy)
+        _, first = opened(exchange)
+        _, second = opened(exchange, carried=failing(exchange, from_provider(503)))
+        other = an_exchange(a_policy(idempotency_header="Idempotency-Key"))
+        _, elsewhere = opened(other, carried=failing(other, from_provider(503)))
+
+        assert set_by(first)["idempotency-key"] == set_by(second)["idempotency-key"]
+        assert set_by(elsewhere)["idempotency-key"] != set_by(first)["idempotency-key"]
+
+    def test_a_clients_own_idempotency_key_is_left_alone(self) -> None:
+        policy = a_policy(idempotency_header="Idempotency-Key")
+
+        _, directive = opened(an_exchange(policy), headers=request_headers(idempotency_key="the-clients"))
+
+        assert "idempotency-key" not in set_by(directive)
+
+
+class TestRefusals:
+    """Requests for which nobody is called."""
+
+    def test_an_unknown_model_is_refused_with_what_there_is(self) -> None:
+        _, directive = opened(an_exchange(), b'{"model": "gpt-9"}')
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+        assert error_of(directive)["code"] == "model_not_found"
+        for known in (P, S, T, "groq/*"):
+            assert known in str(error_of(directive)["message"])
+
+    def test_an_unknown_model_goes_to_the_default(self) -> None:
+        catalog = a_catalog(names=NAMES, default=S)
+
+        _, directive = opened(an_exchange(catalog=catalog), b'{"model": "gpt-9"}')
+
+        assert isinstance(directive, Send)
+        assert directive.body == b'{"model": "claude-3-5-sonnet"}'
+
+    @pytest.mark.parametrize("body", [b'{"messages": []}', b'{"model": 42}', b'{"model": null}', b"[1, 2]"])
+    def test_a_body_that_names_no_model_is_refused(self, body: bytes) -> None:
+        _, directive = opened(an_exchange(), body)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+
+    @pytest.mark.parametrize("body", [b'{"model": "gpt-4o"', b"", b'\xef\xbb\xbf{"model": "gpt-4o"}', b"[" * 100_000])
+    def test_a_body_that_cannot_be_read_is_refused(self, body: bytes) -> None:
+        _, directive = opened(an_exchange(), body)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+        assert error_of(directive)["type"] == "invalid_request_error"
+
+    @pytest.mark.parametrize("body", [b'{"model": "gpt-4o"', b'{"messages": []}', b'{"model": 42}'])
+    def test_with_a_default_such_a_body_goes_as_it_is(self, body: bytes) -> None:
+        """Its provider may know better what to make of it."""
+        _, directive = opened(an_exchange(catalog=a_catalog(names=NAMES, default=S)), body)
+
+        assert isinstance(directive, Send)
+        assert directive.body is None
+        assert set_by(directive)[names.CLUSTER] == "anthropic"
+
+    def test_a_body_past_the_limit_is_refused(self) -> None:
+        _, directive = opened(an_exchange(max_body=len(BODY) - 1))
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 413
+
+    def test_envoys_own_refusal_of_the_body_is_told_in_the_apis_shape(self) -> None:
+        """Envoy answers 413 by itself while the body is still coming; no policy can mend that."""
+        session = an_exchange(a_policy()).open(always(0.0))
+        session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW)
+
+        directive = session.receive(ResponseHeaders(413, {}, 0, "request_payload_too_large"), now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 413
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert (record.ending, record.status) == (Ending.REFUSED, 413)
+
+    def test_errors_have_the_shape_of_the_api(self) -> None:
+        _, directive = opened(an_exchange(), b'{"model": "gpt-9"}', headers=request_headers("/v1/messages"))
+
+        assert isinstance(directive, Answer)
+        assert json.loads(directive.body)["type"] == "error"
+
+    def test_json_of_a_client_that_named_no_content_type_is_read_all_the_same(self) -> None:
+        """`curl -d` says application/x-www-form-urlencoded."""
+        headers = request_headers(content_type="application/x-www-form-urlencoded")
+
+        _, directive = opened(an_exchange(), headers=headers)
+
+        assert set_by(directive)[names.CLUSTER] == "openai"
+
+    @pytest.mark.parametrize("body", [b"{not json", b"model=gpt-4o"])
+    def test_what_only_looks_like_json_is_no_error(self, body: bytes) -> None:
+        headers = request_headers(content_type="text/plain", x_arch_llm_provider_hint="gpt-4o")
+
+        _, directive = opened(an_exchange(), body, headers=headers)
+
+        assert isinstance(directive, Send)
+        assert directive.body is None
+
+
+class TestTheAnswer:
+    """What becomes of it."""
+
+    def test_a_success_is_delivered_and_says_who_answered(self) -> None:
+        exchange = an_exchange(a_policy())
+        session, _ = opened(exchange, carried=failing(exchange, from_provider(429)))
+
+        directive = session.receive(from_provider(200, x_extproc_redispatch="1", server="mock"), now=NOW)
+
+        assert directive == Deliver(((names.MODEL, S), (names.ATTEMPTS, "2")), ("x-extproc-redispatch",))
+
+    def test_without_a_policy_a_429_is_delivered(self) -> None:
+        session, _ = opened(an_exchange())
+
+        assert session.receive(from_provider(429), now=NOW) == Deliver(((names.MODEL, P), (names.ATTEMPTS, "1")))
+
+    def test_a_failure_is_handed_on_with_its_story(self) -> None:
+        session, _ = opened(an_exchange(a_policy()))
+
+        directive = session.receive(from_provider(429), now=Instant(NOW + 30))
+
+        assert isinstance(directive, Redispatch)
+        assert directive.status == 429
+        assert directive.story.next == Step(S, Instant(NOW + 30), Reason.DIFFERENT_PROVIDER)
+        assert directive.story.body_sha256 == hashlib.sha256(BODY).digest()
+        assert directive.story.failures[0].duration == 30
+
+    def test_a_wait_is_held_before_the_next_attempts_body_is_asked_for(self) -> None:
+        """So that no body is kept in memory for as long as the wait takes."""
+        backoff = Backoff(Reach.GLOBAL, 500, 5000, Jitter.NONE)
+        exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
+        story = failing(exchange, from_provider(503))
+        session = exchange.open(always(0.0))
+
+        told = RequestHeaders(request_headers(), end_of_stream=False, carried=story)
+
+        assert session.receive(told, now=NOW) == Proceed(not_before=Instant(NOW + 500))
+
+    def test_a_wait_that_is_over_is_not_held(self) -> None:
+        """Re-dispatched in the middle of a wait, an attempt waits only what is left."""
+        backoff = Backoff(Reach.GLOBAL, 500, 5000, Jitter.NONE)
+        exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
+        story = failing(exchange, from_provider(503))
+        session = exchange.open(always(0.0))
+
+        told = RequestHeaders(request_headers(), end_of_stream=False, carried=story)
+
+        assert session.receive(told, now=Instant(NOW + 500)) == Proceed()
+
+    def test_latency_is_counted_from_the_end_of_the_wait(self) -> None:
+        """A wait of ours is no slowness of theirs."""
+        blocks = Blocks()
+        blocks.add(Block(BlockKind.RETRY_AFTER, P, Instant(NOW + 5 * SECOND)), now=NOW)
+        policy = a_policy(default=Rule("default", Strategy.SAME_MODEL), high_latency=a_high_latency())
+        exchange = an_exchange(policy, blocks=blocks)
+
+        session, directive = opened(exchange)
+        session.receive(from_provider(200), now=Instant(NOW + 5500))
+
+        assert isinstance(directive, Send)
+        assert directive.not_before == Instant(NOW + 5 * SECOND)
+        record = session.finish(now=Instant(NOW + 5600))
+        assert record is not None
+        assert (record.first_byte, record.total) == (500, 600)
+        assert blocks.latency.until(P, Instant(NOW + 5600)) is None
+
+    def test_the_last_failure_ends_in_retry_exhausted(self) -> None:
+        exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
+        session, _ = opened(exchange, carried=failing(exchange, from_provider(429)))
+
+        directive = session.receive(from_provider(500), now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 500
+        assert dict(directive.headers)[names.ATTEMPTS] == "2"
+        assert dict(directive.headers)["x-should-retry"] == "false"
+        assert error_of(directive)["type"] == "retry_exhausted"
+
+    def test_when_all_is_blocked_nobody_is_called(self) -> None:
+        blocks = Blocks()
+        for target in (P, S, T):
+            blocks.add(Block(BlockKind.RETRY_AFTER, target, Instant(NOW + 120 * SECOND)), now=NOW)
+        policy = a_policy(retry_after=RetryAfterHandling(max_wait=60 * SECOND), discourage_client_retries=False)
+        session, directive = opened(an_exchange(policy, blocks=blocks))
+
+        assert isinstance(directive, Answer)
+        assert (directive.status, dict(directive.headers)["retry-after"]) == (429, "120")
+        assert "x-should-retry" not in dict(directive.headers)
+        assert session.finish(now=NOW) == AttemptRecord(
+            "r-1", Api.CHAT, attempt=1, ending=Ending.EXHAUSTED, status=429, stop=StopReason.WAIT_TOO_LONG
+        )
+
+    @pytest.mark.parametrize(
+        ("event", "status"),
+        [
+            (REFUSED, 502),
+            (ResponseHeaders(504, {}, Flag.UPSTREAM_REQUEST_TIMEOUT, "response_timeout"), 504),
+        ],
+    )
+    def test_without_a_policy_no_answer_is_told_in_the_apis_shape(self, event: ResponseHeaders, status: int) -> None:
+        session, _ = opened(an_exchange())
+
+        directive = session.receive(event, now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == status
+        assert dict(directive.headers)[names.MODEL] == P
+        assert error_of(directive)["message"]
+
+    def test_a_listed_status_is_retried_whatever_it_is(self) -> None:
+        policy = a_policy(on_status=on_status(Rule("on_status_codes[0]"), 404))
+        session, _ = opened(an_exchange(policy))
+
+        assert isinstance(session.receive(from_provider(404), now=NOW), Redispatch)
+
+    def test_a_slow_end_of_a_delivered_answer_is_remembered(self) -> None:
+        """Total latency is known when the stream ends."""
+        blocks = Blocks()
+        policy = a_policy(high_latency=a_high_latency(measure=Measure.TOTAL))
+        session, _ = opened(an_exchange(policy, blocks=blocks))
+        session.receive(from_provider(200), now=Instant(NOW + 10))
+
+        session.finish(now=Instant(NOW + 1001))
+
+        assert blocks.latency.until(P, Instant(NOW + 1001)) is not None
+
+
+class TestTheAttemptState:
+    """What comes back from the attempt before."""
+
+    def test_a_replayed_body_that_differs_is_not_sent(self) -> None:
+        exchange = an_exchange(a_policy())
+        story = failing(exchange, from_provider(429))
+
+        session, directive = opened(exchange, BODY.replace(b"hi", b"ho"), carried=story)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 500
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert (record.ending, record.attempt) == (Ending.REFUSED, 2)
+
+    def test_a_state_that_cannot_be_read_stops_the_request(self) -> None:
+        """Who was called already is not known any more, so nobody may be called now."""
+        session = an_exchange(a_policy()).open(always(0.0))
+
+        told = RequestHeaders(request_headers(), end_of_stream=False, state_unreadable=True)
+        directive = session.receive(told, now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 500
+
+    def test_a_target_that_is_no_longer_configured_is_chosen_anew(self) -> None:
+        """A restart with another configuration loses no request and forgets no failure."""
+        exchange = an_exchange(a_policy())
+        gone = TargetId("cohere/command")
+        story = failing(exchange, from_provider(429))
+        story = replace(story, next=replace(story.next, target=gone))
+
+        session, directive = opened(exchange, carried=story, now=Instant(NOW + 10))
+
+        assert set_by(directive)[names.CLUSTER] == "openai"
+        answer = session.receive(from_provider(200), now=Instant(NOW + 20))
+        assert set_by(answer)[names.ATTEMPTS] == "2"
+
+    def test_when_no_target_fits_any_more_the_request_is_refused(self) -> None:
+        before = an_exchange(a_policy())
+        story = failing(before, from_provider(429))
+        after = an_exchange(catalog=a_catalog(T, names={"mistral-large": T}))
+
+        _, directive = opened(after, carried=story)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+
+
+class TestTheRecord:
+    """What is told when the stream has ended."""
+
+    def test_a_delivered_attempt(self) -> None:
+        session, _ = opened(an_exchange())
+        session.receive(from_provider(200), now=Instant(NOW + 30))
+
+        assert session.finish(now=Instant(NOW + 50)) == AttemptRecord(
+            "r-1",
+            Api.CHAT,
+            attempt=1,
+            ending=Ending.DELIVERED,
+            target=P,
+            reason=Reason.PRIMARY,
+            outcome="success",
+            status=200,
+            first_byte=30,
+            total=50,
+        )
+
+    def test_an_attempt_that_is_followed_by_another(self) -> None:
+        session, _ = opened(an_exchange(a_policy()))
+        session.receive(from_provider(429), now=Instant(NOW + 30))
+
+        assert session.finish(now=Instant(NOW + 30)) == AttemptRecord(
+            "r-1",
+            Api.CHAT,
+            attempt=1,
+            ending=Ending.REDISPATCHED,
+            target=P,
+            reason=Reason.PRIMARY,
+            outcome="http_429",
+            status=429,
+            first_byte=30,
+            total=30,
+            next_target=S,
+        )
+
+    def test_an_exhausted_request(self) -> None:
+        exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
+        session, _ = opened(exchange, carried=failing(exchange, REFUSED))
+        session.receive(REFUSED, now=Instant(NOW + 30))
+
+        assert session.finish(now=Instant(NOW + 30)) == AttemptRecord(
+            "r-1",
+            Api.CHAT,
+            attempt=2,
+            ending=Ending.EXHAUSTED,
+            target=S,
+            reason=Reason.DIFFERENT_PROVIDER,
+            outcome="connection_error",
+            status=502,
+            first_byte=30,
+            total=30,
+            stop=StopReason.RULE_SPENT,
+        )
+
+    def test_a_client_that_hangs_up_is_no_failure_of_the_provider(self) -> None:
+        session, _ = opened(an_exchange(a_policy()))
+
+        assert session.finish(now=Instant(NOW + 30)) == AttemptRecord(
+            "r-1", Api.CHAT, attempt=1, ending=Ending.ABANDONED, target=P, reason=Reason.PRIMARY, total=30
+        )
+
+    def test_a_stream_that_never_said_anything_is_nothing(self) -> None:
+        assert an_exchange().open(always(0.0)).finish(now=NOW) is None
+
+    def test_nothing_secret_is_in_a_record_or_a_directives_story(self) -> None:
+        exchange = an_exchange(a_policy())
+        story = failing(exchange, from_provider(429))
+        session, _ = opened(exchange, carried=story)
+        session.receive(from_provider(200), now=NOW)
+
+        assert KEY not in repr(session.finish(now=NOW))
+        assert KEY not in repr(story)
+        assert KEY not in repr(UPSTREAMS)
+
+
+class TestTurns:
+    """Envoy speaks in an order; what comes out of it is an error, and the session stays as it was."""
+
+    def test_a_body_before_its_headers(self) -> None:
+        session = an_exchange().open(always(0.0))
+
+        with pytest.raises(OutOfTurnError, match="expected request headers, got RequestBody"):
+            session.receive(RequestBody(b""), now=NOW)
+
+    def test_a_second_answer(self) -> None:
+        session, _ = opened(an_exchange())
+        session.receive(from_provider(200), now=NOW)
+
+        with pytest.raises(OutOfTurnError, match="expected end of stream, got ResponseHeaders"):
+            session.receive(from_provider(200), now=NOW)
+
+
+def test_a_client_credential_is_passed_on_where_the_target_asks_for_it() -> None:
+    """passthrough_auth: the client's own key, and nobody else's."""
+    catalog = a_catalog(a_target(credential=Credential.CLIENT, keys=0), names=NAMES)
+    upstreams = Upstreams({P: Upstream("openai", "api.openai.com", "gpt-4o", passthrough=True)})
+
+    _, directive = opened(an_exchange(catalog=catalog, upstreams=upstreams))
+
+    assert isinstance(directive, Send)
+    assert "authorization" not in set_by(directive)
+    assert "authorization" not in directive.remove_headers
+
+
+def test_outcomes_of_a_story_are_values() -> None:
+    story = failing(an_exchange(a_policy()), from_provider(429, retry_after="2"))
+
+    assert story.failures[0].outcome == Outcome(Kind.HTTP, 429, retry_after=2000)
