@@ -1,0 +1,117 @@
+"""One request from its first attempt to its end, on a clock that only the test moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from builders import HALF, NOW, SUCCESS, P
+
+from extproc.policy.decision import Deliver, Exhausted, Try
+from extproc.policy.model import Api, Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from extproc.policy.attempts import Reason, Story
+    from extproc.policy.decision import Decision
+    from extproc.policy.engine import Engine
+    from extproc.policy.model import Dice, Millis, TargetId
+    from extproc.policy.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt as a provider sees it, and how it came about."""
+
+    target: TargetId
+    reason: Reason
+    waited: Millis
+    key: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an attempt comes to: headers after *took*, and the end *rest* later."""
+
+    outcome: Outcome = SUCCESS
+    took: Millis = 0
+    rest: Millis = 0
+
+
+World: TypeAlias = "Callable[[Call], Reply]"
+"""All providers: what each call comes to."""
+
+
+class Journey:
+    """A request under way. Mutable: `now` moves with each wait and each answer."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        primary: TargetId = P,
+        *,
+        api: Api = Api.CHAT,
+        now: Instant = NOW,
+        timeout: Millis = 300_000,
+        dice: Dice = HALF,
+    ) -> None:
+        self.engine = engine
+        self.api = api
+        self.now = now
+        self.dice = dice
+        self.calls: list[Call] = []
+        deadline = Instant(now + timeout)
+        self.decision: Decision = engine.first(engine.catalog[primary], api, now=now, deadline=deadline, dice=dice)
+        self._go_on()
+
+    @property
+    def path(self) -> list[TargetId]:
+        """The targets called, in order."""
+        return [call.target for call in self.calls]
+
+    @property
+    def waits(self) -> list[Millis]:
+        """The waits before each of the calls."""
+        return [call.waited for call in self.calls]
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Why each of the calls went where it went."""
+        return [call.reason for call in self.calls]
+
+    @property
+    def story(self) -> Story:
+        """The story so far, of a request that is not exhausted."""
+        assert not isinstance(self.decision, Exhausted)
+        return self.decision.story
+
+    def gets(self, *replies: Outcome | Reply) -> Journey:
+        """Let the attempts under way come to *replies*, one after the other."""
+        for given in replies:
+            assert isinstance(self.decision, Try), f"nothing is under way any more: {self.decision}"
+            reply = given if isinstance(given, Reply) else Reply(given)
+            self.now = Instant(self.now + reply.took)
+            self.decision = self.engine.after(
+                self.decision.story, reply.outcome, self.api, duration=reply.took, now=self.now, dice=self.dice
+            )
+            self._go_on()
+            if isinstance(self.decision, Deliver):
+                self.now = Instant(self.now + reply.rest)
+                duration = reply.took + reply.rest
+                self.engine.ended(self.decision.story, duration=duration, now=self.now, dice=self.dice)
+        return self
+
+    def through(self, world: World) -> Journey:
+        """Let *world* answer until there is nothing to answer."""
+        while isinstance(self.decision, Try):
+            self.gets(world(self.calls[-1]))
+        return self
+
+    def _go_on(self) -> None:
+        """Wait as long as decided, and call."""
+        if isinstance(self.decision, Try):
+            step = self.decision.story.next
+            self.now = max(self.now, step.not_before)
+            self.calls.append(Call(step.target, step.reason, step.waited, step.key, self.now))

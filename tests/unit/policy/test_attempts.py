@@ -1,0 +1,78 @@
+"""The story of one request so far."""
+
+from __future__ import annotations
+
+import pytest
+from builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_story, after, http
+
+from extproc.policy.attempts import FailedAttempt, Reason, Story
+from extproc.policy.outcome import Kind, Outcome
+
+
+def test_a_story_begins_without_failures() -> None:
+    story = Story(P, NOW, after(1000), a_step())
+
+    assert (story.failures, story.first_failure, story.round, story.round_start) == ((), None, 1, 0)
+    assert (story.blocks, story.slow, story.body_sha256) == ((), (), b"")
+    assert (story.attempts_made, story.this_round, story.tried) == (0, (), frozenset())
+
+
+def test_a_failure_is_told_as_its_step_was() -> None:
+    """Who was called with which key after which wait, what came of it, and what it was charged to."""
+    story = a_story(a_step(S, wait=500, reason=Reason.DIFFERENT_PROVIDER, key=2))
+
+    told = story.with_failure(http(429, 2000), "on_status_codes[0]", 40, now=after(540))
+
+    failure = FailedAttempt(S, http(429, 2000), "on_status_codes[0]", key=2, waited=500, duration=40)
+    assert told == Story(
+        P, NOW, story.deadline, story.next, failures=(failure,), first_failure=after(540), body_sha256=b""
+    )
+
+
+def test_the_first_failure_stays_the_first() -> None:
+    """max_retry_duration_ms counts from there."""
+    once = a_story().with_failure(http(500), "default", 10, now=after(10))
+
+    twice = once.with_failure(http(502), "default", 10, now=after(90))
+
+    assert (twice.first_failure, twice.attempts_made) == (after(10), 2)
+    assert [failure.outcome.status for failure in twice.failures] == [500, 502]
+
+
+def test_what_was_tried_is_forgotten_with_the_round() -> None:
+    failures = tuple(FailedAttempt(target, http(503), "default") for target in (P, S, T))
+    story = Story(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=2)
+
+    assert (story.this_round, story.tried) == (failures[2:], frozenset({T}))
+    assert story.attempts_made == 3
+
+
+def test_counting_is_per_rule() -> None:
+    """Over all rounds; what is charged to no rule counts for none."""
+    rules = ["default", "on_timeout", None, "default"]
+    failures = tuple(FailedAttempt(P, http(503), rule) for rule in rules)
+    story = Story(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=3)
+
+    assert {rule: story.charged(rule) for rule in ("default", "on_timeout", "on_high_latency")} == {
+        "default": 2,
+        "on_timeout": 1,
+        "on_high_latency": 0,
+    }
+
+
+def test_the_provider_that_failed() -> None:
+    assert [FailedAttempt(target, TIMEOUT, None).provider for target in (P, P2, S)] == ["openai", "openai", "anthropic"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name"),
+    [
+        (http(429), "http_429"),
+        (Outcome(Kind.TIMEOUT, 504, limit=2000), "timeout_2000ms"),
+        (CONNECTION_ERROR, "connection_error"),
+        (Outcome(Kind.HIGH_LATENCY, 503, limit=1000), "high_latency_1500ms_threshold_1000ms"),
+    ],
+)
+def test_a_failures_name(outcome: Outcome, name: str) -> None:
+    """What clients read in the exhausted answer; only slowness has two numbers."""
+    assert FailedAttempt(P, outcome, "default", duration=1500).error_type == name

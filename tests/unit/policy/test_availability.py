@@ -1,0 +1,138 @@
+"""Which targets and keys may be used now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import NOW, P2, P, S, a_target, after
+
+from extproc.policy.availability import Availability
+from extproc.policy.blocks import Block, BlockKind, Blocks, key_subject
+
+if TYPE_CHECKING:
+    from extproc.policy.model import Instant, Target
+
+TARGET = a_target(P)
+SUBJECTS = [P, "openai", "https://openai.test:443"]
+KEYED = a_target(P, keys=3)
+
+
+def a_view(*known: Block, carried: tuple[Block, ...] = (), at: int = 0) -> Availability:
+    blocks = Blocks()
+    for block in known:
+        blocks.merge(block, now=NOW)
+    return Availability(blocks, carried, after(at))
+
+
+def retry_after(until: int, subject: str = P) -> Block:
+    return Block(BlockKind.RETRY_AFTER, subject, after(until))
+
+
+def latency(until: int, subject: str = P) -> Block:
+    return Block(BlockKind.LATENCY, subject, after(until))
+
+
+def key(until: int, number: int, target: Target = KEYED) -> Block:
+    return Block(BlockKind.KEY, key_subject(target, number), after(until))
+
+
+def state(view: Availability, target: Target = TARGET) -> tuple[Instant | None, Instant | None]:
+    return view.released(target), view.avoided(target)
+
+
+def test_nothing_is_blocked_at_first() -> None:
+    assert state(a_view()) == (None, None)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_target_is_asked_for_under_all_its_keys(subject: str) -> None:
+    """A block of its model, its provider or its endpoint: known to all, or to this request only."""
+    for block, blocked in (
+        (retry_after(5000, subject), (after(5000), None)),
+        (latency(5000, subject), (None, after(5000))),
+    ):
+        assert state(a_view(block)) == blocked
+        assert state(a_view(carried=(block,))) == blocked
+
+
+def test_others_are_not_concerned() -> None:
+    """Neither another provider nor another model of the same one."""
+    known = [retry_after(5000, subject) for subject in (S, P2, "anthropic", "https://anthropic.test:443", "open")]
+
+    assert state(a_view(*known)) == (None, None)
+    assert state(a_view(carried=tuple(known))) == (None, None)
+
+
+def test_the_latest_of_all_counts() -> None:
+    """Whichever subject and whichever store it is in."""
+    for last in range(6):
+        until = [5000 if place == last else 1000 for place in range(6)]
+        known = [retry_after(end, subject) for end, subject in zip(until[:3], SUBJECTS, strict=True)]
+        carried = tuple(retry_after(end, subject) for end, subject in zip(until[3:], SUBJECTS, strict=True))
+
+        assert state(a_view(*known, carried=carried)) == (after(5000), None)
+
+
+def test_a_block_ends_at_its_instant() -> None:
+    """At its end the target is free, in either store."""
+    for block, before in (
+        (retry_after(5000), (after(5000), None)),
+        (latency(5000), (None, after(5000))),
+    ):
+        assert [state(a_view(block, at=at)) for at in (4999, 5000)] == [before, (None, None)]
+        assert [state(a_view(carried=(block,), at=at)) for at in (4999, 5000)] == [before, (None, None)]
+
+
+def test_a_target_is_free_while_one_of_its_keys_is() -> None:
+    assert a_view(key(1000, 0), key(2000, 1)).released(KEYED) is None
+
+
+def test_a_target_without_a_free_key_is_released_with_the_first() -> None:
+    assert a_view(key(3000, 0), key(1000, 1), key(2000, 2)).released(KEYED) == after(1000)
+
+
+def test_a_target_and_its_keys_must_both_be_released() -> None:
+    keys = [key(3000, number) for number in range(3)]
+
+    assert a_view(*keys, retry_after(5000)).released(KEYED) == after(5000)
+    assert a_view(*keys, retry_after(1000)).released(KEYED) == after(3000)
+
+
+def test_two_keys_are_a_choice_already() -> None:
+    pair = a_target(P, keys=2)
+
+    assert a_view(key(1000, 0, pair), key(2000, 1, pair)).released(pair) == after(1000)
+
+
+@pytest.mark.parametrize("keys", [0, 1])
+def test_the_only_key_is_never_set_aside(keys: int) -> None:
+    """There is nothing to choose from."""
+    assert a_view(key(1000, 0)).released(a_target(P, keys=keys)) is None
+
+
+def test_when_a_key_is_released() -> None:
+    view = a_view(key(1000, 1), at=999)
+
+    assert [view.key_released(KEYED, number) for number in range(3)] == [None, after(1000), None]
+    assert a_view(key(1000, 1), at=1000).key_released(KEYED, 1) is None
+
+
+@pytest.mark.parametrize(("turn", "number"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 1)])
+def test_keys_take_turns(turn: int, number: int) -> None:
+    assert a_view().key(KEYED, turn) == number
+
+
+@pytest.mark.parametrize(("turn", "number"), [(0, 0), (1, 2), (2, 2), (3, 0)])
+def test_a_key_that_is_set_aside_is_passed_over(turn: int, number: int) -> None:
+    assert a_view(key(1000, 1)).key(KEYED, turn) == number
+
+
+def test_the_key_that_is_released_soonest() -> None:
+    """If none is free; the target is then waited for."""
+    assert [a_view(key(3000, 0), key(1000, 1), key(2000, 2)).key(KEYED, turn) for turn in range(3)] == [1, 1, 1]
+
+
+def test_a_target_without_keys() -> None:
+    """Key 0 is never looked at."""
+    assert a_view().key(a_target(P, keys=0), 5) == 0

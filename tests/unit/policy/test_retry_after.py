@@ -1,0 +1,130 @@
+"""How long an answer asks us to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import after
+
+from extproc.policy.model import Instant
+from extproc.policy.retry_after import read_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOON = Instant(1_793_275_200_000)
+"""Thu, 29 Oct 2026 12:00:00 GMT."""
+
+
+def asked(headers: Mapping[str, str], status: int = 429, now: Instant = NOON) -> int | None:
+    return read_retry_after(headers, status=status, now=now)
+
+
+def test_nothing_asked() -> None:
+    assert asked({"content-type": "application/json", "date": "Thu, 29 Oct 2026 11:00:00 GMT"}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("2", 2000),
+        (" 2 ", 2000),
+        ("0", 0),
+        ("0.0", 0),
+        ("007", 7000),
+        ("1.5", 1500),
+        ("0.0001", 1),
+        ("2.0001", 2001),
+        ("9007199254740.992", 2**53),
+    ],
+)
+def test_seconds(text: str, wait: int) -> None:
+    """Integer or decimal, to the millisecond, never too short; zero is an answer: now."""
+    assert asked({"retry-after": text}) == wait
+
+
+@pytest.mark.parametrize(("text", "wait"), [("1500", 1500), ("0", 0), ("0.2", 1), (" 20 ", 20), (f"{2**53}", 2**53)])
+def test_milliseconds(text: str, wait: int) -> None:
+    """`retry-after-ms`."""
+    assert asked({"retry-after-ms": text}) == wait
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thu, 29 Oct 2026 12:00:30 GMT",  # IMF-fixdate
+        "Thursday, 29-Oct-26 12:00:30 GMT",  # RFC 850
+        "Thu Oct 29 12:00:30 2026",  # asctime, always in UTC
+        "Thu, 29 Oct 2026 12:00:30 -0000",
+        "Thu, 29 Oct 2026 13:00:30 +0100",
+    ],
+)
+def test_a_date(text: str) -> None:
+    """An HTTP-date in any of its forms is compared with our clock where the answer bears no date."""
+    assert asked({"retry-after": text}, now=after(250, now=NOON)) == 29_750
+
+
+def test_a_date_that_has_passed_means_now() -> None:
+    assert asked({"retry-after": "Thu, 29 Oct 2026 11:00:00 GMT"}) == 0
+
+
+def test_a_date_is_meant_by_the_clock_of_who_sent_it() -> None:
+    """An hour of difference between the provider's clock and ours does no harm."""
+    assert asked({"retry-after": "Thu, 29 Oct 2026 13:00:30 GMT", "date": "Thu, 29 Oct 2026 13:00:00 GMT"}) == 30_000
+
+
+def test_a_date_of_the_answer_that_cannot_be_read_does_not_count() -> None:
+    assert asked({"retry-after": "Thu, 29 Oct 2026 12:00:30 GMT", "date": "yesterday"}) == 30_000
+
+
+def test_a_number_has_nothing_to_do_with_the_date_of_the_answer() -> None:
+    assert asked({"retry-after": "30", "date": "Thu, 29 Oct 2026 13:00:00 GMT"}) == 30_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "soon",
+        "-1",
+        "-0",
+        "+1",
+        "nan",
+        "inf",
+        "1e3",
+        "0x10",
+        "1,5",
+        "1, 2",
+        "5.",
+        ".5",
+        "1.2.3",
+        "1s",
+        "\N{ARABIC-INDIC DIGIT THREE}",
+        "9" * 33,
+        "9" * 5000,
+        "1." + "0" * 33,
+        "Thu, 99 Oct 2026 12:00:30 GMT",
+        "Thu, 29 Oct 2026 12:00:30 +9999",
+        "Thu, 29 Oct 99999999999 12:00:30 GMT",
+    ],
+)
+def test_what_cannot_be_read_is_ignored(text: str) -> None:
+    """Garbage, negative, NaN, overflow."""
+    assert asked({"retry-after": text, "retry-after-ms": text}) is None
+
+
+def test_more_than_any_clock_can_tell_is_an_overflow() -> None:
+    assert asked({"retry-after": "9007199254740.993"}) is None
+    assert asked({"retry-after-ms": f"{2**53 + 1}"}) is None
+
+
+def test_garbage_does_not_hide_an_answer() -> None:
+    assert asked({"retry-after": "soon", "retry-after-ms": "1500"}) == 1500
+
+
+def test_the_longest_wait_wins() -> None:
+    """Whichever header it is in."""
+    assert asked({"retry-after": "2", "retry-after-ms": "2001"}) == 2001
+    assert asked({"retry-after": "2", "retry-after-ms": "1999"}) == 2000
