@@ -5,14 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import IO, TYPE_CHECKING, Self, TypeAlias
 
 from extproc.cli.exits import Failure
 from extproc.cli.tether import tether
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -65,22 +66,17 @@ class Family:
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def start(self, name: str, command: Sequence[str | Path], environ: Mapping[str, str] | None = None) -> None:
+    def start(self, name: str, command: Sequence[str | Path], *, output: Path | None = None) -> None:
         """Start *command* in a session of its own: a Ctrl-C at the terminal reaches us alone, and we tell the rest.
+
+        What it writes to standard output goes to *output*, or where ours goes.
 
         Raises:
             Failure: when it cannot be started.
         """
-        try:
-            self._children[name] = subprocess.Popen(  # noqa: S603 -- our own commands
-                command,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env=environ,
-                preexec_fn=tether(),  # noqa: PLW1509 -- safe: this process has one thread
-            )
-        except OSError as error:
-            raise Failure(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
+        with ExitStack() as stack:
+            sink = None if output is None else stack.enter_context(output.open("wb"))
+            self._children[name] = _started(name, command, sink)
 
     def wait(self, seconds: float | None = None) -> News | None:
         """Return the next thing that happens, or None when nothing has for *seconds* (None: wait for ever)."""
@@ -113,6 +109,19 @@ class Family:
                 del self._children[name]
                 return Ended(name, status)
         return None
+
+
+def _started(name: str, command: Sequence[str | Path], stdout: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 -- our own commands
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            start_new_session=True,
+            preexec_fn=tether(),  # noqa: PLW1509 -- safe: this process has one thread
+        )
+    except OSError as error:
+        raise Failure(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
 
 
 _FOREVER = 365 * 86_400.0

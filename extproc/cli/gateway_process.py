@@ -99,6 +99,13 @@ def _until_healthy(launch: Launch, family: Family) -> News | None:
     return None
 
 
+def stay(launch: Launch, family: Family) -> ExitCode:
+    """Wait until there is news, act on it, and return what the exit code has to say."""
+    while (news := family.wait()) is None:
+        pass
+    return finish(news, launch, family)
+
+
 def finish(news: News, launch: Launch, family: Family) -> ExitCode:
     """Return what the exit code has to say about *news*, once requests in flight have had their time.
 
@@ -138,6 +145,8 @@ def _envoy_command(launch: Launch, bootstrap: Path) -> list[str | Path]:
         "--disable-hot-restart",  # no shared memory region: any number of gateways on one host
         "--log-level",
         launch.envoy_log_level,
+        # Of its own starting and stopping Envoy warns every time: a limit that is not set, the signal that we sent.
+        *(["--component-log-level", "main:error"] if launch.envoy_log_level == "warning" else []),
         "--log-format",
         "[envoy %l] %v",
         *concurrency,

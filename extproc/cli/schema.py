@@ -7,13 +7,14 @@ import json
 import click
 
 from extproc.cli.exits import TABLE
-from extproc.config.schema import ConfigTable
+from extproc.config.json_schema import json_schema
 
 
 @click.command(epilog=TABLE)
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors and other checkers.
 
-    A file that it accepts may still be refused: some rules, such as that names are unique, are beyond JSON Schema.
+    A file that it accepts may still be refused by `validate`: some rules, such as that names are unique, are beyond
+    JSON Schema.
     """
-    click.echo(json.dumps(ConfigTable.model_json_schema(), indent=2))
+    click.echo(json.dumps(json_schema(), indent=2))

@@ -14,7 +14,7 @@ from extproc.cli.detached import start_detached
 from extproc.cli.envoy_binary import find_envoy
 from extproc.cli.exits import TABLE, ExitCode, Failure
 from extproc.cli.family import Family
-from extproc.cli.gateway_process import Launch, finish, private_directory, start
+from extproc.cli.gateway_process import Launch, finish, private_directory, start, stay
 from extproc.cli.runs import Run, Runs, start_time
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
@@ -86,6 +86,4 @@ def _in_foreground(launch: Launch, runs: Runs) -> ExitCode:
         run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name)
         with runs.recording(run):
             announce(launch, "Ctrl-C stops it.")
-            while (news := family.wait()) is None:
-                pass
-            return finish(news, launch, family)
+            return stay(launch, family)

@@ -1,0 +1,113 @@
+"""`extproc demo`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from extproc.cli.configuration import gateway_of
+from extproc.cli.demo_traffic import DEMO_MODEL, send_requests
+from extproc.cli.envoy_binary import EnvoyBinary, find_envoy
+from extproc.cli.exits import TABLE, ExitCode, Failure
+from extproc.cli.family import Family, StopAsked
+from extproc.cli.gateway_process import Launch, finish, private_directory, start, stay
+from extproc.cli.ports import free_port, is_free
+
+_USUAL_PORT = 12000
+_START = 30.0
+_POLL = 0.05
+
+_PROVIDERS = {
+    "openai": "429(retry_after=2), 200, loop",
+    "anthropic": "200, 200(sse=5, gap=0.05), 200",
+}
+"""The made-up providers and what they answer: the first is rate-limited every other time."""
+
+_CONFIG = """\
+# What `extproc demo` runs: two made-up providers, the first of them rate-limited every other time.
+version: v0.4.0
+listeners:
+  - {{ type: model, name: demo, address: 127.0.0.1, port: {port} }}
+model_providers:
+  - model: openai/gpt-4o
+    access_key: made-up-key-of-openai
+    base_url: {openai}
+    default: true
+    retry_policy:
+      fallback_models: [anthropic/claude-3-5-sonnet]
+      on_status_codes:
+        - {{ codes: [429], strategy: different_provider, max_attempts: 2 }}
+  - model: anthropic/claude-3-5-sonnet
+    access_key: made-up-key-of-anthropic
+    base_url: {anthropic}
+envoy:
+  admin: 127.0.0.1:{admin}
+"""
+
+
+@click.command(epilog=TABLE)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    show_default="12000, or any free one when that is taken",
+    help="Where the gateway listens, on the loopback address.",
+)
+@click.option("--once", is_flag=True, help="End after the table instead of staying up.")
+@click.option(
+    "--envoy-binary",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="EXTPROC_ENVOY_BINARY",
+    show_envvar=True,
+    help="The Envoy to start, as for `up`.",
+)
+def demo(*, port: int | None, once: bool, envoy_binary: Path | None) -> None:
+    """See a failover: start a gateway with two made-up providers, and send requests while one is rate-limited.
+
+    Shows for each request how many attempts it took, who answered and how long it took; then stays up, for you to
+    try, until Ctrl-C. Nothing leaves this machine.
+    """
+    envoy = find_envoy(envoy_binary)
+    if port is None:
+        port = _USUAL_PORT if is_free("127.0.0.1", _USUAL_PORT) else free_port()
+    with private_directory() as name, Family() as family:
+        code = _run(Path(name), family, envoy, port=port, once=once)
+    sys.exit(code)
+
+
+def _run(directory: Path, family: Family, envoy: EnvoyBinary, *, port: int, once: bool) -> ExitCode:
+    urls = _start_providers(directory, family)
+    config = directory / "gateway.yaml"
+    config.write_text(_CONFIG.format(port=port, admin=free_port(), **urls))
+    launch = Launch(config, gateway_of(config), envoy, "warning", 1, _START, grace=5)
+    news = start(launch, family, directory)
+    if news is not None:
+        return finish(news, launch, family)
+    click.echo(send_requests(launch.edge))
+    if once:
+        return ExitCode.OK
+    click.echo(f"""
+The gateway stays up, configured by {config}. Try it, more than once:
+
+  curl -i {launch.edge}/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{{"model": "{DEMO_MODEL}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+
+Ctrl-C ends it.""")
+    return stay(launch, family)
+
+
+def _start_providers(directory: Path, family: Family) -> dict[str, str]:
+    """Start the made-up providers and return where each listens."""
+    for name, script in _PROVIDERS.items():
+        command = [sys.executable, "-m", "extproc", "mock", "--name", name, "--script", script]
+        family.start(f"the made-up {name}", command, output=directory / name)
+    deadline = time.monotonic() + _START
+    while not all((directory / name).read_text().endswith("\n") for name in _PROVIDERS):
+        news = family.wait(_POLL)
+        if isinstance(news, StopAsked):
+            raise click.exceptions.Exit(ExitCode.OK)
+        if news is not None or time.monotonic() > deadline:
+            raise Failure(f"the made-up providers have not started within {_START:g} s: {news or 'still trying'}.")
+    return {name: (directory / name).read_text().split()[-1] for name in _PROVIDERS}

@@ -1,0 +1,145 @@
+"""The commands that start no other process, in this one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from support.commands import invoke
+from support.small_gateway import KEY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.commands import Home
+    from support.small_gateway import SmallGateway
+
+
+def test_a_good_file_is_valid(gateway: SmallGateway) -> None:
+    """Scripts look at the exit code, people at the line."""
+    done = invoke("validate", gateway.config)
+
+    assert (done.code, done.out, done.err) == (0, f"{gateway.config} is valid: 1 models.\n", "")
+
+
+def test_warnings_do_not_change_the_exit_code(gateway: SmallGateway) -> None:
+    """They are about what is allowed but hardly meant."""
+    table = yaml.safe_load(gateway.config.read_text())
+    table["model_providers"][0]["retry_policy"] = {"fallback_models": ["openai/nobody"]}
+    gateway.config.write_text(yaml.safe_dump(table))
+
+    done = invoke("validate", gateway.config)
+
+    assert done.code == 0
+    assert f"Warning: {gateway.config}: model_providers[0].retry_policy.fallback_models" in done.err
+
+
+def test_a_cluster_that_an_envoy_does_not_declare_is_a_warning(home: Home, gateway: SmallGateway) -> None:
+    """Requests to that provider would end in an error of Envoy's."""
+    envoy = home.directory / "envoy.yaml"
+    assert invoke("render", gateway.config, "-o", envoy).code == 0
+    assert invoke("validate", gateway.config, "--envoy", envoy).err == ""
+
+    table = yaml.safe_load(envoy.read_text())
+    table["static_resources"]["clusters"] = table["static_resources"]["clusters"][:2]
+    envoy.write_text(yaml.safe_dump(table))
+    done = invoke("validate", gateway.config, "--envoy", envoy)
+
+    assert done.code == 0
+    assert done.err.startswith(f"Warning: {gateway.config}: model_providers[0]")
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "static_resources: {clusters: 3}", "a: ["])
+def test_what_is_no_envoy_configuration_is_told(home: Home, gateway: SmallGateway, text: str) -> None:
+    """A wrong path must not pass for an Envoy without clusters."""
+    envoy = home.directory / "envoy.yaml"
+    envoy.write_text(text)
+
+    done = invoke("validate", gateway.config, "--envoy", envoy)
+
+    assert done.code == 3
+    assert str(envoy) in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", ["validate", "render", "serve", "up"])
+def test_a_missing_file_is_told_alike_by_every_command(command: str) -> None:
+    """One message, one exit code."""
+    done = invoke(command, "nowhere.yaml")
+
+    assert (done.code, done.err) == (3, "Error: nowhere.yaml: there is no such file\n")
+
+
+def test_what_is_rendered_holds_no_key(gateway: SmallGateway) -> None:
+    """Envoy's file may be shown to anyone: keys stay with the sidecar."""
+    done = invoke("render", gateway.config)
+
+    assert done.code == 0
+    assert yaml.safe_load(done.out)["static_resources"]["listeners"][0]["name"] == "edge"
+    assert KEY not in done.out
+
+
+def test_a_file_that_cannot_be_written_is_told(home: Home, gateway: SmallGateway) -> None:
+    """With the reason that the system gives."""
+    done = invoke("render", gateway.config, "-o", home.directory / "nowhere" / "envoy.yaml")
+
+    assert (done.code, done.err) == (1, f"Error: {home.directory}/nowhere/envoy.yaml: No such file or directory\n")
+
+
+def test_the_schema_is_json() -> None:
+    """To be used by an editor as it is."""
+    schema = json.loads(invoke("schema").out)
+
+    assert schema["additionalProperties"] is False
+
+
+def test_a_bad_script_is_wrong_usage() -> None:
+    """With the place in it."""
+    done = invoke("mock", "--script", "429, nonsense")
+
+    assert done.code == 2
+    assert "Invalid value for --script: script, column 6" in done.err
+
+
+@pytest.mark.parametrize("command", ["up", "down", "demo", "validate", "schema", "render", "serve", "mock"])
+def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
+    """A stranger needs nothing else."""
+    done = invoke(command, "--help")
+
+    assert done.code == 0
+    assert "Exit codes:" in done.out
+
+
+def test_help_lists_every_command() -> None:
+    """It imports none of them: help is there at once."""
+    done = invoke("--help")
+
+    assert [
+        line.split()[0]
+        for line in done.out.partition("Commands:")[2].partition("Exit codes:")[0].splitlines()
+        if line.strip()
+    ] == [
+        "up",
+        "down",
+        "demo",
+        "validate",
+        "schema",
+        "render",
+        "serve",
+        "mock",
+    ]
+
+
+def test_the_version_is_the_packages() -> None:
+    """For reports of bugs."""
+    assert invoke("--version").out.startswith("extproc 0.")
+
+
+def test_the_path_of_a_file_with_odd_characters_is_no_problem(home: Home, gateway: SmallGateway) -> None:
+    """It is handed on as it is, never through a shell."""
+    odd: Path = home.directory / "my gateway's $HOME.yaml"
+    odd.write_text(gateway.config.read_text())
+
+    assert invoke("validate", odd).code == 0

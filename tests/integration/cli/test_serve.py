@@ -1,0 +1,48 @@
+"""The sidecar alone, and the demo, each as a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+
+if TYPE_CHECKING:
+    from support.commands import Home
+    from support.small_gateway import SmallGateway
+
+
+def test_the_sidecar_alone_serves_and_ends_when_told(home: Home, gateway: SmallGateway) -> None:
+    """One line says where it listens; Envoy's health checks are answered."""
+    address = f"unix:{home.directory}/sidecar.sock"
+    with home.running("serve", gateway.config, "--listen", address, until="ready") as sidecar:
+        assert f"INFO ready listen={address} targets=1" in sidecar.output
+        with grpc.insecure_channel(address) as channel:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+        assert sidecar.stop(signal.SIGTERM) == 0
+
+
+def test_a_sidecar_that_cannot_listen_says_why(home: Home, gateway: SmallGateway) -> None:
+    """Before it says that it is ready."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        done = home.run("serve", gateway.config, "--listen", address)
+
+    assert (done.code, done.err) == (1, f"Error: {address}: Address already in use\n")
+
+
+def test_the_demo_shows_a_failover(home: Home) -> None:
+    """A rate-limited provider, and who answered instead; afterwards nothing is left."""
+    done = home.run("demo", "--once")
+
+    assert done.code == 0
+    rows = [line.split() for line in done.out.splitlines()]
+    assert [(row[-5], row[-4], row[-3]) for row in rows if row and row[-1] == "ms"] == [
+        ("200", "2", "anthropic/claude-3-5-sonnet"),
+        ("200", "1", "anthropic/claude-3-5-sonnet"),
+        ("200", "1", "openai/gpt-4o"),
+    ]

@@ -1,0 +1,163 @@
+"""`up` as its user sees it, with a real Envoy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from support.commands import Home, eventually
+from support.small_gateway import KEY, SmallGateway, write_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UP = "Ctrl-C stops it."
+
+
+def an_envoy(home: Home, does: str, version: str = "1.40.0") -> Path:
+    """Return a program that tells an Envoy's version, and otherwise does *does*."""
+    path = home.directory / "envoy"
+    path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "envoy version: x/{version}/Clean" && exit\n{does}\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_it_tells_where_to_send_requests_and_ends_cleanly_at_ctrl_c(home: Home, gateway: SmallGateway) -> None:
+    """Base URLs for both SDKs; Ctrl-C is how one ends it, so that is no failure."""
+    with home.running("up", gateway.config, until=UP) as up:
+        assert f"OpenAI SDKs     base_url=http://127.0.0.1:{gateway.port}/v1\n" in up.output
+        assert f"Anthropic SDKs  base_url=http://127.0.0.1:{gateway.port}\n" in up.output
+        assert gateway.chat()[0] == 502  # nobody is behind it, but somebody has asked
+
+        assert up.stop(signal.SIGINT) == 0
+    assert KEY not in up.output
+
+
+def test_told_to_stop_it_finishes_what_it_has_begun(home: Home, gateway: SmallGateway) -> None:
+    """New connections are refused, the request in flight gets its answer, and then all ends."""
+    with home.running("mock", "--script", "200(delay=2)", until="listening on") as mock:
+        url = mock.output.split()[-1]
+        write_config(home.directory, gateway.config.name, port=gateway.port, admin=gateway.admin, provider=url)
+        with home.running("up", gateway.config, until=UP) as up:
+            answers: list[tuple[int, bytes]] = []
+            client = threading.Thread(target=lambda: answers.append(gateway.chat()))
+            client.start()
+            eventually(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
+            up.process.send_signal(signal.SIGTERM)
+            eventually(gateway.refuses, what=lambda: "a refused connection")
+
+            assert answers == []
+            assert up.wait() == 0
+            client.join()
+            assert [status for status, _ in answers] == [200]
+
+
+def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> None:
+    """Who does not want to wait need not; the exit code tells that requests were cut off."""
+    with home.running("mock", "--script", "silence", until="listening on") as mock:
+        url = mock.output.split()[-1]
+        write_config(home.directory, gateway.config.name, port=gateway.port, admin=gateway.admin, provider=url)
+        with home.running("up", gateway.config, until=UP) as up:
+            client = threading.Thread(target=gateway.chat)
+            client.start()
+            eventually(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
+            up.process.send_signal(signal.SIGINT)
+            eventually(lambda: "once more to stop at once" in up.output, what=lambda: up.output)
+
+            assert up.stop(signal.SIGINT) == 130
+            client.join()
+
+
+@pytest.mark.parametrize(
+    ("part", "code", "message"),
+    [("--disable-hot-restart", 5, "Envoy has ended by SIGKILL"), ("serve", 6, "the sidecar has ended by SIGKILL")],
+)
+def test_when_one_ends_so_does_the_other(home: Home, gateway: SmallGateway, part: str, code: int, message: str) -> None:
+    """Half a gateway helps nobody; message and exit code say which half went."""
+    with home.running("up", gateway.config, until=UP) as up:
+        os.kill(home.process(part), signal.SIGKILL)
+
+        assert up.wait() == code
+        assert message in up.output
+
+
+def test_killed_it_leaves_nothing_and_can_be_started_again(home: Home, gateway: SmallGateway) -> None:
+    """The kernel ends both processes; the next start clears away the directory."""
+    with home.running("up", gateway.config, until=UP) as up:
+        up.process.kill()
+        eventually(lambda: not home.processes, what=lambda: f"end of {home.processes}")
+        assert len(list(home.directory.glob("extproc-*"))) == 1
+    with home.running("up", gateway.config, until=UP):
+        assert len(list(home.directory.glob("extproc-*"))) == 1
+
+
+def test_several_gateways_run_side_by_side(home: Home, gateway: SmallGateway, other: SmallGateway) -> None:
+    """Nothing is shared but the machine."""
+    with home.running("up", gateway.config, until=UP), home.running("up", other.config, until=UP):
+        assert gateway.chat()[0] == other.chat()[0] == 502
+
+
+@pytest.mark.parametrize("setting", ["listeners[].port", "envoy.admin"])
+def test_a_port_in_use_is_told_with_its_setting(home: Home, gateway: SmallGateway, setting: str) -> None:
+    """Before anything is started: Envoy itself would share the port without a word."""
+    port = gateway.port if setting == "listeners[].port" else gateway.admin
+    with home.running("mock", "--port", str(port), until="listening on"):
+        refused = home.run("up", gateway.config)
+
+    assert refused.code == 1
+    assert refused.err == (
+        f"Error: {gateway.config}: {setting}: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    )
+
+
+def test_a_missing_envoy_is_told(home: Home, gateway: SmallGateway) -> None:
+    """With the path that was given."""
+    refused = home.run("up", gateway.config, "--envoy-binary", "/nonexistent/envoy")
+
+    assert refused.code == 2
+    assert "/nonexistent/envoy" in refused.err
+
+
+def test_an_old_envoy_is_told(home: Home, gateway: SmallGateway) -> None:
+    """It would start, and lose failovers."""
+    old = an_envoy(home, "exec sleep 60", version="1.36.4")
+
+    refused = home.run("up", gateway.config, "--envoy-binary", old)
+
+    assert (refused.code, refused.err) == (4, f"Error: {old} is Envoy 1.36.4: 1.37 or newer is needed.\n")
+
+
+def test_an_envoy_that_dies_at_start_is_told(home: Home, gateway: SmallGateway) -> None:
+    """After its own words, which say why."""
+    envoy = an_envoy(home, "echo 'no such filter' >&2; exit 1")
+
+    refused = home.run("up", gateway.config, "--envoy-binary", envoy)
+
+    assert refused.code == 5
+    assert "no such filter\nEnvoy has ended with exit code 1" in refused.err
+
+
+def test_a_gateway_that_is_not_healthy_in_time_is_ended(home: Home, gateway: SmallGateway) -> None:
+    """Waiting for ever helps nobody."""
+    envoy = an_envoy(home, "exec sleep 60")
+
+    refused = home.run("up", gateway.config, "--envoy-binary", envoy, "--timeout", "1")
+
+    assert refused.code == 1
+    assert f"not healthy after 1 s: http://127.0.0.1:{gateway.port}/healthz answers nothing." in refused.err
+
+
+def test_a_wrong_configuration_starts_nothing(home: Home, gateway: SmallGateway) -> None:
+    """Every error at once, each with its place; never the key beside it."""
+    gateway.config.write_text(f"version: v9\nmodel_providers: [{{model: openai/x, access_key: {KEY}, foo: 1}}]\n")
+
+    refused = home.run("up", gateway.config)
+
+    assert refused.code == 3
+    assert refused.err.splitlines() == [
+        f"Error: {gateway.config}: version: expected one of v0.1, v0.1.0, 0.1-beta, 0.2.0, v0.3.0, v0.4.0",
+        f"Error: {gateway.config}: model_providers[0].foo: unknown key",
+    ]
