@@ -13,6 +13,7 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _HOST_PATTERN = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _SEGMENT = re.compile(r"(?!\.{1,2}$)(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{2})+")
+_BAD_HOST = "needs a valid host, and a port of 1 to 65535 if it has one"
 _QUERY = re.compile(r"(?:api-version=[A-Za-z0-9.-]+)?")
 
 BASE_URL_PATTERN = rf"^https?://{_HOST_PATTERN}(:[0-9]{{1,5}})?(/[^\s?#*]*)?(\?api-version=[A-Za-z0-9.-]+)?$"
@@ -57,18 +58,18 @@ def parse_base_url(value: object) -> BaseUrl:
         raise ValueError("must not hold a user name or password; keys belong in access_key")
     if "#" in value:
         raise ValueError("must not hold a # part")
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # its own message repeats the port
+        raise ValueError(_BAD_HOST) from None
     if _QUERY.fullmatch(parts.query) is None:
         raise ValueError("must not hold a query, except ?api-version=…")
     path = parts.path.rstrip("/")
     if path and not all(_SEGMENT.fullmatch(segment) for segment in path[1:].split("/")):
         raise ValueError("the path must be made of plain segments: no spaces, no *, no empty ones, no . or ..")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
     if re.fullmatch(BASE_URL_PATTERN, value) is None or not host or port == 0:
-        raise ValueError("needs a valid host, and a port of 1 to 65535 if it has one")
+        raise ValueError(_BAD_HOST)
     return BaseUrl(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme], path or None, parts.query or None)
 
 

@@ -1,6 +1,6 @@
 """One Envoy cluster per endpoint, and its name.
 
-A provider at its own address gives its name to the cluster. Any other name is made of scheme, host **and** port, so
+A provider's public address gives its name to the cluster. Any other name is made of scheme, host **and** port, so
 that two servers on one host are never taken for one.
 """
 
@@ -33,8 +33,8 @@ def cluster_name(site: Site) -> str:
     """Return the name of the cluster that *site*'s requests go to."""
     if site.table.cluster is not None:
         return site.table.cluster
-    if site.default_address:
-        return site.table.prefix
+    if site.owner is not None:
+        return site.owner
     url = site.base_url
     return f"{url.scheme}_{url.host.replace(':', '-')}_{url.port}"
 
@@ -68,7 +68,8 @@ def _cluster_of(site: Site) -> Cluster:
 
 def _conflict(site: Site, cluster: Cluster, other: Cluster) -> Problem:
     if (cluster.host, cluster.port, cluster.tls) != (other.host, other.port, other.tls):
-        key = "cluster" if site.table.cluster is not None else "base_url"
+        own_address = "model" if site.table.base_url is None else "base_url"
+        key = own_address if site.table.cluster is None else "cluster"
         return Problem(
             f"{cluster.place}.{key}", f"{other.place} has the same cluster with another scheme, host or port"
         )

@@ -7,6 +7,7 @@ the schema itself says, never of the file's values.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel
@@ -34,8 +35,8 @@ _TEXTS: Mapping[str, str] = {
     "model_type": _MAP,
     "model_attributes_type": _MAP,
     "too_short": "needs at least {min_length} item",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
     "enum": "expected one of {expected}",
     "literal_error": "expected one of {expected}",
 }
@@ -66,15 +67,22 @@ def _text(detail: ErrorDetails) -> str:
         return "is empty: give it a value or remove the key"
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "expected a text; put it in quotes"
-    if "expected" in context:
-        context = {"expected": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
-    return _TEXTS.get(kind, "is not valid").format(**context)
+    return _TEXTS.get(kind, "is not valid").format(**{name: _of_the_schema(said) for name, said in context.items()})
+
+
+def _of_the_schema(said: object) -> str:
+    """Return what pydantic says of the schema: `'a', 'b' or 'c'` and 100.0 as we write them."""
+    if isinstance(said, float):
+        return f"{said:g}"
+    return str(said).replace("'", "").replace(" or ", ", ")
 
 
 def _unknown_key(steps: tuple[str | int, ...], renamed: str) -> Problem:
     key = str(steps[-1])
     known = _KEYS.get(next((step for step in reversed(steps[:-1]) if isinstance(step, str)), ""), ())
-    near = difflib.get_close_matches(key, known, n=1)
+    if re.match(r"[a-z_]+:", key):
+        return Problem(dotted(_in_the_file(steps, renamed)), "unknown key; is a space missing after its colon?")
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     hint = f"; did you mean {near[0]}?" if near else ""
     return Problem(dotted(_in_the_file(steps, renamed)), f"unknown key{hint}")
 

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from extproc.config.schema import ProviderTable
 
 
+_OWNERS: Mapping[str, str] = {
+    parse_base_url(provider.base_url).endpoint: prefix
+    for prefix, provider in PROVIDERS.items()
+    if provider.base_url is not None
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of `model_providers` and where it stands."""
@@ -34,7 +41,6 @@ class Site:
     entry: Entry
     provider: Provider
     base_url: BaseUrl
-    default_address: bool  # the provider's own: no base_url is given
 
     @property
     def table(self) -> ProviderTable:
@@ -48,10 +54,18 @@ class Site:
             return Credential.CLIENT
         if self.table.keys:
             return Credential.OWN
-        # Somebody's own server may well ask for no key; a vendor never does, whoever's address it is.
-        own_server = not self.default_address and self.provider.base_url is not None
-        keyless = own_server or not self.provider.needs_key
-        return Credential.NONE if keyless else Credential.MISSING
+        return Credential.MISSING if self._is_vendors else Credential.NONE
+
+    @property
+    def owner(self) -> str | None:
+        """The provider whose public address this is; None for a server of somebody's own."""
+        return _OWNERS.get(self.base_url.endpoint)
+
+    @property
+    def _is_vendors(self) -> bool:
+        """Whether a key is needed: a server of one's own may well ask for none, a vendor's never does without."""
+        has_public_address = self.provider.base_url is not None
+        return self.provider.needs_key and (self.owner is not None or not has_public_address)
 
 
 def locate(entry: Entry) -> Site | Problem:
@@ -74,7 +88,7 @@ def locate(entry: Entry) -> Site | Problem:
     if row is None or (table.base_url is None and row.base_url is None):
         return Problem(f"{entry.place}.base_url", "is required: every customer of this provider has another address")
     address = table.base_url or parse_base_url(row.base_url)
-    return Site(entry, row, address, default_address=table.base_url is None)
+    return Site(entry, row, address)
 
 
 def upstream_of(site: Site, cluster: str) -> Upstream:

@@ -1,0 +1,129 @@
+import pytest
+from unit.config.files import a_file, a_provider, gateway, problems
+
+from extproc.config.addresses import BaseUrl, parse_base_url
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://api.openai.com", BaseUrl("https", "api.openai.com", 443)),
+        ("https://api.openai.com/", BaseUrl("https", "api.openai.com", 443)),
+        ("https://API.openai.com/v1/", BaseUrl("https", "api.openai.com", 443, "/v1")),
+        ("http://127.0.0.1:8081", BaseUrl("http", "127.0.0.1", 8081)),
+        ("http://mock_openai/a/b%20c", BaseUrl("http", "mock_openai", 80, "/a/b%20c")),
+        ("http://[::1]:8080/v1", BaseUrl("http", "::1", 8080, "/v1")),
+        (
+            "https://x.openai.azure.com?api-version=2025-01-01-preview",
+            BaseUrl("https", "x.openai.azure.com", 443, None, "api-version=2025-01-01-preview"),
+        ),
+    ],
+)
+def test_an_address_is_taken_apart(text: str, url: BaseUrl) -> None:
+    """A path of nothing but a slash is no path."""
+    assert parse_base_url(text) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint", "authority"),
+    [
+        ("https://a.example/v1", "https://a.example:443", "a.example"),
+        ("https://a.example:8443", "https://a.example:8443", "a.example:8443"),
+        ("http://a.example:443", "http://a.example:443", "a.example:443"),
+        ("http://[::1]", "http://[::1]:80", "[::1]"),
+    ],
+)
+def test_the_schemes_own_port_is_part_of_the_endpoint_but_not_of_the_host_header(
+    text: str, endpoint: str, authority: str
+) -> None:
+    url = parse_base_url(text)
+
+    assert (url.endpoint, url.authority) == (endpoint, authority)
+
+
+SCHEME = "expected an address that begins with http:// or https://"
+HOST = "needs a valid host, and a port of 1 to 65535 if it has one"
+PATH = "the path must be made of plain segments: no spaces, no *, no empty ones, no . or .."
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (5, SCHEME),
+        ("api.openai.com", SCHEME),
+        ("ftp://a.example", SCHEME),
+        (" https://a.example", SCHEME),
+        ("https://", HOST),
+        ("https://:80", HOST),
+        ("https://a.example:0", HOST),
+        ("https://a.example:65536", HOST),
+        ("https://a.example:port", HOST),
+        ("https://a.example:", HOST),
+        ("https://a.example?", HOST),
+        ("https://-a.example", HOST),
+        ("https://a b", HOST),
+        ("https://[::1", HOST),
+        ("https://a\n.example", HOST),
+        ("https://bücher.example", HOST),
+        ("https://user:sk-secret@a.example", "must not hold a user name or password; keys belong in access_key"),
+        ("https://a.example/v1#top", "must not hold a # part"),
+        ("https://a.example/v1?key=sk-secret", "must not hold a query, except ?api-version=…"),
+        ("https://a.example/a//b", PATH),
+        ("https://a.example/../b", PATH),
+        ("https://a.example/a b", PATH),
+        ("https://a.example/*", PATH),
+    ],
+)
+def test_a_bad_address_is_told_without_repeating_it(value: object, said: str) -> None:
+    """A key may stand in any part of it."""
+    assert problems(a_file(a_provider(base_url=value))) == [f"model_providers[0].base_url: {said}"]
+
+
+HOST_PORT = "expected host:port, such as 127.0.0.1:9901"
+IP = "expected an IP address, such as 0.0.0.0: Envoy listens on no names"
+
+
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        ({"sidecar": {"admin": "1064"}}, f"sidecar.admin: {HOST_PORT}"),
+        ({"sidecar": {"admin": "localhost:70000"}}, f"sidecar.admin: {HOST_PORT}"),
+        ({"sidecar": {"admin": ":1064"}}, f"sidecar.admin: {HOST_PORT}"),
+        ({"envoy": {"admin": "9901"}}, f"envoy.admin: {HOST_PORT}"),
+        ({"envoy": {"admin": "localhost:9901"}}, f"envoy.admin: {IP}"),
+        ({"listeners": [{"type": "model", "address": "localhost"}]}, f"listeners[0].address: {IP}"),
+        (
+            {"sidecar": {"listen": "50051"}},
+            "sidecar.listen: expected host:port, such as 127.0.0.1:50051, or unix:/path/to/socket",
+        ),
+        (
+            {"sidecar": {"listen": "unix:"}},
+            "sidecar.listen: expected unix: and a path of at most 107 characters without spaces",
+        ),
+        (
+            {"sidecar": {"listen": "unix:/" + "x" * 107}},
+            "sidecar.listen: expected unix: and a path of at most 107 characters without spaces",
+        ),
+    ],
+)
+def test_what_we_listen_on_must_be_an_address(top: dict[str, object], said: str) -> None:
+    assert problems(a_file(**top)) == [said]
+
+
+@pytest.mark.parametrize("listen", ["unix:/run/extproc.sock", "unix:relative.sock", "localhost:0", "[::1]:50051"])
+def test_the_sidecar_listens_on_a_socket_file_or_a_port(listen: str) -> None:
+    """Port 0 is any free one."""
+    assert gateway(a_file(sidecar={"listen": listen})).sidecar.listen == listen
+
+
+def test_ip_addresses_of_both_kinds_are_taken() -> None:
+    found = gateway(a_file(listeners=[{"type": "model", "address": "::"}], envoy={"admin": "[::1]:9901"}))
+
+    assert (found.listener.address, found.envoy.admin) == ("::", "[::1]:9901")
+
+
+@pytest.mark.parametrize("value", ["a b", "a:b", "", "a/b", "a\n"])
+def test_http_host_must_be_a_host(value: str) -> None:
+    assert problems(a_file(a_provider(http_host=value))) == [
+        "model_providers[0].http_host: expected a host name, with :port if need be"
+    ]

@@ -1,0 +1,119 @@
+"""The gateway as a whole, and the names that lead to its targets."""
+
+from __future__ import annotations
+
+import pytest
+from unit.config.files import P, S, a_file, a_provider, gateway
+
+from extproc.config import compile as compiling
+from extproc.config.errors import ConfigError, Problem
+from extproc.config.gateway import EnvoySettings, Listener, LogFormat, SidecarSettings
+from extproc.config.schema import ConfigTable
+from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
+from extproc.config.wire import Entry
+from extproc.policy.backoff import Reach
+from extproc.policy.model import Credential, Target, TargetId
+
+
+def test_settings_have_defaults() -> None:
+    found = gateway(a_file())
+
+    assert found.listener == Listener("model", "0.0.0.0", 12000, 300_000)
+    assert found.sidecar == SidecarSettings("127.0.0.1:50051", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT)
+    assert found.envoy == EnvoySettings("127.0.0.1:9901", 20.0, 10)
+
+
+def test_settings_arrive() -> None:
+    found = gateway(
+        a_file(
+            listeners=[{"type": "model", "name": "llm", "address": "127.0.0.1", "port": 1, "timeout": "1.5m"}],
+            sidecar={
+                "listen": "unix:/s",
+                "workers": 4,
+                "admin": "0.0.0.0:2",
+                "max_body_bytes": 1,
+                "log_format": "json",
+            },
+            envoy={"admin": "127.0.0.2:3", "retry_budget": {"percent": 33, "min_concurrency": 0}},
+        )
+    )
+
+    assert found.listener == Listener("llm", "127.0.0.1", 1, 90_000)
+    assert found.sidecar == SidecarSettings("unix:/s", 4, "0.0.0.0:2", 1, LogFormat.JSON)
+    assert found.envoy == EnvoySettings("127.0.0.2:3", 33.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "millis"),
+    [("500ms", 500), ("5s", 5000), ("0.25s", 250), ("5m", 300_000), ("1h", 3_600_000), ("0.001s", 1), ("1.005s", 1005)],
+)
+def test_durations(text: str, millis: int) -> None:
+    (cluster,) = gateway(a_file(a_provider(timeouts={"connect": text, "idle": text}))).clusters
+
+    assert (cluster.connect_timeout, cluster.idle_timeout) == (millis, millis)
+
+
+def test_targets_keep_the_files_order() -> None:
+    """That order is what candidate_order priority means."""
+    catalog = gateway(a_file(a_provider("xai/a"), a_provider("openai/*"), a_provider(P), a_provider(S))).catalog
+
+    assert list(catalog.targets) == ["xai/a", P, S]
+
+
+def test_a_wildcard_is_no_target_but_stands_for_many() -> None:
+    catalog = gateway(a_file(a_provider("anthropic/*"), a_provider(P))).catalog
+    made = catalog.find("anthropic/claude-9")
+
+    assert list(catalog.targets) == [P]
+    assert catalog.wildcards["anthropic"].id == "anthropic/*"
+    assert made == Target(
+        TargetId("anthropic/claude-9"),
+        "anthropic",
+        "https://api.anthropic.com:443",
+        catalog.wildcards["anthropic"].speaks,
+        Credential.OWN,
+        keys=1,
+        wildcard=True,
+    )
+
+
+def test_names_that_lead_to_a_target() -> None:
+    """Ids, configured names and aliases are exact; of two models with one bare name the first in the file has it."""
+    catalog = gateway(
+        a_file(
+            a_provider("openai/gpt-oss"),
+            a_provider("groq/gpt-oss", name="fast"),
+            a_provider("xai/fast"),
+            a_provider("together_ai/openai/gpt-oss"),
+            model_aliases={"cheap": {"target": "fast"}},
+        )
+    ).catalog
+
+    assert catalog.names == {
+        "openai/gpt-oss": "openai/gpt-oss",
+        "groq/gpt-oss": "groq/gpt-oss",
+        "xai/fast": "xai/fast",
+        "together_ai/openai/gpt-oss": "together_ai/openai/gpt-oss",
+        "fast": "groq/gpt-oss",
+        "gpt-oss": "openai/gpt-oss",
+        "cheap": "groq/gpt-oss",
+    }
+
+
+def test_the_default_is_the_target_that_says_so() -> None:
+    assert gateway(a_file(a_provider(P), a_provider(S, default=True))).catalog.default == S
+    assert gateway(a_file(a_provider(P), a_provider(S))).catalog.default is None
+
+
+def test_what_the_rules_refuse_has_a_place() -> None:
+    """Should the schema ever let through what the rules do not take, the file's author still learns where."""
+    config = ConfigTable.model_validate(a_file())
+    backoff = BackoffTable.model_construct(apply_to=Reach.GLOBAL, base_ms=5, max_ms=5)
+    (table,) = config.model_providers
+    entry = Entry("here", table.model_copy(update={"retry_policy": RetryPolicyTable(backoff=backoff)}))
+    with pytest.raises(ConfigError) as raised:
+        compiling.compile_config(config, [entry], ())
+
+    assert raised.value.problems == (
+        Problem("here.retry_policy", "back-off needs 1 <= base < max, got base 5 and max 5"),
+    )
