@@ -72,8 +72,7 @@ class Lessons:
         ):
             outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)
         story = story.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
-        # With a choice of keys the wait is the key's, not the target's.
-        if outcome.retry_after is None or target.keys > 1:
+        if outcome.retry_after is None or _speaks_of_key(target, outcome):
             return story
         handling = self.policy.retry_after
         until = Instant(self.now + min(outcome.retry_after, handling.cap))
@@ -83,10 +82,9 @@ class Lessons:
     def key_refused(self, story: Story, target: Target, outcome: Outcome) -> bool:
         """Set the key that was used aside if the answer speaks of it; return whether it does.
 
-        The wait is the one the provider asked for, or `KEY_REST`. A target without a choice of keys keeps its only
-        one.
+        The wait is the one the provider asked for, or `KEY_REST`.
         """
-        if target.keys <= 1 or outcome.status not in KEY_REFUSED or outcome.kind is Kind.CONNECTION_ERROR:
+        if not _speaks_of_key(target, outcome):
             return False
         rest = KEY_REST if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
         block = Block(BlockKind.KEY, key_subject(target, story.next.key), Instant(self.now + rest))
@@ -104,3 +102,8 @@ class Lessons:
         spread = int(length * _SPREAD_MOST * self.dice()) if length > _SPREAD_FROM else 0
         self.memory.blocks.add(replace(block, until=Instant(block.until + spread)), now=self.now)
         return story
+
+
+def _speaks_of_key(target: Target, outcome: Outcome) -> bool:
+    """Return whether *outcome* is about the key rather than about *target*, which has a choice of keys."""
+    return target.keys > 1 and outcome.status in KEY_REFUSED
