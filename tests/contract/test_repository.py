@@ -1,0 +1,77 @@
+"""What the files of this repository promise each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 300
+
+
+def normalized(name: str) -> str:
+    """Return a package's name as package managers compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirements() -> frozenset[str]:
+    """Return the names of all packages that pyproject.toml asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return frozenset(normalized(re.split(r"[\[<>=!~; ]", line, maxsplit=1)[0]) for line in lines)
+
+
+def test_every_dependency_has_its_exact_version() -> None:
+    """Otherwise a check may fail tomorrow that passed today."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
+    assert requirements() - {normalized(line.partition("==")[0]) for line in lines} == frozenset()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """A package that nobody can give a reason for is to be removed."""
+    reasons = (ROOT / "CONTRIBUTING.md").read_text().partition("## Dependencies")[2]
+    named = {
+        normalized(re.sub(r" \(.*\)", "", name))
+        for line in reasons.splitlines()
+        if line.startswith("| ") and not line.startswith("| package ")
+        for name in line.split("|")[1].strip().split(", ")
+    }
+
+    assert requirements() == named
+
+
+def test_the_readme_names_only_targets_that_exist() -> None:
+    """Its commands are copied as they are."""
+    text = (
+        (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / ".ci" / "run").read_text()
+    )
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    named = set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE))
+
+    assert {"demo", "test", "check"} <= named <= targets
+
+
+def test_ci_runs_what_contributors_run() -> None:
+    """`make check` and `.ci/run` are one list."""
+    check = re.search(r"^check: ([a-z -]+?) ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    ci = re.search(r"^for target in install ([a-z -]+);", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+
+    assert check
+    assert ci
+    assert check[1] == ci[1]
+
+
+def test_a_module_can_be_read_in_one_sitting() -> None:
+    """Past 300 lines it is more than one thing."""
+    modules = [path for path in (ROOT / "extproc").rglob("*.py") if "_gen" not in path.parts]
+
+    assert [path for path in modules if len(path.read_text().splitlines()) > LONGEST] == []
+
+
+def test_the_changelog_has_a_place_for_what_is_next() -> None:
+    """Each change a user could notice is told there."""
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
