@@ -65,18 +65,17 @@ class Plan:
     def next_key(self, target: Target, outcome: Outcome, duration: Millis) -> Try | None:
         """Return the attempt with the next key of *target* that this request has not tried; None without one.
 
-        It costs no rule anything, but counts as an attempt.
+        It costs no rule anything, but counts as an attempt. It is no way round a block of the target itself.
         """
-        used = self.story.next.key
+        used, availability = self.story.next.key, self._availability()
         refused = {used} | {failure.key for failure in self.story.failures if failure.target == target.id}
-        free = [
-            key
-            for key in range(target.keys)
-            if key not in refused and self._availability().key_released(target, key) is None
-        ]
-        if not free or self._spent(self.story.attempts_made + 1) is not None:
+        in_turn = ((used + step) % target.keys for step in range(1, target.keys))
+        free = (key for key in in_turn if key not in refused and availability.key_released(target, key) is None)
+        key = next(free, None)
+        if key is None or availability.released(target) is not None:
             return None
-        key = min(free, key=lambda key: (key - used) % target.keys)
+        if self._spent(self.story.attempts_made + 1) is not None:
+            return None
         story = self.story.with_failure(outcome, None, duration, now=self.now)
         return Try(replace(story, next=Step(target.id, self.now, Reason.NEXT_KEY, key=key)))
 
