@@ -42,11 +42,10 @@ class Availability:
         return self._blocks.keys.until(key_subject(target, key), self._now)
 
     def key(self, target: Target, turn: int) -> int:
-        """Return the key to use: the first in turn, from *turn* on, of those that are released soonest."""
+        """Return which of its keys to use: the first in turn, from *turn* on, of those that are released soonest."""
         return min(
             range(target.keys),
             key=lambda key: (self.key_released(target, key) or 0, (key - turn) % target.keys),
-            default=0,
         )
 
     def _latest(self, ledger: Ledger, kind: BlockKind, target: Target) -> Instant:

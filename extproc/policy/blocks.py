@@ -57,7 +57,7 @@ def subject_of(target: Target, scope: Scope) -> str:
 
 def key_subject(target: Target, key: int) -> str:
     """Return what a block of kind KEY is about: one access key, by its place in the list."""
-    return f"{target.id}#{key}"
+    return f"{target.entry}#{key}"
 
 
 class Ledger:

@@ -6,10 +6,12 @@ Everything is synchronous and runs on one event loop, so that a decision is atom
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extproc.policy import lessons
 from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.availability import Availability
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
 from extproc.policy.model import Measure
 from extproc.policy.outcome import Kind
@@ -37,7 +39,10 @@ class Engine:
         """
         story = Story(primary=primary.id, began=now, deadline=deadline, next=Step(primary.id, now, Reason.PRIMARY))
         plan = self._plan(story, api, now=now, dice=dice)
-        return Try(story) if plan is None else plan.begin()
+        if plan is not None:
+            return plan.begin()
+        key = self._memory.take_key(primary, Availability(self._memory.blocks, (), now))
+        return Try(replace(story, next=replace(story.next, key=key)))
 
     def after(
         self, story: Story, outcome: Outcome, api: Api, *, duration: Millis, now: Instant, dice: Dice

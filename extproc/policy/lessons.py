@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from extproc.policy.attempts import Story
+    from extproc.policy.availability import Availability
     from extproc.policy.blocks import Blocks
     from extproc.policy.latency import SlowAnswers
     from extproc.policy.model import Dice, Millis, Policy, Target
@@ -35,6 +36,15 @@ class Memory:
     blocks: Blocks
     slow_answers: SlowAnswers
     turns: Counter[str]
+
+    def take_key(self, target: Target, availability: Availability) -> int:
+        """Return the key whose turn it is, among those of *target* that are released soonest."""
+        if target.keys <= 1:
+            return 0
+        subject = f"{target.entry}#"
+        key = availability.key(target, self.turns[subject])
+        self.turns[subject] = key + 1
+        return key
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,11 @@ class Target:
     keys: int = 1  # how many access keys take turns; 0 unless credential is OWN
     wildcard: bool = False  # stands for, or was made from, "provider/*": never a candidate
 
+    @property
+    def entry(self) -> str:
+        """What it is configured as: models that clients name share their wildcard's keys, and whose turn it is."""
+        return f"{self.provider}/*" if self.wildcard else self.id
+
 
 class Strategy(StrEnum):
     """Where the next attempt may go, relative to the target that has just failed."""

@@ -114,30 +114,20 @@ class Plan:
         return any(availability.released(other) is None for other in candidates(self.catalog, self.policy, quest))
 
     def _choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
-        turns = self.memory.turns
-        chooser = Chooser(
-            self._availability(), self._limits(), self.policy.candidate_order, self.dice, turns[self.primary.id]
-        )
+        turns, subject = self.memory.turns, self.primary.entry
+        chooser = Chooser(self._availability(), self._limits(), self.policy.candidate_order, self.dice, turns[subject])
         chosen = chooser.choose(pool, pause)
         if isinstance(chosen, Chosen) and chosen.target in pool.others:
-            turns[self.primary.id] += 1
+            turns[subject] += 1
         return chosen
 
     def _try(self, chosen: Chosen, reason: Reason) -> Try:
         target = chosen.target
         if chosen.blocked and reason is not Reason.SAME_MODEL:
             reason = Reason.LAST_RESORT
-        step = Step(target.id, Instant(self.now + chosen.wait), reason, key=self._key(target), waited=chosen.wait)
+        key = self.memory.take_key(target, self._availability())
+        step = Step(target.id, Instant(self.now + chosen.wait), reason, key, waited=chosen.wait)
         return Try(replace(self.story, next=step))
-
-    def _key(self, target: Target) -> int:
-        """Return the key whose turn it is, among those that are not set aside."""
-        if target.keys <= 1:
-            return 0
-        subject = f"{target.id}#"
-        key = self._availability().key(target, self.memory.turns[subject])
-        self.memory.turns[subject] = key + 1
-        return key
 
     def _stop(self, reason: StopReason, pool: Iterable[Target] = ()) -> Exhausted:
         availability = self._availability()
