@@ -98,7 +98,9 @@ class Plan:
         chosen = self._choose(pool, pause)
         if isinstance(chosen, Chosen):
             return self._try(chosen, _REASONS[rule.strategy])
-        if story.round < self.policy.rounds and all(failure.outcome.transient for failure in story.this_round):
+        # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
+        rounds_remain = rule.strategy is not Strategy.SAME_MODEL and story.round < self.policy.rounds
+        if rounds_remain and all(failure.outcome.transient for failure in story.this_round):
             again = self.of(replace(story, round=story.round + 1, round_start=story.attempts_made))
             return again.begin(replace(pause, at_least=self.policy.round_delay), Reason.NEXT_ROUND)
         return self._stop(chosen, pool)
