@@ -58,7 +58,7 @@ class Plan:
             if strategy is not Strategy.SAME_MODEL:
                 pool = candidates(self.catalog, self.policy, Quest(self.api, strategy, primary, primary))
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.
-                pool = Candidates(pool.named, (*pool.others, primary))
+                pool = Candidates((primary, *pool.named), pool.others)
         chosen = self._choose(pool, pause)
         return self._try(chosen, reason) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
