@@ -102,16 +102,24 @@ class Lessons:
         return True
 
     def _blocked(self, story: Story, block: Block, lifetime: Lifetime) -> Story:
-        """Record *block* where its lifetime says: with the request, or for all of them.
-
-        The end of a long block for all is spread by up to a tenth, so that not everyone returns at once.
-        """
+        """Record *block* where its lifetime says: with the request, or for all of them."""
         if lifetime is Lifetime.REQUEST:
             return replace(story, blocks=later(story.blocks, block))
-        length = block.until - self.now
-        spread = int(length * _SPREAD_MOST * self.dice()) if length > _SPREAD_FROM else 0
-        self.memory.blocks.add(replace(block, until=Instant(block.until + spread)), now=self.now)
+        self.memory.blocks.add(replace(block, until=self._spread(block)), now=self.now)
         return story
+
+    def _spread(self, block: Block) -> Instant:
+        """Return an end for *block* that is later by up to a tenth if it is long, so that not everyone returns at once.
+
+        What a provider has asked for and the policy allows to wait for stays allowed.
+        """
+        length = block.until - self.now
+        if length <= _SPREAD_FROM:
+            return block.until
+        end = block.until + int(length * _SPREAD_MOST * self.dice())
+        longest = self.now + self.policy.retry_after.max_wait
+        bounded = block.kind is BlockKind.RETRY_AFTER and block.until <= longest
+        return Instant(min(end, longest) if bounded else end)
 
 
 def _speaks_of_key(target: Target, outcome: Outcome) -> bool:
