@@ -72,9 +72,8 @@ class Ledger:
         until = self._until.get(subject)
         if until is None or until > now:
             return until
-        # Only the value just seen is dropped: a later one may have come in between, once stores are shared.
-        if self._until.get(subject) == until:
-            del self._until[subject]
+        # Nothing can have come in between, so that only the value just seen is dropped and never a later one.
+        del self._until[subject]
         return None
 
     def merge(self, subject: str, until: Instant, now: Instant) -> bool:
