@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from fractions import Fraction
 from math import ceil
@@ -26,8 +26,12 @@ _UNITS: Mapping[str, Millis] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 # OpenAI, "Rate limits in headers": how long until the limit is back at its full value.
 _OPENAI_LIMITS = ("requests", "tokens")
-# Anthropic, "Response headers" of its rate limits: the RFC 3339 time at which the limit is replenished.
-_ANTHROPIC_LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
+# Anthropic, "Response headers" of its rate limits: the RFC 3339 time at which the limit is replenished. Which limits
+# there are depends on the model and on the contract.
+_ANTHROPIC_RESET = re.compile(r"anthropic-ratelimit-(?P<limit>.+)-reset")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def read_retry_after(headers: Mapping[str, str], *, status: int, now: Instant) -> Millis | None:
@@ -53,9 +57,10 @@ def _asked(headers: Mapping[str, str], *, status: int, now: Instant) -> Iterator
     for limit in _OPENAI_LIMITS:
         if headers.get(f"x-ratelimit-remaining-{limit}", "").strip() == "0":
             yield _duration(headers.get(f"x-ratelimit-reset-{limit}", ""))
-    for limit in _ANTHROPIC_LIMITS:
-        if headers.get(f"anthropic-ratelimit-{limit}-remaining", "").strip() == "0":
-            yield _until(_rfc3339(headers.get(f"anthropic-ratelimit-{limit}-reset", "")), headers, now)
+    for name, value in headers.items():
+        reset = _ANTHROPIC_RESET.fullmatch(name)
+        if reset is not None and headers.get(f"anthropic-ratelimit-{reset['limit']}-remaining", "").strip() == "0":
+            yield _until(_rfc3339(value), headers, now)
 
 
 def _scaled(text: str, unit: Millis) -> Millis | None:
@@ -103,5 +108,6 @@ def _until(date: datetime | None, headers: Mapping[str, str], now: Instant) -> M
     return max(0, _millis(date) - reference)
 
 
-def _millis(date: datetime) -> int:
-    return ceil(date.timestamp() * 1000)
+def _millis(date: datetime) -> Millis:
+    """Return the milliseconds from the epoch to *date*, rounded up."""
+    return -((_EPOCH - date) // _MILLISECOND)
