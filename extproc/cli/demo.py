@@ -21,7 +21,7 @@ _START = 30.0
 _POLL = 0.05
 
 _PROVIDERS = {
-    "openai": "429(retry_after=2), 200, loop",
+    "openai": "429(retry_after=1), 200, loop",
     "anthropic": "200, 200(sse=5, gap=0.05), 200",
 }
 """The made-up providers and what they answer: the first is rate-limited every other time."""

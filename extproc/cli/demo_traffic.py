@@ -31,9 +31,9 @@ class _Request:
 
 
 _REQUESTS = (
-    _Request("openai is rate-limited: 429, Retry-After: 2"),
+    _Request("openai is rate-limited: 429, Retry-After: 1"),
     _Request("the next one, at once, as a stream", stream=True),
-    _Request("another one, 2 s later", pause=2),
+    _Request("another one, 1 s later", pause=1),
 )
 
 
