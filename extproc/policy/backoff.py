@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
     from extproc.policy.model import Dice, Millis
@@ -61,3 +61,5 @@ class Backoff:
                 return int(delay * dice())
             case Jitter.NONE:
                 return delay
+            case _:
+                assert_never(self.jitter)

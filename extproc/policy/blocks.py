@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from extproc.policy.model import Instant, Scope
 
@@ -53,6 +53,8 @@ def subject_of(target: Target, scope: Scope) -> str:
             return target.provider
         case Scope.ENDPOINT:
             return target.endpoint
+        case _:
+            assert_never(scope)
 
 
 def key_subject(target: Target, key: int) -> str:
@@ -131,6 +133,8 @@ class Blocks:
                 return self.latency
             case BlockKind.KEY:
                 return self.keys
+            case _:
+                assert_never(kind)
 
 
 def later(blocks: Iterable[Block], block: Block) -> tuple[Block, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.backoff import Backoff, Reach
+from extproc.policy.backoff import Reach
 from extproc.policy.decision import StopReason
 from extproc.policy.model import CandidateOrder
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from extproc.policy.attempts import FailedAttempt
     from extproc.policy.availability import Availability
+    from extproc.policy.backoff import Backoff
     from extproc.policy.model import Dice, Instant, Millis, Target
     from extproc.policy.selection import Candidates
 
@@ -51,22 +52,24 @@ class Pause:
         """Return how long to wait before *target* is called after the failures so far."""
         if self.backoff is None or not self.failures:
             return self.at_least
-        last = self.failures[-1]
-        if not self._covers(last, target):
+        last, reach = self.failures[-1], self.backoff.reach
+        if not _covers(reach, last, target):
             return self.at_least
-        count = sum(self._covers(failure, target) for failure in self.failures)
+        count = sum(_covers(reach, failure, target) for failure in self.failures)
         return max(self.at_least, self.backoff.delay(count, dice, previous=last.waited))
 
-    def _covers(self, failure: FailedAttempt, target: Target) -> bool:
-        match self.backoff:
-            case None:
-                return False
-            case Backoff(reach=Reach.SAME_MODEL):
-                return failure.target == target.id
-            case Backoff(reach=Reach.SAME_PROVIDER):
-                return failure.provider == target.provider
-            case _:
-                return True
+
+def _covers(reach: Reach, failure: FailedAttempt, target: Target) -> bool:
+    """Return whether a back-off of that *reach* counts *failure* before an attempt to *target*."""
+    match reach:
+        case Reach.SAME_MODEL:
+            return failure.target == target.id
+        case Reach.SAME_PROVIDER:
+            return failure.provider == target.provider
+        case Reach.GLOBAL:
+            return True
+        case _:
+            assert_never(reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +132,5 @@ class Chooser:
             case CandidateOrder.RANDOM:
                 while others:
                     yield others.pop(int(self.dice() * len(others)))
+            case _:
+                assert_never(self.order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntFlag, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -109,6 +109,8 @@ class Outcome:
                 return "connection_error"
             case Kind.HTTP | Kind.FINAL | Kind.HIGH_LATENCY:
                 return f"http_{self.status}"
+            case _:
+                assert_never(self.kind)
 
 
 def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = None) -> Kind:

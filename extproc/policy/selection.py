@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from extproc.policy.model import Credential, Strategy
 
@@ -58,6 +58,8 @@ class Quest:
                 return target.provider == self.origin.provider and target.id != self.origin.id
             case Strategy.DIFFERENT_PROVIDER:
                 return target.provider != self.origin.provider
+            case _:
+                assert_never(self.strategy)
 
     def _has_credential(self, target: Target) -> bool:
         match target.credential:
@@ -67,6 +69,8 @@ class Quest:
                 return target.provider == self.primary.provider
             case Credential.MISSING:
                 return False
+            case _:
+                assert_never(target.credential)
 
 
 @dataclass(frozen=True, slots=True)
