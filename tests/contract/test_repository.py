@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from extproc.config.load import load_text
+
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 300
 
@@ -53,6 +55,16 @@ def test_the_readme_names_only_targets_that_exist() -> None:
     named = set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE))
 
     assert {"demo", "test", "check"} <= named <= targets
+
+
+def test_the_readmes_configuration_is_valid() -> None:
+    """It is what a new user starts from, so it also gives no warning."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+    loaded = load_text(text, {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"})
+
+    assert list(loaded.gateway.catalog.targets) == ["openai/gpt-4o", "anthropic/claude-3-5-sonnet"]
+    assert loaded.warnings == ()
 
 
 def test_ci_runs_what_contributors_run() -> None:
