@@ -76,7 +76,7 @@ def _ext_proc(patience: Millis) -> HttpFilter:
                 request_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
                 response_header_mode=ProcessingModeHeaderSendMode.SEND,
                 response_body_mode=ProcessingModeBodySendMode.NONE,
-                response_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+                response_trailer_mode=ProcessingModeHeaderSendMode.SEND,
             ),
             mutation_rules=HeaderMutationRules(allow_all_routing=True, allow_envoy=True),
             response_attributes=[names.FLAGS_ATTRIBUTE, names.DETAILS_ATTRIBUTE],

@@ -45,7 +45,7 @@ TOO_LARGE = Error(
     "request_too_large",
 )
 NO_WORKER = Error(
-    f"!('{names.CLUSTER}' in request.headers)",
+    f"response.code_details == 'cluster_not_found' && !('{names.CLUSTER}' in request.headers)",
     "policy_unavailable",
     "This gateway cannot decide where to send the request at the moment: no policy worker is available.",
 )

@@ -1,0 +1,94 @@
+"""A worker of the sidecar may die at any time, and no client notices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from contract.toy_provider import Reply
+from contract.toy_sidecar import ToySidecar
+from contract.worlds import a_world, the_worker_dying
+from support_envoy import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from contract.worlds import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Start everything anew: these tests break it."""
+    with a_world(tmp_path) as world:
+        yield world
+
+
+def test_an_answer_nobody_judged_is_delivered(world: World) -> None:
+    """A worker that dies while a provider generates costs no second generation."""
+    world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, chunks=[b"a", b"b"])
+
+    with the_worker_dying(world, when=lambda: bool(world.a.calls)):
+        answer = world.post("a")
+
+    assert (answer.status_code, answer.text, len(world.a.calls)) == (200, "ab", 1)
+
+
+def test_a_stream_outlives_the_worker_that_judged_it(world: World) -> None:
+    """Nothing of an answer depends on the sidecar once its headers have passed."""
+    world.a.reply = Reply(chunks=[b"a", b"b", b"c"], gap=0.4)
+
+    with the_worker_dying(world, when=lambda: any(stream.status for stream in world.sidecar.streams)):
+        answer = world.post("a")
+
+    assert (answer.status_code, answer.text, len(world.a.calls)) == (200, "abc", 1)
+
+
+def test_an_error_nobody_judged_is_tried_again(world: World) -> None:
+    """Its worker has died meanwhile; the next one judges the next answer."""
+    world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=429)
+
+    with the_worker_dying(world, when=lambda: bool(world.a.calls), heir=True):
+        answer = world.post("a,b")
+
+    assert (answer.status_code, len(world.a.calls), len(world.b.calls)) == (200, 2, 1)
+
+
+def test_a_clients_own_mistake_is_not_tried_again(world: World) -> None:
+    """An error that no other provider would answer differently is delivered, judged or not."""
+    world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=422)
+
+    with the_worker_dying(world, when=lambda: bool(world.a.calls)):
+        answer = world.post("a")
+
+    assert (answer.status_code, len(world.a.calls)) == (422, 1)
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000])
+def test_a_request_without_any_worker_waits_for_one(world: World, size: int) -> None:
+    """However long its body takes to arrive: the edge has the whole of it before it asks for an attempt."""
+    world.sidecar.die()
+
+    with the_worker_dying(world, when=lambda: True, heir=True):
+        answer = world.post("a", b"x" * size)
+
+    assert (answer.status_code, len(world.a.calls)) == (200, 1)
+
+
+def test_the_story_survives_the_worker_that_told_it(world: World) -> None:
+    """What failed before is known to the worker that comes next: the state is kept in Envoy, not in a worker."""
+    world.a.reply = Reply(status=429)
+
+    with the_worker_dying(world, when=lambda: len(world.sidecar.streams) == 2, heir=True):
+        answer = world.post("a,b", hold="0.5")
+
+    assert (answer.status_code, len(world.a.calls), len(world.b.calls)) == (200, 1, 1)
+
+
+def test_health_follows_the_workers_within_a_second(world: World) -> None:
+    """`/healthz` is what tells a load balancer, and `up`, that requests can be served."""
+    world.sidecar.die()
+    eventually(lambda: not world.is_healthy(), what="unhealthy", seconds=1)
+
+    with ToySidecar(world.sidecar.port):
+        eventually(world.is_healthy, what="healthy again", seconds=1)

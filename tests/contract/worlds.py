@@ -1,0 +1,119 @@
+"""A real Envoy on the rendered configuration, between a toy sidecar and toy providers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+from contract.toy_provider import Reply, ToyProvider
+from contract.toy_sidecar import ToySidecar
+from support.ports import reserved_ports
+from support_envoy import PATIENCE, Envoy, eventually, running_envoy
+
+from extproc import names
+from extproc.bootstrap.render import bootstrap, to_yaml
+from extproc.config.gateway import Cluster, EnvoySettings, Gateway, Listener, LogFormat, SidecarSettings
+from extproc.exchange.upstream import Upstreams
+from extproc.policy.catalog import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+DEAD = "dead"
+"""A cluster whose only host refuses connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that runs. Providers *a* and *b* are clusters of the same names."""
+
+    url: str
+    port: int
+    envoy: Envoy
+    sidecar: ToySidecar
+    a: ToyProvider
+    b: ToyProvider
+
+    def post(self, plan: str, body: bytes = b"{}", **headers: str) -> httpx.Response:
+        """Send a request that is to try the clusters of *plan* in turn; return the answer."""
+        headers = {"plan": plan, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return httpx.post(f"{self.url}/v1/chat/completions", content=body, headers=headers, timeout=PATIENCE)
+
+    def forget(self) -> None:
+        """Make it as new: nothing recorded, every provider answers with 200."""
+        for provider in (self.a, self.b):
+            provider.reply = Reply()
+            provider.calls.clear()
+        self.sidecar.streams.clear()
+
+    def is_healthy(self) -> bool:
+        """Tell whether the edge says that the sidecar is healthy."""
+        return httpx.get(f"{self.url}/healthz", timeout=PATIENCE).status_code == 200
+
+
+def a_gateway(
+    *,
+    port: int = 12_000,
+    admin: int = 9_901,
+    clusters: Mapping[str, int] | None = None,
+    timeout: int = 300_000,
+    body_limit: int = 1 << 20,
+    catalog: Catalog | None = None,
+) -> Gateway:
+    """Return a gateway; *clusters* are ports of this host by name."""
+    return Gateway(
+        listener=Listener("models", "127.0.0.1", port, timeout),
+        catalog=Catalog(targets={}, names={}) if catalog is None else catalog,
+        upstreams=Upstreams(by_id={}),
+        clusters=tuple(a_cluster(name, port=port) for name, port in (clusters or {}).items()),
+        sidecar=SidecarSettings("127.0.0.1:0", 1, "127.0.0.1:0", body_limit, LogFormat.TEXT),
+        envoy=EnvoySettings(f"127.0.0.1:{admin}", 20, 10),
+    )
+
+
+def a_cluster(name: str, *, host: str = "127.0.0.1", port: int = 443, tls: bool = False) -> Cluster:
+    """Return one provider endpoint."""
+    return Cluster(name, host, port, tls, connect_timeout=1_000, idle_timeout=60_000)
+
+
+@contextmanager
+def a_world(directory: Path, *, timeout: int = 300_000, body_limit: int = 32 << 20) -> Iterator[World]:
+    """Start everything, wait until it is healthy, end it at last."""
+    with ExitStack() as stack:
+        sidecar = stack.enter_context(ToySidecar())
+        a, b = stack.enter_context(ToyProvider()), stack.enter_context(ToyProvider())
+        port, admin, dead = stack.enter_context(reserved_ports(3))
+        gateway = a_gateway(
+            port=port,
+            admin=admin,
+            clusters={"a": a.port, "b": b.port, DEAD: dead},
+            timeout=timeout,
+            body_limit=body_limit,
+        )
+        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address]))
+        envoy = stack.enter_context(running_envoy(config, admin, directory))
+        world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
+        eventually(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
+        yield world
+
+
+@contextmanager
+def the_worker_dying(world: World, *, when: Callable[[], bool], heir: bool = False) -> Iterator[None]:
+    """End the worker as soon as *when* holds; an *heir* takes its place when the edge has tried in vain a few times."""
+    with ExitStack() as stack:
+
+        def act() -> None:
+            eventually(when, what="the time to die has come")
+            world.sidecar.die()
+            if heir:
+                eventually(lambda: world.envoy.counter("http.attempt.no_cluster") >= 5, what="tries in vain")
+                stack.enter_context(ToySidecar(world.sidecar.port))
+
+        fate = threading.Thread(target=act)
+        fate.start()
+        yield
+        fate.join()

