@@ -131,8 +131,3 @@ def test_a_key_that_is_set_aside_is_passed_over(turn: int, number: int) -> None:
 def test_the_key_that_is_released_soonest() -> None:
     """If none is free; the target is then waited for."""
     assert [a_view(key(3000, 0), key(1000, 1), key(2000, 2)).key(KEYED, turn) for turn in range(3)] == [1, 1, 1]
-
-
-def test_a_target_without_keys() -> None:
-    """Key 0 is never looked at."""
-    assert a_view().key(a_target(P, keys=0), 5) == 0

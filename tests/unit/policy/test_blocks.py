@@ -28,6 +28,11 @@ def test_a_key_is_blocked_by_its_place() -> None:
     assert key_subject(a_target(P), 2) == "openai/gpt-4o#2"
 
 
+def test_a_wildcards_key_is_blocked_for_all_its_models() -> None:
+    """It is the same key."""
+    assert key_subject(a_target(P, wildcard=True), 2) == "openai/*#2"
+
+
 def test_a_block_ends_at_its_instant() -> None:
     """Not a millisecond later: at its end it is over."""
     ledger = Ledger()

@@ -72,7 +72,7 @@ def test_a_reset_that_no_clock_can_tell_is_an_overflow(text: str) -> None:
     assert asked(openai("tokens", text)) is None
 
 
-@pytest.mark.parametrize("limit", ["requests", "tokens", "input-tokens", "output-tokens"])
+@pytest.mark.parametrize("limit", ["requests", "tokens", "input-tokens", "output-tokens", "new-ones"])
 @pytest.mark.parametrize(
     ("text", "wait"),
     [
@@ -90,6 +90,10 @@ def test_a_reset_that_no_clock_can_tell_is_an_overflow(text: str) -> None:
 def test_the_reset_time_of_a_spent_limit(limit: str, text: str, wait: int | None) -> None:
     """`anthropic-ratelimit-*-reset`: RFC 3339."""
     assert asked(anthropic(limit, text)) == wait
+
+
+def test_a_limit_must_have_a_name() -> None:
+    assert asked({"anthropic-ratelimit-reset": "2026-10-29T12:00:30Z", "anthropic-ratelimit-remaining": "0"}) is None
 
 
 def test_a_reset_time_is_meant_by_the_clock_of_who_sent_it() -> None:

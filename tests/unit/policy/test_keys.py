@@ -1,0 +1,157 @@
+"""Whose turn it is among the access keys of a target, and which of them are set aside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import (
+    NOW,
+    P2,
+    SUCCESS,
+    P,
+    S,
+    a_policy,
+    a_rule,
+    a_target,
+    after,
+    an_engine,
+    final,
+    http,
+)
+from journeys import Journey, Reply
+
+from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.decision import Deliver
+from extproc.policy.model import Lifetime, Policy, RetryAfterHandling, Strategy
+
+if TYPE_CHECKING:
+    from extproc.policy.engine import Engine
+    from extproc.policy.outcome import Outcome
+
+KEYED = a_target(P, keys=3)
+
+
+def engine_of(policy: Policy | None = None, *, blocks: Blocks | None = None, keys: int = 3) -> Engine:
+    """Return an engine whose primary has several keys, and S to fall back to."""
+    policy = policy or a_policy(fallback_models=(S,))
+    return an_engine(a_target(P, keys=keys), S, policy=policy, blocks=blocks)
+
+
+def keys(journey: Journey) -> list[tuple[str, int]]:
+    return [(call.target, call.key) for call in journey.calls]
+
+
+def aside(until: int, number: int) -> Block:
+    return Block(BlockKind.KEY, f"{P}#{number}", after(until))
+
+
+def test_keys_take_turns_across_requests() -> None:
+    engine = engine_of()
+
+    assert [keys(Journey(engine)) for _ in range(4)] == [[(P, 0)], [(P, 1)], [(P, 2)], [(P, 0)]]
+
+
+def test_keys_take_turns_without_a_policy_too() -> None:
+    """A policy is about failures; taking turns is not."""
+    engine = an_engine(KEYED)
+
+    assert [keys(Journey(engine)) for _ in range(4)] == [[(P, 0)], [(P, 1)], [(P, 2)], [(P, 0)]]
+
+
+def test_keys_take_turns_across_attempts() -> None:
+    """A failure that does not speak of the key uses the next one as well."""
+    policy = a_policy(default=a_rule(strategy=Strategy.SAME_MODEL))
+
+    assert keys(Journey(engine_of(policy)).gets(http(503), http(503))) == [(P, 0), (P, 1), (P, 2)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rest"),
+    [
+        (final(401), 60_000),
+        (http(429), 60_000),
+        (http(429, retry_after=2000), 2000),
+        (final(401, retry_after=90_000), 90_000),
+        (http(429, retry_after=10**9), 300_000),
+    ],
+)
+def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
+    """For all requests, until its Retry-After (at most the cap) or for a minute; exactly."""
+    blocks = Blocks()
+
+    Journey(engine_of(blocks=blocks)).gets(Reply(outcome, took=30))
+
+    assert blocks.snapshot(now=NOW) == (aside(30 + rest, 0),)
+
+
+def test_a_key_that_is_set_aside_is_not_used() -> None:
+    """Until it is released."""
+    engine = engine_of()
+    Journey(engine).gets(final(401), SUCCESS)
+
+    later = [keys(Journey(engine, now=after(at)))[0][1] for at in (0, 0, 0, 59_999, 60_000, 60_000, 60_000)]
+
+    assert later == [1, 2, 1, 2, 0, 1, 2]
+
+
+def test_the_wait_of_one_key_does_not_block_its_target() -> None:
+    """The next key may well have quota left."""
+    engine = engine_of()
+
+    journey = Journey(engine).gets(http(429, retry_after=30_000), SUCCESS)
+
+    assert keys(journey) == [(P, 0), (P, 1)]
+    assert Journey(engine).path == [P]
+
+
+def test_a_target_whose_keys_are_all_set_aside_is_blocked() -> None:
+    """It is released with the first of them."""
+    engine = engine_of()
+    Journey(engine).gets(final(401), Reply(final(403), took=10), Reply(final(402), took=10))
+
+    assert [Journey(engine, now=after(at)).path for at in (20, 59_999, 60_000)] == [[S], [S], [P]]
+
+
+def test_a_target_whose_keys_are_all_set_aside_may_be_waited_for() -> None:
+    """The wait is that for the key that is released first, and that key is used."""
+    blocks = Blocks()
+    for number, until in enumerate((9000, 7000, 8000)):
+        blocks.add(aside(until, number), now=NOW)
+
+    journey = Journey(an_engine(KEYED, policy=a_policy(), blocks=blocks))
+
+    assert (keys(journey), journey.waits) == ([(P, 1)], [7000])
+
+
+def test_without_a_choice_of_keys_the_only_one_is_kept() -> None:
+    """A 429 is then the target's own, and a 401 goes to the client."""
+    blocks = Blocks()
+
+    journey = Journey(engine_of(blocks=blocks, keys=1)).gets(http(429, retry_after=2000))
+
+    assert (journey.path, blocks.snapshot(now=NOW)) == ([P, S], (Block(BlockKind.RETRY_AFTER, P, after(2000)),))
+    assert isinstance(Journey(engine_of(keys=1)).gets(final(401)).decision, Deliver)
+
+
+@pytest.mark.parametrize("lifetime", list(Lifetime))
+def test_a_wait_that_is_not_about_the_key_blocks_the_target(lifetime: Lifetime) -> None:
+    """An overloaded provider is overloaded whichever key is used."""
+    policy = a_policy(fallback_models=(S,), retry_after=RetryAfterHandling(apply_to=lifetime))
+    blocks = Blocks()
+
+    journey = Journey(engine_of(policy, blocks=blocks)).gets(http(503, retry_after=2000))
+
+    block = Block(BlockKind.RETRY_AFTER, P, after(2000))
+    assert journey.path == [P, S]
+    assert (*journey.story.blocks, *blocks.snapshot(now=NOW)) == (block,)
+
+
+def test_turns_do_not_grow_with_names_that_clients_invent() -> None:
+    """All models of a wildcard share the turns of its keys: the keys are the same."""
+    engine = an_engine(S, policy=a_policy(), wildcards=[a_target("openai/*", keys=3, wildcard=True)])
+
+    used = [Journey(engine, target).gets(http(503)).calls[0].key for target in (P, P2, P, P2)]
+
+    assert used == [0, 1, 2, 0]
+    assert len(engine._memory.turns) == 2
