@@ -28,7 +28,6 @@ NO_MODEL = {
     "empty": b"",
     "white space": b" \n",
     "a NUL byte after the name": b'{"model": "openai/gpt-4o"\x00}',
-    "a NUL byte in the name": b'{"model": "openai/gpt-4o\x00"}',
     "only NUL bytes": b"\x00" * 100,
     "no UTF-8": b'{"model": "openai/gpt-4o\xff"}',
     "UTF-16": '{"model": "openai/gpt-4o"}'.encode("utf-16"),
@@ -37,16 +36,26 @@ NO_MODEL = {
     "an object": b'{"model": {"name": "openai/gpt-4o"}}',
     "a list": b'{"model": ["openai/gpt-4o"]}',
     "true": b'{"model": true}',
-    "the empty name": b'{"model": ""}',
     "missing": b'{"messages": []}',
     "nested only": b'{"metadata": {"model": "openai/gpt-4o"}}',
     "a list at the top": b'[{"model": "openai/gpt-4o"}]',
     "a text at the top": b'"model"',
+    "a name in two halves": b'{"model": "openai/" "gpt-4o"}',
     "two values": b'{"model": "openai/gpt-4o"}{"model": "openai/gpt-4o"}',
     "text behind": b'{"model": "openai/gpt-4o"} and more',
     "a comma too many": b'{"model": "openai/gpt-4o",}',
     "deep and truncated": b'{"model": "openai/gpt-4o", "messages": ' + b"[" * 100_000,
     "HTML": b"<html></html>",
+}
+
+STRANGE_NAMES = {
+    "empty": b"",
+    "a NUL byte": b"openai/gpt-4o\x00",
+    "a line break": b"openai/\ngpt-4o",
+    "blanks around": b" openai/gpt-4o ",
+    "another case": b"OPENAI/GPT-4O",
+    "a path": b"../../openai/gpt-4o",
+    "long": b"x" * 100_000,
 }
 
 EITHER = {
@@ -115,6 +124,28 @@ async def test_with_a_default_target_any_body_goes_there_as_it_is(with_default: 
     assert with_default.order == "T"
     assert with_default.t.calls[0].body_sha256 == hashlib.sha256(body).hexdigest()
     check_sent(with_default.t.calls[0], key=T_KEY)
+
+
+@pytest.mark.parametrize("name", STRANGE_NAMES.values(), ids=STRANGE_NAMES)
+async def test_a_strange_name_is_an_unknown_model(gateway: Gateway, name: bytes) -> None:
+    """A name is compared as it is; nothing about it is mended, and the error does not become as long as the name."""
+    gateway.play()
+
+    response = await post(gateway, b'{"model": "' + name + b'"}')
+
+    check_openai_error(response, status=400)
+    assert len(response.content) < 2000
+    assert gateway.order == ""
+
+
+@pytest.mark.parametrize("name", STRANGE_NAMES.values(), ids=STRANGE_NAMES)
+async def test_a_strange_name_is_replaced_by_the_default_targets(with_default: Gateway, name: bytes) -> None:
+    with_default.play()
+
+    response = await post(with_default, b'{"n": 1, "model": "' + name + b'" }')
+
+    assert response.status_code == 200
+    assert [call.body for call in with_default.calls] == [b'{"n": 1, "model": "mistral-large" }']
 
 
 async def test_an_unknown_model_is_told_with_what_there_is(gateway: Gateway) -> None:

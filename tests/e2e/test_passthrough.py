@@ -78,11 +78,12 @@ async def test_the_provider_is_reached_by_its_own_cluster(gateway: Gateway) -> N
 
 
 async def test_a_provider_that_cannot_be_reached_is_a_json_error(gateway: Gateway) -> None:
-    """There is no answer to pass on, so Envoy makes one; it says nothing about addresses."""
+    """There is no answer to pass on, so the gateway makes one; it says nothing about addresses."""
     gateway.play()
     async with refusing(gateway.p):
         response = await gateway.chat()
 
-    check_openai_error(response, status=503)
+    error = check_openai_error(response, status=502)
+    assert error["code"] == "connection_error"
     assert str(gateway.p.port) not in response.text
     assert gateway.order == ""

@@ -32,9 +32,6 @@ TAIL = b' ,"n": 1.50, "seed":12345678901234567890, "big":1e400, "tools":[{"model
 OF_THE_GATEWAY = {"host", "authorization", "content-length"}
 """Headers that are the gateway's to set."""
 
-OF_ENVOY = {"x-forwarded-proto"}
-"""Headers that Envoy adds to every request; they tell nothing about the client."""
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway() -> AsyncIterator[Gateway]:
@@ -133,7 +130,7 @@ async def test_the_clients_headers_arrive_at_every_provider_and_nothing_else_doe
         "x-request-id": "client-chosen-request-id-0001",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "tracestate": "vendor=value",
-        "openai-organization": "org-1",
+        "x-stainless-lang": "python",
         "x-custom": "Custom Value",
         "user-agent": "client/1.0",
         "accept": "application/json",
@@ -147,7 +144,7 @@ async def test_the_clients_headers_arrive_at_every_provider_and_nothing_else_doe
         check_sent(call, key=key)
         assert {name: call.header(name) for name in sent} == sent
         assert call.header("content-type") == "application/json"
-        extra = {name for name, _ in call.headers} - set(sent) - OF_THE_GATEWAY - OF_ENVOY - {"content-type"}
+        extra = {name for name, _ in call.headers} - set(sent) - OF_THE_GATEWAY - {"content-type"}
         assert extra == set()
 
 
@@ -191,14 +188,23 @@ async def test_path_and_query_are_kept(gateway: Gateway) -> None:
 
 
 async def test_all_client_credentials_are_taken_away(gateway: Gateway) -> None:
-    """Whatever header a client's key comes in, no provider sees it."""
+    """Whatever header tells who the client is to somebody: no provider sees it."""
     gateway.play(p="429")
     key = a_clients_headers()["authorization"].removeprefix("Bearer ")
 
-    await gateway.chat(headers={"x-api-key": key, "api-key": key, "anthropic-version": "2023-06-01"})
+    account = {
+        "x-api-key": key,
+        "api-key": key,
+        "x-goog-api-key": key,
+        "proxy-authorization": f"Basic {key}",
+        "cookie": f"session={key}",
+        "openai-organization": "org-of-client",
+        "openai-project": "project-of-client",
+        "anthropic-version": "2023-06-01",
+    }
+
+    await gateway.chat(headers=account)
 
     for call, own in zip(gateway.calls, (P_KEY, S_KEY), strict=True):
         check_sent(call, key=own)
-        assert call.header("x-api-key") is None
-        assert call.header("api-key") is None
-        assert call.header("anthropic-version") is None
+        assert {name: call.header(name) for name in account} == dict.fromkeys(account)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _START = 60.0  # seconds; two suites may share two cores
 _STOP = 45.0
 _MARK = "EXTPROC_TEST_RUN"
+_TROUBLE = ("Traceback (most recent call last)", " ERROR ", "gRPC error", "[envoy error]", "[envoy critical]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Up:
 async def running_up(config: Path, url: str, *, environ: Mapping[str, str] | None = None) -> AsyncIterator[Up]:
     """Start `extproc up CONFIG`, wait until *url* is healthy, and end it at last.
 
-    When it has ended: exit code 0, no process of it left, no traceback and no credential in what it wrote or in its
+    When it has ended: exit code 0, no process of it left, no error in what it wrote, and no credential there or in its
     processes' command lines.
     """
     up = _start(config, environ or {})
@@ -76,7 +77,8 @@ async def running_up(config: Path, url: str, *, environ: Mapping[str, str] | Non
     for leak in credentials.ALL:
         assert leak not in up.output, "a credential was written out"
         assert not any(leak in command for command in commands.values()), "a credential is in a command line"
-    assert "Traceback (most recent call last)" not in up.output, up.output
+    for trouble in _TROUBLE:
+        assert trouble not in up.output, up.output
 
 
 def _start(config: Path, environ: Mapping[str, str]) -> Up:
