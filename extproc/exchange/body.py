@@ -1,0 +1,88 @@
+"""Find and replace the name of the model in a request body, and leave every other byte alone.
+
+A provider is the judge of its own request bodies. We refuse only what we cannot follow: a body that is cut off, is
+not UTF-8, or breaks the grammar of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from codecs import BOM_UTF8
+from dataclasses import dataclass
+
+from extproc.exchange.members import Member, members, string_at
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where in the body a value of the key `model` stands, in bytes; *name* is None when it is no string."""
+
+    start: int
+    end: int
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpans:
+    """What a body says about its model.
+
+    *model* is the value of the last `model` key of the outermost object, as parsers read a repeated key; None when
+    there is none or it is no string. *spans* are the values of all of them.
+    """
+
+    model: str | None
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A body that cannot be read; *problem* says what is wrong and where, never what the body holds."""
+
+    problem: str
+
+
+def read(body: bytes) -> ModelSpans | Malformed:
+    """Return what *body* says about its model, whatever the bytes are."""
+    if not body:
+        return Malformed("it is empty")
+    if body.startswith(BOM_UTF8):
+        return Malformed("it begins with a byte order mark")
+    try:
+        if not body.isascii():  # large bodies mostly are, and this is much faster than decoding
+            body.decode()
+        spans = tuple(_span(body, member) for member in members(body) if member.key == "model")
+    except UnicodeDecodeError as error:
+        return Malformed(f"it is not UTF-8 at byte {error.start}")
+    except json.JSONDecodeError as error:
+        what = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+        return Malformed(f"{what} at {'its end' if error.pos >= len(body) else f'byte {error.pos}'}")
+    except RecursionError:
+        return Malformed("it is nested too deeply")
+    return ModelSpans(spans[-1].name if spans else None, spans)
+
+
+def splice(body: bytes, found: ModelSpans, model: str) -> bytes | None:
+    """Return *body* with *model* as its model, or None when it says so already.
+
+    *found* is what `read` said of this body. Every string among the values is replaced, not only the last: whichever
+    of them a provider's parser takes, none is the name of another model. Values that are no strings name no model and
+    stay; a provider that takes one of them refuses the request.
+    """
+    stale = [span for span in found.spans if span.name is not None and span.name != model]
+    if not stale:
+        return None
+    # Half of a surrogate pair has no UTF-8 form; as the escape it came as, it has.
+    name = json.dumps(model, ensure_ascii=False).encode(errors="backslashreplace")
+    view = memoryview(body)
+    parts: list[bytes | memoryview] = []
+    at = 0
+    for span in stale:
+        parts += (view[at : span.start], name)
+        at = span.end
+    parts.append(view[at:])
+    return b"".join(parts)
+
+
+def _span(body: bytes, member: Member) -> Span:
+    is_string = body[member.start] == ord('"')
+    return Span(member.start, member.end, string_at(body, member.start, member.end) if is_string else None)

@@ -1,0 +1,268 @@
+"""Laws of reading and replacing the model in a body, against a tokenizer that takes one character at a time."""
+
+from __future__ import annotations
+
+import json
+from itertools import zip_longest
+from typing import TypeAlias
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extproc.exchange.body import Malformed, ModelSpans, read, splice
+
+Pairs: TypeAlias = "list[tuple[str, object]]"
+
+
+class Reference:
+    """Finds the values of the outermost object in a valid JSON text; slow, and plain to see right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.found: list[tuple[str, int, int]] = []
+        self.end = self.value(self.space(0), depth=0)
+
+    def space(self, at: int) -> int:
+        while self.text[at : at + 1] in {" ", "\t", "\n", "\r"}:
+            at += 1
+        return at
+
+    def value(self, at: int, *, depth: int) -> int:
+        match self.text[at]:
+            case '"':
+                return self.string(at)
+            case "{":
+                return self.items(at, depth=depth, keyed=True)
+            case "[":
+                return self.items(at, depth=depth, keyed=False)
+            case _:
+                while self.text[at : at + 1] not in {"", ",", "]", "}", " ", "\t", "\n", "\r"}:
+                    at += 1
+                return at
+
+    def string(self, at: int) -> int:
+        at += 1
+        while self.text[at] != '"':
+            at += 2 if self.text[at] == "\\" else 1
+        return at + 1
+
+    def items(self, at: int, *, depth: int, keyed: bool) -> int:
+        at = self.space(at + 1)
+        while self.text[at] not in "}]":
+            key = ""
+            if keyed:
+                end = self.string(at)
+                key = json.loads(self.text[at:end])
+                at = self.space(self.space(end) + 1)
+            end = self.value(at, depth=depth + 1)
+            if keyed and depth == 0:
+                self.found.append((key, at, end))
+            at = self.space(end)
+            if self.text[at] == ",":
+                at = self.space(at + 1)
+        return at + 1
+
+    def models(self) -> list[tuple[int, int]]:
+        """Return where the values of the key `model` stand, in bytes."""
+        return [(self.bytes_to(start), self.bytes_to(end)) for key, start, end in self.found if key == "model"]
+
+    def bytes_to(self, at: int) -> int:
+        return len(self.text[:at].encode())
+
+
+def spelled(text: str, escapes: list[bool]) -> str:
+    """Return the JSON string that says *text*, with an escape for each character where *escapes* says so."""
+    letters = zip_longest(text, escapes[: len(text)], fillvalue=False)
+    return '"' + "".join(written(str(letter), escape=bool(escape)) for letter, escape in letters) + '"'
+
+
+def written(letter: str, *, escape: bool) -> str:
+    """Return a character as it stands in a JSON string; half a surrogate pair can only be an escape."""
+    if escape or "\ud800" <= letter <= "\udfff":
+        return "".join(rf"\u{unit:04x}" for unit in utf16(letter))
+    return json.dumps(letter, ensure_ascii=False)[1:-1]
+
+
+def utf16(letter: str) -> list[int]:
+    """Return the code units of a character."""
+    code = letter.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(code[i : i + 2], "big") for i in range(0, len(code), 2)]
+
+
+spaces = st.text(" \t\r\n", max_size=2)
+phrases = st.lists(
+    st.sampled_from(
+        ["model", '"model"', '"model":', '"', "\\", "\\\\", '\\"', "{", "}", "[", "]", ":", ",", "ü", "😀", "\n"]
+    )
+    | st.text(max_size=3),
+    max_size=4,
+).map("".join)
+keys = st.sampled_from(["model", "model", "Model", "mode", '"model"', "model\\", ""]) | phrases
+strings = st.builds(spelled, phrases | st.just("\ud83d"), st.lists(st.booleans(), max_size=6))
+key_strings = st.builds(spelled, keys, st.lists(st.booleans(), max_size=6))
+scalars = (
+    st.sampled_from(["null", "true", "false", "0", "-0", "1.5", "-2e+10", "3E-7", "1" * 4301, "NaN", "-Infinity"])
+    | strings
+)
+
+
+def lists(items: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Draw the text of a list."""
+    padded = st.builds("{}{}{}".format, spaces, items, spaces)
+    return (st.lists(padded, min_size=1, max_size=4).map(",".join) | spaces).map("[{}]".format)
+
+
+def objects(values: st.SearchStrategy[str], keys: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Draw the text of an object; keys may be repeated."""
+    member = st.builds("{}{}{}:{}{}{}".format, spaces, keys, spaces, spaces, values, spaces)
+    return (st.lists(member, min_size=1, max_size=4).map(",".join) | spaces).map("{{{}}}".format)
+
+
+def nested(text: str, levels: int, opening: str, closing: str) -> str:
+    """Return *text* within more levels than the fast way reaches."""
+    return opening * levels + text + closing * levels
+
+
+values = st.recursive(scalars, lambda inner: lists(inner) | objects(inner, key_strings), max_leaves=12)
+deep_values = st.builds(
+    lambda text, levels, ends: nested(text, levels, *ends),
+    values,
+    st.integers(1, 12),
+    st.sampled_from([("[", "]"), ('{"model":', "}"), ('[{"model":"x","":', "}]")]),
+)
+model_strings = st.builds(spelled, st.just("model"), st.lists(st.booleans(), max_size=6))
+documents = st.builds(
+    "{}{}{}".format, spaces, objects(strings | values | deep_values, model_strings | key_strings), spaces
+)
+names = st.sampled_from(["a", "claude-3-5-sonnet", 'q"\\', "größe", "a\nb", "😀", "\ud83d"])
+
+
+def loaded(text: str | bytes) -> object:
+    """Return what a parser reads; of repeated keys each one, in order."""
+    return json.loads(text, object_pairs_hook=lambda pairs: ("object", pairs), parse_int=str, parse_constant=str)
+
+
+def outermost(document: str | bytes) -> Pairs:
+    """Return the members of the outermost object."""
+    match loaded(document):
+        case ("object", list(pairs)):
+            return pairs
+        case other:
+            raise AssertionError(other)
+
+
+@given(document=documents)
+def test_the_spans_are_those_of_the_reference(document: str) -> None:
+    """All values of the outermost key, in whatever spelling, and the last one's string."""
+    found = read(document.encode())
+    models = [value for key, value in outermost(document) if key == "model"]
+
+    assert isinstance(found, ModelSpans)
+    assert [(span.start, span.end) for span in found.spans] == Reference(document).models()
+    starts = [document.encode()[span.start] for span in found.spans]
+    assert [span.name for span in found.spans] == [
+        value if start == ord('"') else None for start, value in zip(starts, models, strict=True)
+    ]
+    assert found.model == (found.spans[-1].name if found.spans else None)
+
+
+@given(document=documents, name=names)
+def test_nothing_but_the_name_changes(document: str, name: str) -> None:
+    """Parsed, the body says the new name and all else as before; outside the spans each byte is the same."""
+    body = document.encode()
+    found = read(body)
+    assert isinstance(found, ModelSpans)
+    spliced = splice(body, found, name)
+    was = outermost(document)
+    strings = {index for index, span in enumerate(found.spans) if span.name is not None}
+    wanted: Pairs = []
+    for key, value in was:
+        wanted.append((key, name if key == "model" and sum(k == "model" for k, _ in wanted) in strings else value))
+
+    assert outermost(body if spliced is None else spliced) == wanted
+    if spliced is not None:
+        again = read(spliced)
+        assert isinstance(again, ModelSpans)
+        assert between(spliced, again) == between(body, found)
+        assert splice(spliced, again, name) is None
+
+
+def between(body: bytes, found: ModelSpans) -> list[bytes]:
+    """Return the bytes around the spans that hold names, and the values of the others."""
+    edges = [0, *(edge for span in found.spans if span.name is not None for edge in (span.start, span.end)), len(body)]
+    return [body[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+@given(name=names, spellings=st.lists(st.lists(st.booleans(), max_size=6), max_size=4), other=values)
+def test_the_same_name_changes_nothing(name: str, spellings: list[list[bool]], other: str) -> None:
+    """A body whose names are all the one to send is not rewritten, however they are spelled."""
+    members = [f'"model":{spelled(name, escapes)}' for escapes in spellings]
+    body = ("{" + ",".join([*members, f'"x":{other}']) + "}").encode()
+    found = read(body)
+
+    assert isinstance(found, ModelSpans)
+    assert splice(body, found, name) is None
+
+
+@given(document=documents, part=st.floats(0, 1, exclude_max=True))
+def test_a_body_that_is_cut_off_is_never_read(document: str, part: float) -> None:
+    """No beginning of an object is a JSON text."""
+    body = document.strip().encode()
+
+    assert isinstance(read(body[: int(len(body) * part)]), Malformed)
+
+
+@given(document=documents, rest=st.sampled_from(["x", "\x00", "}", "]", ",", "{}", '"', "\ufeff", "\x0b"]))
+def test_nothing_may_follow(document: str, rest: str) -> None:
+    """What another parser makes of the rest, we cannot know."""
+    assert isinstance(read((document + rest).encode()), Malformed)
+
+
+tokens = st.sampled_from(
+    [
+        '{"model":',
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        '"model"',
+        '"a"',
+        '"',
+        r"\"",
+        "\\\\",
+        "1",
+        "-",
+        "0",
+        ".",
+        "e",
+        "true",
+        "nul",
+        "NaN",
+        " ",
+    ]
+)
+
+
+@given(text=st.lists(tokens, max_size=14).map("".join))
+@example('{"a":1,"b"}')
+def test_what_is_json_is_decided_as_json_decoders_do(text: str) -> None:
+    """The fast way and the decoder accept the same texts; all escapes here are ones that JSON knows."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        assert isinstance(read(text.encode()), Malformed)
+    else:
+        assert isinstance(read(text.encode()), ModelSpans)
+
+
+@given(body=st.binary(max_size=40) | documents.map(str.encode), place=st.integers(0, 200), byte=st.binary(max_size=2))
+@example(b"", 0, b"")
+@example(b'{"model":', 9, b'"\x80')
+def test_no_bytes_raise(body: bytes, place: int, byte: bytes) -> None:
+    """Whatever arrives is read, or refused with a reason; and what is read can be spliced."""
+    damaged = body[:place] + byte + body[place + 1 :]
+    found = read(damaged)
+
+    assert isinstance(found, Malformed) or isinstance(splice(damaged, found, "x"), bytes | None)
