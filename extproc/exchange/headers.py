@@ -1,0 +1,143 @@
+"""What an attempt's request sends besides its body, and what never leaves.
+
+Envoy removes before it sets, and setting replaces every value a header had (`MutationUtils::applyHeaderMutations`,
+`HeaderMapImpl::setCopy`). Here no header is in both lists, so nothing depends on that. Only headers that are there
+are removed: Envoy refuses all changes when they are more than it allows headers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+
+from extproc import names
+from extproc.exchange.paths import path_for
+from extproc.exchange.upstream import CredentialStyle
+from extproc.policy.model import Api
+
+if TYPE_CHECKING:
+    from extproc.exchange.events import Headers
+    from extproc.exchange.upstream import Upstream
+    from extproc.policy.model import Millis
+
+_VERSION: Final = "anthropic-version"
+_DEFAULT_VERSION: Final = "2023-06-01"
+
+# Meant for a proxy, and the proxy is us. Not x-forwarded-proto, though Envoy puts it there: it finds no
+# route without it, so it is dropped behind the route instead.
+_NEVER_LEAVES: Final = frozenset({"proxy-authorization"})
+
+# What identifies the client to somebody: a key, or the account at one vendor that a key of ours has no part in
+# (an organization that is not the key's own is an error). An operator who wants one of them sent configures it.
+_CLIENT_CREDENTIALS: Final = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-goog-user-project",
+        "ocp-apim-subscription-key",
+        "openai-organization",
+        "openai-project",
+        _VERSION,
+        "cookie",  # the client's browser or SDK keeps cookies by host, and the host is us
+    }
+)
+
+_JSON: Final = re.compile(r"application/(?:[^\s/;,]+\+)?json")
+
+
+class HeaderChanges(NamedTuple):
+    """The headers to set and to remove. The first hold keys: the repr shows only their names."""
+
+    set_headers: tuple[tuple[str, str], ...]
+    remove_headers: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(name for name, _ in self.set_headers)
+        return f"HeaderChanges(set: {shown}; remove: {', '.join(self.remove_headers)})"
+
+
+def request_changes(
+    client: Headers,
+    *,
+    upstream: Upstream,
+    api: Api,
+    path: str,
+    key: int = 0,
+    body_length: int | None = None,
+    time_limit: Millis | None = None,
+    extra: tuple[tuple[str, str], ...] = (),
+) -> HeaderChanges:
+    """Return how the *client*'s headers become those of an attempt at *upstream*.
+
+    *path* is the client's, *key* says whose turn it is among the upstream's keys, *body_length* is the size of a body
+    that has changed. *time_limit* is the longest wait for the response headers; None or 0: no limit. *extra* are
+    headers of the attempt's own. The operator's headers win over credentials and lose to all that makes routing work.
+    """
+    sent = _credential(upstream, api, key) | _version(client, api) | _operators(upstream) | dict(extra)
+    sent |= {
+        names.CLUSTER: upstream.cluster,
+        ":authority": upstream.authority,
+        ":path": path_for(path, upstream),
+        names.RESPONSE_TIMEOUT: "0",
+    }
+    if time_limit:
+        sent[names.TRY_TIMEOUT] = str(time_limit)
+    if body_length is not None:
+        sent["content-length"] = str(body_length)
+    unwanted = _NEVER_LEAVES if upstream.passthrough else _NEVER_LEAVES | _CLIENT_CREDENTIALS
+    removed = (name for name in client if name not in sent and (name in unwanted or _is_internal(name)))
+    return HeaderChanges(tuple(sent.items()), tuple(removed))
+
+
+def answer_removals(answer: Headers) -> tuple[str, ...]:
+    """Return the headers of a provider's *answer* that would mean something to Envoy, or reach the client as ours."""
+    return tuple(name for name in answer if _is_internal(name))
+
+
+def idempotency_value(request_id: str, body_sha256: bytes, provider: str) -> str:
+    """Return the idempotency key of a request at *provider*: one for all its attempts there.
+
+    Providers cannot tell from it that they were sent the same request as another one, nor what its id is.
+    """
+    parts = (request_id.encode(errors="surrogatepass"), provider.encode(errors="surrogatepass"), body_sha256)
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def is_json(headers: Headers) -> bool:
+    """Return whether the body that *headers* announce is JSON that can be read as it is: not compressed."""
+    media_type = re.split("[;,]", headers.get("content-type", ""))[0]
+    encoding = headers.get("content-encoding", "")
+    return _JSON.fullmatch(media_type.strip().lower()) is not None and encoding.strip().lower() in {"", "identity"}
+
+
+def _credential(upstream: Upstream, api: Api, key: int) -> dict[str, str]:
+    if upstream.passthrough or not upstream.keys:
+        return {}
+    # The attempt state may come from a process that was configured with more keys than this one.
+    secret = upstream.keys[key % len(upstream.keys)]
+    if api is Api.MESSAGES:
+        return {"x-api-key": secret}
+    match upstream.credential_style:
+        case CredentialStyle.BEARER:
+            return {"authorization": f"Bearer {secret}"}
+        case CredentialStyle.API_KEY:
+            return {"api-key": secret}
+        case style:
+            assert_never(style)
+
+
+def _version(client: Headers, api: Api) -> dict[str, str]:
+    return {_VERSION: client.get(_VERSION) or _DEFAULT_VERSION} if api is Api.MESSAGES else {}
+
+
+def _operators(upstream: Upstream) -> dict[str, str]:
+    """Return the headers that the operator adds; config refuses internal ones, and none gets past this either."""
+    lowered = ((name.lower(), value) for name, value in upstream.headers.items())
+    return {name: value for name, value in lowered if not name.startswith((":", *names.INTERNAL_PREFIXES))}
+
+
+def _is_internal(name: str) -> bool:
+    return name.startswith(names.INTERNAL_PREFIXES)
