@@ -1,0 +1,127 @@
+"""Errors of our own, in the shape that the client's SDK knows from the API it speaks.
+
+The texts are for the developer who reads a stack trace: what is wrong and what to do. They hold no addresses, no
+keys, and of the client's own words only a short piece.
+"""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from extproc.exchange.events import Answer
+from extproc.policy.model import Api
+from extproc.policy.outcome import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_Json: TypeAlias = "str | Mapping[str, _Json] | None"
+
+_LONGEST_NAME: Final = 200
+
+# What OpenAI calls an error of that status, and what Anthropic does.
+_TYPES: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
+    {
+        404: ("invalid_request_error", "not_found_error"),
+        413: ("invalid_request_error", "request_too_large"),
+        429: ("rate_limit_error", "rate_limit_error"),
+        503: ("server_error", "overloaded_error"),
+        504: ("server_error", "timeout_error"),
+    }
+)
+_CLIENTS_FAULT: Final = ("invalid_request_error", "invalid_request_error")
+_OUR_FAULT: Final = ("server_error", "api_error")
+
+
+def error_answer(
+    api: Api,
+    *,
+    status: int,
+    type_: str,
+    message: str,
+    code: str | None = None,
+    param: str | None = None,
+    request_id: str = "",
+) -> Answer:
+    """Return an error in *api*'s own shape; Anthropic's has no place for *code* and *param*."""
+    body: Mapping[str, _Json]
+    if api is Api.MESSAGES:
+        body = {"type": "error", "error": {"type": type_, "message": message}}
+        if request_id:
+            body = {**body, "request_id": request_id}
+    else:
+        body = {"error": {"message": message, "type": type_, "param": param, "code": code}}
+    headers = [("content-type", "application/json")]
+    if request_id:
+        headers.append(("x-request-id", request_id))
+    return Answer(status, tuple(headers), json.dumps(body).encode())
+
+
+def malformed_body(api: Api, problem: str, *, request_id: str = "") -> Answer:
+    """Refuse a body that announces JSON and is none; *problem* is what `body.read` found."""
+    message = f"The request body is not valid JSON: {problem}."
+    return _error(api, 400, message, code="invalid_json", request_id=request_id)
+
+
+def no_model(api: Api, *, request_id: str = "") -> Answer:
+    """Refuse a request that names no model where no default is configured."""
+    message = "The request names no model: give the name of one as the string `model` in the JSON body."
+    return _error(api, 400, message, code="missing_model", param="model", request_id=request_id)
+
+
+def model_not_found(api: Api, named: str, configured: Iterable[str], *, request_id: str = "") -> Answer:
+    """Refuse a request that names a model which is not among the *configured* ones."""
+    shown = named if len(named) <= _LONGEST_NAME else f"{named[:_LONGEST_NAME]}…"
+    message = f"The model `{shown}` is not configured in this gateway. Configured models: {', '.join(configured)}."
+    return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
+
+
+def body_too_large(api: Api, limit: int, *, request_id: str = "") -> Answer:
+    """Refuse a body of more than *limit* bytes."""
+    message = f"The request body is larger than the {limit:,} bytes that this gateway accepts."
+    return _error(api, 413, message, code="request_too_large", request_id=request_id)
+
+
+def body_mismatch(api: Api, *, request_id: str = "") -> Answer:
+    """Refuse to send a body that is not the one of the attempts before."""
+    message = "The request body changed between two attempts, so it was not sent again. Send the request once more."
+    return _error(api, 500, message, code="body_mismatch", request_id=request_id)
+
+
+def state_unreadable(api: Api, *, request_id: str = "") -> Answer:
+    """Refuse to go on with a request of whose earlier attempts nothing can be known."""
+    message = "The gateway lost track of this request's attempts, so it was not sent again. Send the request once more."
+    return _error(api, 500, message, code="state_unreadable", request_id=request_id)
+
+
+def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Answer:
+    """Tell that an attempt of this *kind* and *status* has brought no answer from the provider."""
+    match kind:
+        case Kind.TIMEOUT:
+            message = "The model provider did not answer in time."
+            return _error(api, status, message, code="timeout", request_id=request_id)
+        case Kind.CONNECTION_ERROR:
+            message = "The connection to the model provider failed before it answered."
+            return _error(api, status, message, code="connection_error", request_id=request_id)
+        case _:
+            return local_reply(api, status, request_id=request_id)
+
+
+def local_reply(api: Api, status: int, *, request_id: str = "") -> Answer:
+    """Say in *api*'s shape what Envoy says by *status* alone: it has not let the request through."""
+    match status:
+        case 413:
+            message, code = "The request body is larger than this gateway accepts.", "request_too_large"
+        case 503:
+            message, code = "The gateway cannot take the request now. Try again shortly.", "overloaded"
+        case _:
+            message, code = f"The gateway did not let the request through (HTTP status {status}).", "gateway_error"
+    return _error(api, status, message, code=code, request_id=request_id)
+
+
+def _error(api: Api, status: int, message: str, *, code: str, param: str | None = None, request_id: str) -> Answer:
+    openai, anthropic = _TYPES.get(status, _CLIENTS_FAULT if status < 500 else _OUR_FAULT)
+    type_ = anthropic if api is Api.MESSAGES else openai
+    return error_answer(api, status=status, type_=type_, message=message, code=code, param=param, request_id=request_id)
