@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 """Envoy sends the attributes that it was asked for under the name of its filter."""
 
-_UNUSABLE_STATUS = 502
-"""Sent instead of a status that Envoy would replace by 200: everything below 200, and what is no HTTP status."""
+_BAD_GATEWAY = 502
+
+_BODILESS = frozenset({204, 205, 304})
+"""Statuses whose answers have no body (RFC 9110): Envoy makes a protocol error of one that has."""
 
 _JUDGED = (names.UNJUDGED, names.JUDGED)
 
@@ -175,7 +177,9 @@ def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
 def _immediately(status: int, headers: Iterable[tuple[str, str]], body: bytes = b"") -> pb.ProcessingResponse:
     response = pb.ProcessingResponse()
     immediate = response.immediate_response
-    immediate.status.code = status if 200 <= status <= 599 else _UNUSABLE_STATUS
+    # Envoy would make 200 of a status below it: a failure would look like an empty success.
+    usable = 200 <= status <= 599 and not (body and status in _BODILESS)
+    immediate.status.code = status if usable else _BAD_GATEWAY
     immediate.body = body
     _mutate(immediate.headers, (*headers, _JUDGED))
     return response

@@ -118,6 +118,13 @@ def test_a_status_that_envoy_would_turn_into_200_is_a_502(status: int, sent: int
     assert encode(Answer(status, (), b""), ANSWER).immediate_response.status.code == sent
 
 
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) -> None:
+    """A policy may list such a code as a failure; Envoy would break the answer off."""
+    assert encode(Answer(status, (), b"{}"), ANSWER).immediate_response.status.code == 502
+    assert encode(Redispatch(status, a_story()), ANSWER).immediate_response.status.code == status
+
+
 @pytest.mark.parametrize(
     ("directive", "event"),
     [
