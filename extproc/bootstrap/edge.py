@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envoy_data_plane.envoy.config.core.v3 import TrafficDirection
 from envoy_data_plane.envoy.config.listener.v3 import Listener as EnvoyListener
 from envoy_data_plane.envoy.config.route.v3 import (
     HeaderMatcher,
@@ -71,6 +72,7 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
     return EnvoyListener(
         name=names.EDGE_LISTENER,
         address=socket_address(listener.address, listener.port),
+        traffic_direction=TrafficDirection.INBOUND,  # Envoy's `drain_listeners?inboundonly` stops this one alone
         filter_chains=filter_chains(manager),
     )
 
