@@ -86,12 +86,8 @@ def _catalog(
 def _all_names(config: ConfigTable, names: Mapping[str, str], wildcards: frozenset[str]) -> dict[str, TargetId]:
     """Return every name that a client may use; aliases are looked at before anything else, so they win."""
     aliases = {alias: table.target for alias, table in config.model_aliases.items()}
-    found = {name: TargetId(model) for name, model in names.items()}
-    for alias in aliases:
-        model = resolve_alias(alias, aliases, names, wildcards)
-        if model is not None:
-            found[alias] = TargetId(model)
-    return found
+    resolved = {alias: resolve_alias(alias, aliases, names, wildcards) for alias in aliases}
+    return {name: TargetId(model) for name, model in {**names, **resolved}.items() if model is not None}
 
 
 def _upstreams(sites: Sequence[Site]) -> Upstreams:

@@ -57,6 +57,8 @@ def _adapt(node: Json, *, key: str = "") -> Json:
     if not isinstance(node, dict):
         return node
     node = {name: value for name, value in node.items() if not _is_noise(name, value)}
+    if "patternProperties" in node:  # names that match none are not "further" ones but wrong ones
+        node["additionalProperties"] = False
     if "anyOf" in node and key not in _NULLABLE:
         node = _without_null(node)
     if node.get("type") in {"integer", "number", "boolean", "string"} or "enum" in node or "const" in node:

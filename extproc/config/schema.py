@@ -51,7 +51,7 @@ def _cluster(value: str) -> str:
 
 
 def _listener_type(value: object) -> object:
-    if value in {"prompt", "agent"}:
+    if isinstance(value, str) and value in {"prompt", "agent"}:
         raise ValueError("only listeners of type model are served here; remove this one")
     return value
 
