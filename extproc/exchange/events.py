@@ -6,7 +6,7 @@ else knows that protobuf exists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class Send:
     """Send the attempt: set and remove these headers, replace the body unless *body* is None, route anew.
 
     The cluster is named in this directive only, together with every other change: an Envoy that never got it has
-    nowhere to send an unchanged request.
+    nowhere to send an unchanged request. The headers hold keys: the repr leaves them out.
     """
 
-    set_headers: tuple[tuple[str, str], ...]
+    set_headers: tuple[tuple[str, str], ...] = field(repr=False)
     remove_headers: tuple[str, ...]
     body: bytes | None = None
     not_before: Instant | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from extproc import names
 from extproc.exchange import errors
@@ -118,6 +118,8 @@ class Session:
                 return self._on_request(body, now)
             case ResponseHeaders():
                 return self._on_answer(event, now)
+            case _:
+                assert_never(event)
 
     def finish(self, *, now: Instant) -> AttemptRecord | None:
         """Return what the attempt came to; None when it never began."""
@@ -211,6 +213,8 @@ class Session:
             case Exhausted(reason=reason):
                 self._record = replace(told, ending=Ending.EXHAUSTED, stop=reason)
                 return self._exhausted(decision, sent.policy)
+            case _:
+                assert_never(decision)
 
     def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome) -> Deliver | Answer:
         ours = ((names.MODEL, story.next.target), (names.ATTEMPTS, str(story.attempts_made + 1)))

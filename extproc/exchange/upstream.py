@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,4 +53,4 @@ class Upstreams:
             return self.by_id[target.id]
         model = target.id.partition("/")[2]
         wildcard = self.wildcards[target.provider]
-        return replace(wildcard, model=model, path_prefix=wildcard.path_prefix.replace("*", model))
+        return replace(wildcard, model=model, path_prefix=wildcard.path_prefix.replace("*", quote(model, safe="")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.policy.model import Policy, Target
+
+_MODEL_NAME = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
+"""What a client may call a model that only a wildcard knows: the name becomes part of headers and of a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Catalog:
             return target
         provider, slash, model = target_id.partition("/")
         wildcard = self.wildcards.get(provider)
-        return replace(wildcard, id=target_id) if wildcard is not None and slash and model else None
+        if wildcard is None or not slash or _MODEL_NAME.fullmatch(model) is None:
+            return None
+        return replace(wildcard, id=target_id)
 
     def __getitem__(self, target_id: TargetId) -> Target:
         """Return the target of that id, as `get` does.

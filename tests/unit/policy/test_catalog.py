@@ -80,3 +80,9 @@ def test_a_catalog_has_no_default_unless_told() -> None:
     catalog = Catalog({P: a_target(P)}, {})
 
     assert (catalog.default, dict(catalog.wildcards), dict(catalog.policies)) == (None, {}, {})
+
+
+@pytest.mark.parametrize("model", ["a\r\nx-api-key: b", "a b", "é", "x" * 201, "\ud83d"])
+def test_a_wildcard_takes_no_name_that_cannot_stand_in_a_header(model: str) -> None:
+    """The name is a client's, and goes into the state, the answer's headers and the path."""
+    assert a_catalog(P, wildcards=[OLLAMA]).find(f"ollama/{model}") is None
