@@ -18,30 +18,24 @@ if TYPE_CHECKING:
 
     from extproc.mock.record import Call
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 HAIKU = "claude/claude-3-haiku"
 
 CLAUDE_HEADERS = {"content-type": "application/json", "x-api-key": CLIENT_KEY}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def gateway() -> AsyncIterator[Gateway]:
     """Run OpenAI-style P, Anthropic's S, and T, another vendor's endpoint that speaks Anthropic's API."""
     async with running_gateway(
         models=lambda providers: [
-            a_model(P, providers.p, P_KEY, retry_policy={}),
+            a_model(P, providers.p, P_KEY, retry_policy={"fallback_models": [S]}),
             a_model(S, providers.s, S_KEY, retry_policy={}),
             a_model(HAIKU, providers.t, T_KEY, provider_interface="claude"),
-        ]
+        ],
+        top={"model_aliases": {"fast": {"target": P}}},
     ) as gateway:
-        yield gateway
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def embedders() -> AsyncIterator[Gateway]:
-    """Run three providers of which the second, Anthropic's, makes no embeddings."""
-    async with running_gateway(policy={"fallback_models": [S, T]}) as gateway:
         yield gateway
 
 
@@ -87,15 +81,15 @@ async def test_a_message_fails_over_only_to_who_speaks_messages(gateway: Gateway
     assert gateway.t.calls[0].model == "claude-3-haiku"
 
 
-async def test_a_message_that_nobody_else_speaks_is_exhausted_without_a_call(embedders: Gateway) -> None:
+async def test_a_message_that_nobody_else_speaks_is_exhausted_without_a_call(trio: Gateway) -> None:
     """Here S has no policy, so its own answer passes; in no case does an OpenAI-style provider see a message."""
-    embedders.play(s="529")
+    trio.play(s="529")
 
-    response = await embedders.client.post(MESSAGES, content=a_body(S, max_tokens=5), headers=CLAUDE_HEADERS)
+    response = await trio.client.post(MESSAGES, content=a_body(S, max_tokens=5), headers=CLAUDE_HEADERS)
 
     assert response.status_code == 529
     assert response.json()["type"] == "error"
-    assert embedders.order == "S"
+    assert trio.order == "S"
     check_answer(response)
 
 
@@ -117,38 +111,37 @@ async def test_a_stream_of_messages_arrives_whole(gateway: Gateway) -> None:
     ]
 
 
-async def test_embeddings_are_not_asked_of_who_makes_none(embedders: Gateway) -> None:
-    embedders.play(p="503")
+async def test_embeddings_are_not_asked_of_who_makes_none(trio: Gateway) -> None:
+    trio.play(p="503")
 
-    response = await embedders.client.post(EMBEDDINGS, json={"model": P, "input": "text"})
+    response = await trio.client.post(EMBEDDINGS, json={"model": P, "input": "text"})
 
-    assert embedders.order == "PT"
+    assert trio.order == "PT"
     check_delivered(response, by="T", target=T, attempts=2)
     assert response.json()["data"][0]["object"] == "embedding"
-    check_sent(embedders.t.calls[0], key=T_KEY)
-    assert [call.path for call in embedders.calls] == [EMBEDDINGS] * 2
+    check_sent(trio.t.calls[0], key=T_KEY)
+    assert [call.path for call in trio.calls] == [EMBEDDINGS] * 2
 
 
-async def test_a_path_that_belongs_to_no_known_api_is_not_sent_elsewhere(embedders: Gateway) -> None:
+async def test_a_path_that_belongs_to_no_known_api_is_not_sent_elsewhere(trio: Gateway) -> None:
     """Nobody knows whether another vendor would understand it."""
-    embedders.play(p="503")
+    trio.play(p="503")
 
-    response = await embedders.client.post("/v1/fine_tuning/jobs", json={"model": P})
+    response = await trio.client.post("/v1/fine_tuning/jobs", json={"model": P})
 
     assert response.status_code == 503
-    assert set(embedders.order) == {"P"}
-    assert embedders.p.calls[0].path == "/v1/fine_tuning/jobs"
+    assert set(trio.order) == {"P"}
+    assert trio.p.calls[0].path == "/v1/fine_tuning/jobs"
     check_answer(response)
 
 
-async def test_an_alias_is_resolved_before_anything_else() -> None:
-    async with running_gateway(only="PS", policy={}, top={"model_aliases": {"fast": {"target": P}}}) as gateway:
-        gateway.play(p="429")
+async def test_an_alias_is_resolved_before_anything_else(gateway: Gateway) -> None:
+    gateway.play(p="429")
 
-        response = await gateway.chat("fast")
+    response = await gateway.chat("fast")
 
-        check_delivered(response, by="S", target=S, attempts=2)
-        assert [call.model for call in gateway.calls] == ["gpt-4o", "claude-3-5-sonnet"]
+    check_delivered(response, by="S", target=S, attempts=2)
+    assert [call.model for call in gateway.calls] == ["gpt-4o", "claude-3-5-sonnet"]
 
 
 async def test_the_clients_own_credential_is_passed_where_that_is_configured() -> None:

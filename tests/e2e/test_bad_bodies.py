@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 LIMIT = 300_000
 
@@ -66,14 +66,14 @@ EITHER = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def gateway() -> AsyncIterator[Gateway]:
     """Run two providers, none of them the default, and take bodies of 300 kB at the most."""
     async with running_gateway(only="PS", policy={}, sidecar={"max_body_bytes": LIMIT}) as gateway:
         yield gateway
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def with_default() -> AsyncIterator[Gateway]:
     """Run two providers, the second being the default."""
     async with running_gateway(

@@ -3,56 +3,91 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from support.checks import check_delivered, check_exhausted
 from support.credentials import P_KEY, S_KEY, T_KEY
-from support.gateway import running_gateway
+from support.gateway import Gateway, running_gateway
 from support.providers import P, S, T, a_model
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(90)]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from support.providers import Json
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 
-async def test_a_provider_that_asked_for_a_minute_is_left_alone_for_it() -> None:
+# Each is the policy of a model of its own: blocks of scope model keep the tests apart.
+POLICIES: dict[str, Json] = {
+    "openai/minute": {"fallback_models": [S]},
+    "openai/second": {"fallback_models": [S]},
+    "openai/request": {"fallback_models": [S], "retry_after_handling": {"scope": "model", "apply_to": "request"}},
+    "openai/order": {"fallback_models": [T, S]},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gateway() -> AsyncIterator[Gateway]:
+    """Run a provider with a model for each policy, and two others."""
+    async with running_gateway(
+        models=lambda providers: [
+            *(a_model(name, providers.p, P_KEY, retry_policy=policy) for name, policy in POLICIES.items()),
+            a_model(S, providers.s, S_KEY),
+            a_model(T, providers.t, T_KEY),
+        ]
+    ) as gateway:
+        yield gateway
+
+
+async def test_a_provider_that_asked_for_a_minute_is_left_alone_for_it(gateway: Gateway) -> None:
     """IT-9: both requests are answered at once; the second never calls the primary."""
-    async with running_gateway(only="PS", policy={}) as gateway:
-        gateway.play(p="429(retry_after=60)")
+    gateway.play(p="429(retry_after=60)")
 
-        began = time.monotonic()
-        first = await gateway.chat()
-        second = await gateway.chat()
-        took = time.monotonic() - began
+    began = time.monotonic()
+    first = await gateway.chat("openai/minute")
+    second = await gateway.chat("openai/minute")
+    took = time.monotonic() - began
 
-        check_delivered(first, by="S", target=S, attempts=2)
-        check_delivered(second, by="S", target=S, attempts=1)
-        assert gateway.order == "PSS"
-        assert took < 2
-
-
-async def test_a_block_ends_when_its_time_is_up() -> None:
-    async with running_gateway(only="PS", policy={}) as gateway:
-        gateway.play(p="429(retry_after=1), 200")
-
-        await gateway.chat()
-        blocked_at = gateway.p.calls[0].arrived
-        answers = [await gateway.chat()]
-        while answers[-1].headers["x-mock-provider"] == "S":
-            answers.append(await gateway.chat())
-
-        check_delivered(answers[-1], by="P", target=P, attempts=1)
-        assert 1 <= gateway.p.calls[1].arrived - blocked_at < 1.5
+    check_delivered(first, by="S", target=S, attempts=2)
+    check_delivered(second, by="S", target=S, attempts=1)
+    assert gateway.order == "PSS"
+    assert took < 2
 
 
-async def test_a_block_for_one_request_does_not_outlive_it() -> None:
-    policy = {"retry_after_handling": {"scope": "model", "apply_to": "request"}}
-    async with running_gateway(only="PS", policy=policy) as gateway:
-        gateway.play(p="429(retry_after=60), 200")
+async def test_a_block_ends_when_its_time_is_up(gateway: Gateway) -> None:
+    gateway.play(p="429(retry_after=1), 200")
 
-        await gateway.chat()
-        second = await gateway.chat()
+    await gateway.chat("openai/second")
+    blocked_at = gateway.p.calls[0].arrived
+    answer = await gateway.chat("openai/second")
+    while answer.headers["x-mock-provider"] == "S":
+        answer = await gateway.chat("openai/second")
 
-        check_delivered(second, by="P", target=P, attempts=1)
-        assert gateway.order == "PSP"
+    check_delivered(answer, by="P", target="openai/second", attempts=1)
+    assert 1 <= gateway.p.calls[1].arrived - blocked_at < 1.5
+
+
+async def test_a_block_for_one_request_does_not_outlive_it(gateway: Gateway) -> None:
+    gateway.play(p="429(retry_after=60), 200")
+
+    await gateway.chat("openai/request")
+    second = await gateway.chat("openai/request")
+
+    check_delivered(second, by="P", target="openai/request", attempts=1)
+    assert gateway.order == "PSP"
+
+
+async def test_a_blocked_primary_leads_to_the_fallbacks_in_order(gateway: Gateway) -> None:
+    gateway.play(p="429(retry_after=60)", t="200, 503, 200")
+
+    await gateway.chat("openai/order")
+    second = await gateway.chat("openai/order")
+
+    check_delivered(second, by="S", target=S, attempts=2)
+    assert gateway.order == "PTTS"
 
 
 async def test_a_block_of_a_provider_covers_all_its_models() -> None:
@@ -104,20 +139,3 @@ async def test_when_all_asked_for_short_waits_the_first_to_be_free_is_waited_for
         check_delivered(second, by="S", target=S, attempts=1)
         assert gateway.order == "PSS"
         assert 1.5 <= gateway.s.calls[1].arrived - blocked_at < 2
-
-
-async def test_a_blocked_primary_leads_to_the_fallbacks_in_order() -> None:
-    async with running_gateway(
-        models=lambda providers: [
-            a_model(P, providers.p, P_KEY, retry_policy={"fallback_models": [T, S]}),
-            a_model(S, providers.s, S_KEY),
-            a_model(T, providers.t, T_KEY),
-        ]
-    ) as gateway:
-        gateway.play(p="429(retry_after=60)", t="200, 503, 200")
-
-        await gateway.chat()
-        second = await gateway.chat()
-
-        check_delivered(second, by="S", target=S, attempts=2)
-        assert gateway.order == "PTTS"

@@ -9,19 +9,19 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 from support.checks import check_answer, check_sent
 from support.credentials import P_KEY, S_KEY
-from support.gateway import Gateway, running_gateway
 from support.providers import P
 from support.requests import CHAT, a_clients_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from support.gateway import Gateway
+
     from extproc.mock.record import Call
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 HEAD = (
     b'\n{ "messages" : [ {"role":"user", "content":"a \\"model\\": \\"openai/gpt-4o\\" \\u00e9 \xc3\xa9 \\/"} ] ,\r\n'
@@ -31,13 +31,6 @@ TAIL = b' ,"n": 1.50, "seed":12345678901234567890, "big":1e400, "tools":[{"model
 
 OF_THE_GATEWAY = {"host", "authorization", "content-length"}
 """Headers that are the gateway's to set."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway() -> AsyncIterator[Gateway]:
-    """Run two providers; the primary's failures go to the second."""
-    async with running_gateway(only="PS", policy={}) as gateway:
-        yield gateway
 
 
 def body_for(name: bytes) -> bytes:
@@ -52,80 +45,80 @@ def check_bytes(call: Call, expected: bytes) -> None:
     assert call.header("transfer-encoding") is None
 
 
-async def test_only_the_model_name_differs_between_attempts(gateway: Gateway) -> None:
+async def test_only_the_model_name_differs_between_attempts(pair: Gateway) -> None:
     """IT-13: nested keys, texts that look like keys, odd numbers and all white space arrive as they were sent."""
-    gateway.play(p="429", s="echo")
+    pair.play(p="429", s="echo")
 
-    response = await gateway.client.post(CHAT, content=body_for(b"openai/gpt-4o"), headers=a_clients_headers())
+    response = await pair.client.post(CHAT, content=body_for(b"openai/gpt-4o"), headers=a_clients_headers())
 
     assert response.json()["answered_by"] == "S"
-    assert gateway.order == "PS"
-    check_bytes(gateway.p.calls[0], body_for(b"gpt-4o"))
-    check_bytes(gateway.s.calls[0], body_for(b"claude-3-5-sonnet"))
+    assert pair.order == "PS"
+    check_bytes(pair.p.calls[0], body_for(b"gpt-4o"))
+    check_bytes(pair.s.calls[0], body_for(b"claude-3-5-sonnet"))
 
 
-async def test_a_body_that_names_the_model_as_the_provider_does_is_not_touched(gateway: Gateway) -> None:
-    gateway.play()
+async def test_a_body_that_names_the_model_as_the_provider_does_is_not_touched(pair: Gateway) -> None:
+    pair.play()
     body = body_for(b"gpt-4o")
 
-    response = await gateway.client.post(CHAT, content=body, headers=a_clients_headers())
+    response = await pair.client.post(CHAT, content=body, headers=a_clients_headers())
 
     assert response.status_code == 200
-    check_bytes(gateway.p.calls[0], body)
+    check_bytes(pair.p.calls[0], body)
 
 
-async def test_every_top_level_model_key_is_replaced(gateway: Gateway) -> None:
+async def test_every_top_level_model_key_is_replaced(pair: Gateway) -> None:
     """Parsers disagree on which of two equal keys counts; the last one chooses the target, and all say the same."""
-    gateway.play(p="429")
+    pair.play(p="429")
 
-    response = await gateway.client.post(
+    response = await pair.client.post(
         CHAT, content=b'{"model":"mistral/mistral-large","model":"openai/gpt-4o"}', headers=a_clients_headers()
     )
 
     assert response.status_code == 200
-    assert gateway.order == "PS"
-    check_bytes(gateway.p.calls[0], b'{"model":"gpt-4o","model":"gpt-4o"}')
-    check_bytes(gateway.s.calls[0], b'{"model":"claude-3-5-sonnet","model":"claude-3-5-sonnet"}')
+    assert pair.order == "PS"
+    check_bytes(pair.p.calls[0], b'{"model":"gpt-4o","model":"gpt-4o"}')
+    check_bytes(pair.s.calls[0], b'{"model":"claude-3-5-sonnet","model":"claude-3-5-sonnet"}')
 
 
-async def test_a_body_of_20_megabytes_survives_a_failover(gateway: Gateway) -> None:
-    gateway.play(p="429")
+async def test_a_body_of_20_megabytes_survives_a_failover(pair: Gateway) -> None:
+    pair.play(p="429")
     picture = base64.b64encode(random.Random(0).randbytes(15 * 1024 * 1024))  # noqa: S311 - any bytes will do
 
     def body(name: bytes) -> bytes:
         return b'{"model":"' + name + b'","messages":[{"role":"user","content":"' + picture + b'"}]}'
 
     began = time.monotonic()
-    response = await gateway.client.post(CHAT, content=body(b"openai/gpt-4o"), headers=a_clients_headers())
+    response = await pair.client.post(CHAT, content=body(b"openai/gpt-4o"), headers=a_clients_headers())
     took = time.monotonic() - began
 
     assert response.status_code == 200
     assert response.headers["x-mock-provider"] == "S"
-    assert gateway.order == "PS"
-    check_bytes(gateway.p.calls[0], body(b"gpt-4o"))
-    check_bytes(gateway.s.calls[0], body(b"claude-3-5-sonnet"))
+    assert pair.order == "PS"
+    check_bytes(pair.p.calls[0], body(b"gpt-4o"))
+    check_bytes(pair.s.calls[0], body(b"claude-3-5-sonnet"))
     assert took < 10
 
 
-async def test_a_chunked_upload_survives_a_failover(gateway: Gateway) -> None:
+async def test_a_chunked_upload_survives_a_failover(pair: Gateway) -> None:
     """A client that does not know the length in advance is served like any other."""
-    gateway.play(p="429")
+    pair.play(p="429")
     whole = body_for(b"openai/gpt-4o")
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(whole), 50):
             yield whole[start : start + 50]
 
-    response = await gateway.client.post(CHAT, content=pieces(), headers=a_clients_headers())
+    response = await pair.client.post(CHAT, content=pieces(), headers=a_clients_headers())
 
     assert response.status_code == 200
-    check_bytes(gateway.p.calls[0], body_for(b"gpt-4o"))
-    check_bytes(gateway.s.calls[0], body_for(b"claude-3-5-sonnet"))
+    check_bytes(pair.p.calls[0], body_for(b"gpt-4o"))
+    check_bytes(pair.s.calls[0], body_for(b"claude-3-5-sonnet"))
 
 
-async def test_the_clients_headers_arrive_at_every_provider_and_nothing_else_does(gateway: Gateway) -> None:
+async def test_the_clients_headers_arrive_at_every_provider_and_nothing_else_does(pair: Gateway) -> None:
     """Preservation: what the client said to the model is said to every model; whose client it is, is not."""
-    gateway.play(p="429")
+    pair.play(p="429")
     sent = {
         "x-request-id": "client-chosen-request-id-0001",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -137,10 +130,10 @@ async def test_the_clients_headers_arrive_at_every_provider_and_nothing_else_doe
         "accept-encoding": "identity",
     }
 
-    response = await gateway.chat(headers=sent)
+    response = await pair.chat(headers=sent)
 
     check_answer(response)
-    for call, key in zip(gateway.calls, (P_KEY, S_KEY), strict=True):
+    for call, key in zip(pair.calls, (P_KEY, S_KEY), strict=True):
         check_sent(call, key=key)
         assert {name: call.header(name) for name in sent} == sent
         assert call.header("content-type") == "application/json"
@@ -148,48 +141,48 @@ async def test_the_clients_headers_arrive_at_every_provider_and_nothing_else_doe
         assert extra == set()
 
 
-async def test_a_header_that_the_client_repeats_stays_repeated(gateway: Gateway) -> None:
+async def test_a_header_that_the_client_repeats_stays_repeated(pair: Gateway) -> None:
     """The values and their order are kept, on one line or on several."""
-    gateway.play(p="429")
+    pair.play(p="429")
     headers = [*a_clients_headers().items(), ("x-tag", "one"), ("x-tag", "two"), ("x-tag", "one")]
 
-    await gateway.client.post(CHAT, content=body_for(b"openai/gpt-4o"), headers=headers)
+    await pair.client.post(CHAT, content=body_for(b"openai/gpt-4o"), headers=headers)
 
-    for call in gateway.calls:
+    for call in pair.calls:
         assert (call.header("x-tag") or "").replace(", ", ",") == "one,two,one"
 
 
-async def test_every_attempt_has_the_same_request_id_when_the_client_gives_none(gateway: Gateway) -> None:
-    gateway.play(p="429")
+async def test_every_attempt_has_the_same_request_id_when_the_client_gives_none(pair: Gateway) -> None:
+    pair.play(p="429")
 
-    await gateway.chat()
+    await pair.chat()
 
-    first, second = (call.header("x-request-id") for call in gateway.calls)
+    first, second = (call.header("x-request-id") for call in pair.calls)
     assert first
     assert first == second
 
 
-async def test_every_provider_is_addressed_by_its_own_host(gateway: Gateway) -> None:
-    gateway.play(p="429")
+async def test_every_provider_is_addressed_by_its_own_host(pair: Gateway) -> None:
+    pair.play(p="429")
 
-    await gateway.chat()
+    await pair.chat()
 
-    assert gateway.p.calls[0].header("host") == f"127.0.0.1:{gateway.p.port}"
-    assert gateway.s.calls[0].header("host") == f"127.0.0.1:{gateway.s.port}"
+    assert pair.p.calls[0].header("host") == f"127.0.0.1:{pair.p.port}"
+    assert pair.s.calls[0].header("host") == f"127.0.0.1:{pair.s.port}"
 
 
-async def test_path_and_query_are_kept(gateway: Gateway) -> None:
-    gateway.play(p="429")
+async def test_path_and_query_are_kept(pair: Gateway) -> None:
+    pair.play(p="429")
     path = f"{CHAT}?trace=1&q=a%20b"
 
-    await gateway.chat(P, path=path)
+    await pair.chat(P, path=path)
 
-    assert [(call.method, call.path) for call in gateway.calls] == [("POST", path)] * 2
+    assert [(call.method, call.path) for call in pair.calls] == [("POST", path)] * 2
 
 
-async def test_all_client_credentials_are_taken_away(gateway: Gateway) -> None:
+async def test_all_client_credentials_are_taken_away(pair: Gateway) -> None:
     """Whatever header tells who the client is to somebody: no provider sees it."""
-    gateway.play(p="429")
+    pair.play(p="429")
     key = a_clients_headers()["authorization"].removeprefix("Bearer ")
 
     account = {
@@ -203,8 +196,8 @@ async def test_all_client_credentials_are_taken_away(gateway: Gateway) -> None:
         "anthropic-version": "2023-06-01",
     }
 
-    await gateway.chat(headers=account)
+    await pair.chat(headers=account)
 
-    for call, own in zip(gateway.calls, (P_KEY, S_KEY), strict=True):
+    for call, own in zip(pair.calls, (P_KEY, S_KEY), strict=True):
         check_sent(call, key=own)
         assert {name: call.header(name) for name in account} == dict.fromkeys(account)

@@ -18,7 +18,7 @@ from support.providers import P
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 SLACK = 0.5
 """Seconds that an attempt may be later than it must be."""
@@ -44,7 +44,7 @@ WAITS: dict[str, tuple[dict[str, str], float]] = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def gateway() -> AsyncIterator[Gateway]:
     """Run one provider whose rate limits are waited out; what it says holds for that request only."""
     policy = {

@@ -9,28 +9,27 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from support.checks import check_answer, check_delivered, check_exhausted
-from support.credentials import P_KEY, S_KEY
 from support.gateway import Gateway, running_gateway
-from support.providers import P, S, a_model
+from support.providers import P, S
 from support.requests import CHAT
 from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 ROUND = 0.5
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def single() -> AsyncIterator[Gateway]:
     """Run one provider, with all defaults."""
     async with running_gateway(only="P", policy={}) as gateway:
         yield gateway
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def two() -> AsyncIterator[Gateway]:
     """Run two providers, with enough attempts for two rounds."""
     async with running_gateway(only="PS", policy={"default_max_attempts": 5}) as gateway:
@@ -125,17 +124,10 @@ async def test_a_round_begins_with_the_primary(two: Gateway) -> None:
     assert calls[3].arrived - calls[2].arrived < ROUND
 
 
-async def test_rounds_can_be_switched_off() -> None:
-    policy = {"default_max_attempts": 5, "second_round": {"rounds": 1}}
-    async with running_gateway(
-        models=lambda providers: [
-            a_model(P, providers.p, P_KEY, retry_policy=policy),
-            a_model(S, providers.s, S_KEY),
-        ]
-    ) as gateway:
-        gateway.play(p="503", s="503")
+async def test_rounds_can_be_switched_off(impatient: Gateway) -> None:
+    impatient.play(p="503", s="503")
 
-        response = await gateway.chat()
+    response = await impatient.chat()
 
-        check_exhausted(response, status=503, attempts=[(P, "http_503"), (S, "http_503")])
-        assert gateway.order == "PS"
+    check_exhausted(response, status=503, attempts=[(P, "http_503"), (S, "http_503")])
+    assert impatient.order == "PS"

@@ -9,7 +9,7 @@ from support.checks import check_delivered
 from support.gateway import running_gateway
 from support.providers import S
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_a_silent_primary_is_replaced_within_65_seconds() -> None:

@@ -6,16 +6,14 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 from support import credentials
 from support.checks import check_answer, check_delivered, check_sent
-from support.gateway import Gateway, running_gateway
 from support.providers import P, S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from support.gateway import Gateway
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 STATE = base64.b64encode(b"\x0a\x1aanthropic/claude-3-5-sonnet\x10\x01").decode()
 
@@ -64,46 +62,32 @@ FORGED_BY_PROVIDER = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway() -> AsyncIterator[Gateway]:
-    """Run three providers; the primary's failures go to the second, then to the third."""
-    async with running_gateway(policy={"fallback_models": [S]}) as gateway:
-        yield gateway
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def plain() -> AsyncIterator[Gateway]:
-    """Run three providers without a retry policy."""
-    async with running_gateway() as gateway:
-        yield gateway
-
-
 def as_json(headers: dict[str, str]) -> str:
     return "{" + ", ".join(f'"{name}": "{value}"' for name, value in headers.items()) + "}"
 
 
 @pytest.mark.parametrize("name", FORGED_BY_CLIENT)
-async def test_a_client_gains_nothing_by_an_internal_header(gateway: Gateway, name: str) -> None:
+async def test_a_client_gains_nothing_by_an_internal_header(trio: Gateway, name: str) -> None:
     """It changes neither target nor time limit nor number of calls, and reaches no provider."""
-    gateway.play(p="200(delay=0.1)")
+    trio.play(p="200(delay=0.1)")
 
-    response = await gateway.chat(headers={name: FORGED_BY_CLIENT[name]})
+    response = await trio.chat(headers={name: FORGED_BY_CLIENT[name]})
 
     check_delivered(response, by="P", target=P, attempts=1)
-    assert gateway.order == "P"
-    assert gateway.p.calls[0].path == "/v1/chat/completions"
-    check_sent(gateway.p.calls[0], key=credentials.P_KEY)
+    assert trio.order == "P"
+    assert trio.p.calls[0].path == "/v1/chat/completions"
+    check_sent(trio.p.calls[0], key=credentials.P_KEY)
 
 
-async def test_a_client_gains_nothing_by_all_of_them_in_a_failover(gateway: Gateway) -> None:
+async def test_a_client_gains_nothing_by_all_of_them_in_a_failover(trio: Gateway) -> None:
     """Nor does the replayed request bring them back."""
-    gateway.play(p="429(delay=0.1)", s="503(delay=0.1)", t="200(delay=0.1)")
+    trio.play(p="429(delay=0.1)", s="503(delay=0.1)", t="200(delay=0.1)")
 
-    response = await gateway.chat(headers=FORGED_BY_CLIENT)
+    response = await trio.chat(headers=FORGED_BY_CLIENT)
 
-    assert gateway.order == "PST"
+    assert trio.order == "PST"
     check_delivered(response, by="T", target="mistral/mistral-large", attempts=3)
-    for call, key in zip(gateway.calls, (credentials.P_KEY, credentials.S_KEY, credentials.T_KEY), strict=True):
+    for call, key in zip(trio.calls, (credentials.P_KEY, credentials.S_KEY, credentials.T_KEY), strict=True):
         check_sent(call, key=key)
 
 
@@ -119,26 +103,26 @@ async def test_a_client_gains_no_retry_where_there_is_no_policy(plain: Gateway) 
 
 @pytest.mark.parametrize("name", FORGED_BY_PROVIDER)
 @pytest.mark.parametrize("status", [200, 400])
-async def test_a_provider_gains_nothing_by_an_internal_header(gateway: Gateway, name: str, status: int) -> None:
+async def test_a_provider_gains_nothing_by_an_internal_header(trio: Gateway, name: str, status: int) -> None:
     """An answer that is delivered is delivered once, without it, and named after who really gave it."""
-    gateway.play(p=f"{status}(headers={as_json({name: FORGED_BY_PROVIDER[name]})})")
+    trio.play(p=f"{status}(headers={as_json({name: FORGED_BY_PROVIDER[name]})})")
 
-    response = await gateway.chat()
+    response = await trio.chat()
 
     assert response.status_code == status
-    assert gateway.order == "P"
+    assert trio.order == "P"
     assert (response.headers["x-extproc-model"], response.headers["x-extproc-attempts"]) == (P, "1")
     check_answer(response)
 
 
-async def test_a_provider_gains_nothing_by_all_of_them_on_a_failure(gateway: Gateway) -> None:
+async def test_a_provider_gains_nothing_by_all_of_them_on_a_failure(trio: Gateway) -> None:
     """A failure is judged by its status alone: one call each, in the usual order."""
-    gateway.play(p=f"429(headers={as_json(FORGED_BY_PROVIDER)})", s=f"503(headers={as_json(FORGED_BY_PROVIDER)})")
+    trio.play(p=f"429(headers={as_json(FORGED_BY_PROVIDER)})", s=f"503(headers={as_json(FORGED_BY_PROVIDER)})")
 
-    response = await gateway.chat()
+    response = await trio.chat()
 
     check_delivered(response, by="T", target="mistral/mistral-large", attempts=3)
-    assert gateway.order == "PST"
+    assert trio.order == "PST"
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503])
@@ -152,21 +136,21 @@ async def test_a_provider_gains_no_second_call_where_there_is_no_policy(plain: G
     check_answer(response)
 
 
-async def test_a_provider_cannot_have_itself_taken_out_of_service(gateway: Gateway) -> None:
+async def test_a_provider_cannot_have_itself_taken_out_of_service(trio: Gateway) -> None:
     """`x-envoy-immediate-health-check-fail` would do that; the next request must reach the provider as before."""
-    gateway.play(p='200(headers={"x-envoy-immediate-health-check-fail": "true"})')
+    trio.play(p='200(headers={"x-envoy-immediate-health-check-fail": "true"})')
 
-    answers = [await gateway.chat() for _ in range(3)]
+    answers = [await trio.chat() for _ in range(3)]
 
     assert [answer.headers["x-mock-provider"] for answer in answers] == ["P"] * 3
 
 
-async def test_keys_are_unknown_to_envoy(gateway: Gateway) -> None:
+async def test_keys_are_unknown_to_envoy(trio: Gateway) -> None:
     """They belong to the sidecar: neither Envoy's configuration nor its command line holds one."""
-    gateway.play()
-    await gateway.chat()
+    trio.play()
+    await trio.chat()
 
-    config = await gateway.admin.config()
+    config = await trio.admin.config()
 
     assert not any(leak in config for leak in credentials.ALL)
-    assert not any(leak in command for command in gateway.up.family.values() for leak in credentials.ALL)
+    assert not any(leak in command for command in trio.up.family.values() for leak in credentials.ALL)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from support.providers import Json
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
 SAME = {"codes": [429, 503], "strategy": "same_model", "max_attempts": 3}
 
@@ -52,7 +52,7 @@ POLICIES: dict[str, Json] = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def gateway() -> AsyncIterator[Gateway]:
     """Run a provider with a model for each policy, and a second provider."""
     async with running_gateway(

@@ -21,6 +21,9 @@ P = "openai/gpt-4o"
 S = "anthropic/claude-3-5-sonnet"
 T = "mistral/mistral-large"
 
+IMPATIENCE_MS = 400
+"""How long the impatient gateway of the tests waits for response headers."""
+
 _KEPT = 1024 * 1024
 
 
