@@ -39,7 +39,7 @@ follow the measured bandwidth (larger fixed windows and frames changed nothing f
 
 
 class Server:
-    """One worker's server; started once, drained once.
+    """One worker's server; made inside the event loop that serves it, started once, drained once.
 
     *listen* is `unix:/path` or `host:port`. Message sizes are bounded by our own limit on bodies and nothing else.
     """
