@@ -43,8 +43,8 @@ test-slow: $(READY) ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout=600
 
 lint: $(READY) ## check format, habits and spelling
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
 	@$(BIN)/codespell .
 	@$(BIN)/validate-pyproject pyproject.toml > /dev/null
 
