@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
@@ -41,21 +42,29 @@ class _Loader(yaml.SafeLoader):
         return value
 
 
-def parse(text: str) -> object:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a text says, and the keys in it that stand twice (the value has the last of them)."""
+
+    value: object
+    duplicates: tuple[Problem, ...] = ()
+
+
+def parse(text: str) -> Document:
     """Return what *text* says.
 
     Raises:
-        ConfigError: it is not one YAML document, or a map in it has a key twice. The message has the place, never a
-            piece of the text: PyYAML's own would show the line, which may hold a key.
+        ConfigError: it is not one YAML document. The message has the place, never a piece of the text: PyYAML's own
+            would show the line, which may hold a key.
     """
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
             if node is None:
-                return None
-            duplicates = tuple(_duplicates(node))
-            value: object = loader.construct_document(node)
+                return Document(None)
+            duplicates = tuple(_duplicates(node))  # before merge keys are resolved: an override is no duplicate
+            return Document(loader.construct_document(node), duplicates)
         finally:
             loader.dispose()
     except ReaderError as error:
@@ -64,9 +73,6 @@ def parse(text: str) -> object:
         raise ConfigError([_syntax(error)]) from None
     except RecursionError:
         raise ConfigError([Problem("", "the file is nested too deeply")]) from None
-    if duplicates:
-        raise ConfigError(duplicates)
-    return value
 
 
 def _duplicates(root: yaml.Node) -> Iterator[Problem]:

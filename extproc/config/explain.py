@@ -78,13 +78,15 @@ def _of_the_schema(said: object) -> str:
 
 
 def _unknown_key(steps: tuple[str | int, ...], renamed: str) -> Problem:
-    key = str(steps[-1])
-    known = _KEYS.get(next((step for step in reversed(steps[:-1]) if isinstance(step, str)), ""), ())
+    *parents, last = steps
+    key = str(last)
+    shown = key if re.fullmatch(r"[A-Za-z_-]{1,40}", key) else ""  # a typing error has no digits; a secret does
+    place = dotted(_in_the_file((*parents, shown), renamed))
     if re.match(r"[a-z_]+:", key):
-        return Problem(dotted(_in_the_file(steps, renamed)), "unknown key; is a space missing after its colon?")
+        return Problem(place, "unknown key; is a space missing after its colon?")
+    known = _KEYS.get(next((step for step in reversed(parents) if isinstance(step, str)), ""), ())
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return Problem(dotted(_in_the_file(steps, renamed)), f"unknown key{hint}")
+    return Problem(place, f"unknown key; did you mean {near[0]}?" if near else "unknown key")
 
 
 def _keys_by_parent(model: type[BaseModel], parent: str) -> Iterator[tuple[str, tuple[str, ...]]]:

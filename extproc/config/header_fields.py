@@ -23,7 +23,7 @@ _FRAMING = frozenset(
         "host",
         "keep-alive",
         "proxy-connection",
-        "te",
+        "te",  # codespell:ignore te
         "trailer",
         "transfer-encoding",
         "upgrade",

@@ -65,13 +65,13 @@ def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
         ConfigError: it must not be used; holds everything that is wrong.
     """
     parsed = parse(text)
-    if parsed is None:
+    if parsed.value is None:
         raise ConfigError([Problem("", "the file is empty: it needs at least version and model_providers")])
     expansion = Expansion(environ)
-    document = expansion.expand(parsed)
+    document = expansion.expand(parsed.value)
     if not isinstance(document, dict):
         raise ConfigError([Problem("", "the file must be a map of keys: version, model_providers and so on")])
-    problems = expansion.problems
+    problems = [*parsed.duplicates, *expansion.problems]
     section = _SECTION
     if _OLD_SECTION in document:
         if _SECTION in document:

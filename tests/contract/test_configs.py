@@ -17,7 +17,7 @@ from extproc.policy.model import Lifetime, Policy, RetryAfterHandling, Rule, Sco
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 PATTERNS = sorted((CONFIGS / "patterns").glob("*.yaml"))
-ENVIRON = {"OPENAI_API_KEY": "sk-a", "ANTHROPIC_API_KEY": "sk-b"}
+ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test")
 
 PRIMARY = TargetId("openai/gpt-4o")
 MINI = TargetId("openai/gpt-4o-mini")

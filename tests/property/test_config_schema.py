@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-ENVIRON = {"OPENAI_API_KEY": "sk-a", "ANTHROPIC_API_KEY": "sk-b"}
+ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test")
 VALIDATOR = Draft202012Validator(json_schema())
 BEYOND_A_SCHEMA = (
     "must be greater than base_ms",

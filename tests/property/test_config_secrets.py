@@ -101,6 +101,18 @@ def test_a_key_in_the_wrong_place_is_not_shown(place: Place, key: str, broken: P
     assert MARK not in everything_shown(changed((broken, value), (place, key)), environ, secret=_is_secret(place))
 
 
+MAPS = tuple({place[:-1] for place in PLACES if isinstance(place[-1], str)} - {("model_providers", 0, "headers")})
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(sorted(MAPS, key=str)), KEYS)
+def test_a_key_where_a_name_belongs_is_not_shown(place: Place, key: str) -> None:
+    """A space forgotten after `access_key:` makes one long name of the two."""
+    text = changed((place, {key: None}))
+
+    assert MARK not in everything_shown(text, {"OPENAI_API_KEY": "a", "ANTHROPIC_API_KEY": "b"}, secret=False)
+
+
 def _is_secret(place: Place) -> bool:
     return not SECRET.isdisjoint(place)
 

@@ -1,6 +1,7 @@
 import pytest
+from unit.config.files import problems
 
-from extproc.config.document import parse
+from extproc.config.document import Document, parse
 from extproc.config.errors import ConfigError
 
 
@@ -14,31 +15,43 @@ def refused(text: str) -> str:
 def test_anchors_aliases_and_merge_keys_work() -> None:
     text = "common: &common {a: 1, b: 2}\nown: {<<: *common, b: 3}\nagain: *common\n"
 
-    assert parse(text) == {"common": {"a": 1, "b": 2}, "own": {"a": 1, "b": 3}, "again": {"a": 1, "b": 2}}
+    assert parse(text).value == {"common": {"a": 1, "b": 2}, "own": {"a": 1, "b": 3}, "again": {"a": 1, "b": 2}}
 
 
 def test_a_date_is_a_text() -> None:
     """`x-version: 2023-06-01` is a header's value and nothing else."""
-    assert parse("x-version: 2023-06-01") == {"x-version": "2023-06-01"}
+    assert parse("x-version: 2023-06-01").value == {"x-version": "2023-06-01"}
 
 
 def test_an_empty_text_says_nothing() -> None:
-    assert parse("# only a comment\n") is None
+    assert parse("# only a comment\n") == Document(None)
 
 
 def test_every_key_that_stands_twice_is_told() -> None:
     """PyYAML itself would silently take the last one."""
     text = "a: 1\nb: {c: 1, c: 2}\na: 2\nd:\n  - {e: 1, e: 2}\n"
 
-    assert refused(text) == (
-        "line 3, column 1: this key stands in line 1 already\n"
-        "line 2, column 11: this key stands in line 2 already\n"
-        "line 5, column 12: this key stands in line 5 already"
-    )
+    assert [str(problem) for problem in parse(text).duplicates] == [
+        "line 3, column 1: this key stands in line 1 already",
+        "line 2, column 11: this key stands in line 2 already",
+        "line 5, column 12: this key stands in line 5 already",
+    ]
+
+
+def test_a_key_that_stands_twice_is_told_together_with_everything_else() -> None:
+    text = "version: v0.4.0\nversion: v9\nmodel_providers: []\n"
+
+    assert problems(text) == [
+        "line 2, column 1: this key stands in line 1 already",
+        "version: expected one of v0.1, v0.1.0, 0.1-beta, 0.2.0, v0.3.0, v0.4.0",
+        "model_providers: needs at least 1 item",
+    ]
 
 
 def test_two_merges_and_an_override_are_not_a_key_twice() -> None:
-    assert parse("a: &a {x: 1}\nb: {<<: *a, <<: {y: 2}, x: 3}") == {"a": {"x": 1}, "b": {"x": 3, "y": 2}}
+    text = "a: &a {x: 1}\nb: {<<: *a, <<: {y: 2}, x: 3}"
+
+    assert parse(text) == Document({"a": {"x": 1}, "b": {"x": 3, "y": 2}})
 
 
 def test_a_second_document_is_refused() -> None:

@@ -152,6 +152,7 @@ def test_what_is_no_duration(text: str) -> None:
         ({"timeouts": {"read": "5s"}}, "timeouts.read: unknown key"),
         ({"acces_key": "sk-secret"}, "acces_key: unknown key; did you mean access_key?"),
         ({"access_key:sk-secret": None}, "[?]: unknown key; is a space missing after its colon?"),
+        ({"sk-proj-8a7b": "x"}, "[?]: unknown key"),
         ({"headers": ["x-a: b"]}, f"headers: {MAP}"),
         ({"headers": {"x-a": 1}}, "headers.x-a: expected a text; put it in quotes"),
         ({"headers": {"x-a": ""}}, f"headers.x-a: {VALUE}"),
