@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Every run tries the same examples, so that a failure is the change's own. To look for new ones:
 # HYPOTHESIS_PROFILE=default pytest tests/property
-settings.register_profile("ci", derandomize=True, deadline=None)
+# How long an example takes depends on what else the machine has to do.
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

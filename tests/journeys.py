@@ -45,7 +45,7 @@ World: TypeAlias = "Callable[[Call], Reply]"
 
 
 class Journey:
-    """A request under way. Mutable: `now` moves with each wait and each answer."""
+    """A request under way. Mutable: `now` moves with each wait and each answer; `decided` is when it last did."""
 
     def __init__(
         self,
@@ -58,13 +58,24 @@ class Journey:
         dice: Dice = HALF,
     ) -> None:
         self.engine = engine
+        self.primary = primary
         self.api = api
         self.now = now
         self.dice = dice
         self.calls: list[Call] = []
+        self.replies: list[Reply] = []
         deadline = Instant(now + timeout)
         self.decision: Decision = engine.first(engine.catalog[primary], api, now=now, deadline=deadline, dice=dice)
         self._go_on()
+
+    @classmethod
+    def resumed(cls, engine: Engine, story: Story, *, dice: Dice = HALF) -> Journey:
+        """Return the journey whose next attempt is what *story* says, decided upon by somebody else."""
+        journey = cls(engine, story.primary, now=story.began, dice=dice)
+        journey.calls.clear()
+        journey.now, journey.decision = story.began, Try(story)
+        journey._go_on()
+        return journey
 
     @property
     def path(self) -> list[TargetId]:
@@ -90,17 +101,10 @@ class Journey:
     def gets(self, *replies: Outcome | Reply) -> Journey:
         """Let the attempts under way come to *replies*, one after the other."""
         for given in replies:
-            assert isinstance(self.decision, Try), f"nothing is under way any more: {self.decision}"
             reply = given if isinstance(given, Reply) else Reply(given)
-            self.now = Instant(self.now + reply.took)
-            self.decision = self.engine.after(
-                self.decision.story, reply.outcome, self.api, duration=reply.took, now=self.now, dice=self.dice
-            )
-            self._go_on()
+            self.answered(reply)
             if isinstance(self.decision, Deliver):
-                self.now = Instant(self.now + reply.rest)
-                duration = reply.took + reply.rest
-                self.engine.ended(self.decision.story, duration=duration, now=self.now, dice=self.dice)
+                self.ended(reply)
         return self
 
     def through(self, world: World) -> Journey:
@@ -109,8 +113,26 @@ class Journey:
             self.gets(world(self.calls[-1]))
         return self
 
+    def answered(self, reply: Reply) -> None:
+        """Let the headers of *reply* come."""
+        assert isinstance(self.decision, Try), f"nothing is under way any more: {self.decision}"
+        self.replies.append(reply)
+        self.now = Instant(self.now + reply.took)
+        self.decision = self.engine.after(
+            self.decision.story, reply.outcome, self.api, duration=reply.took, now=self.now, dice=self.dice
+        )
+        self._go_on()
+
+    def ended(self, reply: Reply) -> None:
+        """Let the end of *reply*, which is being delivered, come."""
+        assert isinstance(self.decision, Deliver)
+        self.now = Instant(self.now + reply.rest)
+        duration = reply.took + reply.rest
+        self.engine.ended(self.decision.story, duration=duration, now=self.now, dice=self.dice)
+
     def _go_on(self) -> None:
         """Wait as long as decided, and call."""
+        self.decided = self.now
         if isinstance(self.decision, Try):
             step = self.decision.story.next
             self.now = max(self.now, step.not_before)
