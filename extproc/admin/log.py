@@ -43,9 +43,9 @@ def attempt_log() -> Callable[[AttemptRecord], None]:
     return observe
 
 
-def log_event(event: str, fields: Fields) -> None:
+def log_event(event: str, fields: Fields, *, level: int = logging.INFO) -> None:
     """Write one line about *event*."""
-    _log.info(event, extra={_FIELDS: fields})
+    _log.log(level, event, extra={_FIELDS: fields})
 
 
 def attempt_fields(record: AttemptRecord) -> Fields:

@@ -16,26 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from extproc.config.errors import Problem
-    from extproc.config.gateway import Gateway
+    from extproc.config.load import Loaded
 
 CONFIG = click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
 """The argument that every command about a configuration takes."""
 
 
-def gateway_of(config: Path) -> Gateway:
-    """Return what *config* describes; its warnings go to standard error.
+def load_config(config: Path) -> Loaded:
+    """Return what *config* describes.
 
     Raises:
         click.exceptions.Exit: when it must not be used; every error has been told by then.
     """
     try:
-        loaded = load(config, os.environ)
+        return load(config, os.environ)
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"Error: {_told(config, problem)}", err=True)
         raise click.exceptions.Exit(ExitCode.BAD_CONFIG) from error
-    warn(config, loaded.warnings)
-    return loaded.gateway
 
 
 def warn(config: Path, warnings: Iterable[Problem]) -> None:

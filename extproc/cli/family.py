@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WATCHED = (*_STOP_SIGNALS, signal.SIGCHLD)
+_STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+
+_FOREVER = 365 * 86_400.0
+"""sigtimedwait needs a number; a year is one that a loop may well wake up after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,13 @@ class Family:
     def __init__(self, *, grace: float = 5) -> None:
         self._grace = grace
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        # Blocked signals arrive even when they are ignored, and that of a terminal that goes is, under nohup.
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+        self._watched = {*_STOP_SIGNALS, signal.SIGCHLD} - ignored
         self._mask: set[int] = set()
 
     def __enter__(self) -> Self:
-        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED))
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._watched))
         return self
 
     def __exit__(
@@ -62,7 +67,7 @@ class Family:
     ) -> None:
         for name in reversed(tuple(self._children)):
             self.end(name)
-        while signal.sigtimedwait(_WATCHED, 0) is not None:  # what came meanwhile has been done: we are ending
+        while signal.sigtimedwait(self._watched, 0) is not None:  # what came meanwhile has been done: we are ending
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
@@ -83,21 +88,21 @@ class Family:
         deadline = None if seconds is None else time.monotonic() + seconds
         while (ended := self._next_ended()) is None:
             left = _FOREVER if deadline is None else max(0.0, deadline - time.monotonic())
-            arrived = signal.sigtimedwait(_WATCHED, left)
+            arrived = signal.sigtimedwait(self._watched, left)
             if arrived is None:
                 return None
             if arrived.si_signo in _STOP_SIGNALS:
                 return StopAsked()
         return ended
 
-    def end(self, name: str, *, grace: float | None = None) -> None:
-        """End the child *name*: politely, and for good after *grace* seconds or when we are asked once more."""
+    def end(self, name: str) -> None:
+        """End the child *name*: politely, and for good when its grace is over or we are asked once more."""
         child = self._children.pop(name)
         if child.poll() is None:
             child.terminate()
-            deadline = time.monotonic() + (self._grace if grace is None else grace)
+            deadline = time.monotonic() + self._grace
             while child.poll() is None:
-                arrived = signal.sigtimedwait(_WATCHED, max(0.0, deadline - time.monotonic()))
+                arrived = signal.sigtimedwait(self._watched, max(0.0, deadline - time.monotonic()))
                 if arrived is None or arrived.si_signo in _STOP_SIGNALS:
                     child.kill()
                     child.wait()
@@ -122,7 +127,3 @@ def _started(name: str, command: Sequence[str | Path], stdout: IO[bytes] | None)
         )
     except OSError as error:
         raise Failure(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
-
-
-_FOREVER = 365 * 86_400.0
-"""sigtimedwait needs a number; a year is one that a loop may well wake up after."""

@@ -76,7 +76,7 @@ def start(launch: Launch, family: Family, directory: Path) -> News | None:
     require_free(host.strip("[]"), int(port), what=f"{launch.config}: envoy.admin")
     listen = f"unix:{_socket_in(str(directory))}"
     click.echo("starting the sidecar …", err=True)
-    family.start(SIDECAR, [sys.executable, "-m", "extproc", "serve", launch.config, "--listen", listen])
+    family.start(SIDECAR, [sys.executable, "-m", "extproc", "serve", "--listen", listen, "--", launch.config])
     # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
     from extproc.cli.envoy_config import envoy_config  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from extproc.cli.configuration import CONFIG, gateway_of
+from extproc.cli.configuration import CONFIG, load_config, warn
 from extproc.cli.envoy_config import envoy_config
 from extproc.cli.exits import TABLE, Failure
 
@@ -25,8 +25,9 @@ def render(config: Path, output: Path | None) -> None:
     It expects the sidecar (`extproc serve CONFIG`) where `sidecar.listen` says. It never holds a key: providers'
     keys stay with the sidecar, which adds them to each request; so there is no option to show them either.
     """
-    gateway = gateway_of(config)
-    text = envoy_config(gateway, sidecar=gateway.sidecar.listen)
+    loaded = load_config(config)
+    warn(config, loaded.warnings)
+    text = envoy_config(loaded.gateway, sidecar=loaded.gateway.sidecar.listen)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import uvloop
 
 from extproc.admin.log import attempt_log, log_event, set_up_logging
 from extproc.cli.clock import anchored_clock
-from extproc.cli.configuration import CONFIG, gateway_of
+from extproc.cli.configuration import CONFIG, load_config
 from extproc.cli.exits import TABLE, ExitCode, Failure
 from extproc.cli.stopping import StopRequests
 from extproc.exchange.session import Exchange
@@ -46,8 +47,11 @@ def serve(*, config: Path, listen: str | None, grace: float) -> None:
     Logs to standard error: a line when it is ready, then one line for each attempt. At Ctrl-C or SIGTERM it takes no
     new attempts and ends when those under way have; a second time ends it at once.
     """
-    gateway = gateway_of(config)
+    loaded = load_config(config)
+    gateway = loaded.gateway
     set_up_logging(gateway.sidecar.log_format, sys.stderr)
+    for warning in loaded.warnings:
+        log_event("configuration", {"place": warning.place, "problem": warning.text}, level=logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             code = runner.run(_serve(gateway, listen or gateway.sidecar.listen, grace))

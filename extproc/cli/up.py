@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from extproc.cli.announcement import announce
-from extproc.cli.configuration import CONFIG, gateway_of
+from extproc.cli.configuration import CONFIG, load_config, warn
 from extproc.cli.detached import start_detached
 from extproc.cli.envoy_binary import find_envoy
 from extproc.cli.exits import TABLE, ExitCode, Failure
@@ -67,10 +67,11 @@ def up(
     running = runs.find(config)
     if running is not None:
         raise Failure(f"{config} is up already at {running.url}: `extproc down {config}` ends it.")
-    gateway = gateway_of(config)
+    loaded = load_config(config)
     envoy = find_envoy(envoy_binary)
-    launch = Launch(config, gateway, envoy, envoy_log_level, concurrency, timeout, grace)
+    launch = Launch(config, loaded.gateway, envoy, envoy_log_level, concurrency, timeout, grace)
     if detach:
+        warn(config, loaded.warnings)  # otherwise the sidecar tells them
         start_detached(launch, runs)
         announce(launch, f"Log: {runs.log_of(config)}\n`extproc down {config}` ends it.")
         return

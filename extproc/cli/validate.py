@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import yaml
 
-from extproc.cli.configuration import CONFIG, gateway_of, warn
+from extproc.cli.configuration import CONFIG, load_config, warn
 from extproc.cli.exits import TABLE, BadConfig
 from extproc.config.warnings import undeclared_clusters
 
@@ -25,10 +25,11 @@ def validate(*, config: Path, envoy: Path | None) -> None:
     Variables that the file refers to must be set. Warnings are about what is allowed but hardly meant: they do not
     change the exit code.
     """
-    gateway = gateway_of(config)
+    loaded = load_config(config)
+    warn(config, loaded.warnings)
     if envoy is not None:
-        warn(config, undeclared_clusters(gateway, _declared_clusters(envoy)))
-    click.echo(f"{config} is valid: {len(gateway.catalog.targets)} models.")
+        warn(config, undeclared_clusters(loaded.gateway, _declared_clusters(envoy)))
+    click.echo(f"{config} is valid: {len(loaded.gateway.catalog.targets)} models.")
 
 
 def _declared_clusters(envoy: Path) -> frozenset[str]:

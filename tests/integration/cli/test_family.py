@@ -110,6 +110,16 @@ def test_every_way_to_ask_for_the_end_is_the_same_news(number: signal.Signals) -
         assert process.wait(10) == 0
 
 
+def test_a_terminal_that_goes_is_no_reason_under_nohup() -> None:
+    """Whoever ignores that signal for us wants us to stay."""
+    assert told_by("""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with Family() as family:
+            os.kill(os.getpid(), signal.SIGHUP)
+            say(family.wait(0.01))
+    """) == ["None"]
+
+
 def test_a_signal_that_came_while_nobody_looked_is_not_lost() -> None:
     """It waits until it is asked for."""
     assert told_by("""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 from typing import TYPE_CHECKING
 
 import grpc
+import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 
 if TYPE_CHECKING:
@@ -24,6 +26,22 @@ def test_the_sidecar_alone_serves_and_ends_when_told(home: Home, gateway: SmallG
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
         assert sidecar.stop(signal.SIGTERM) == 0
+
+
+def test_warnings_about_the_file_are_logged(home: Home, gateway: SmallGateway) -> None:
+    """In the format of all other lines: they may be read by a machine."""
+    table = yaml.safe_load(gateway.config.read_text())
+    table["model_providers"][0]["retry_policy"] = {"fallback_models": ["openai/nobody"]}
+    table["sidecar"] = {"log_format": "json"}
+    gateway.config.write_text(yaml.safe_dump(table))
+
+    address = f"unix:{home.directory}/sidecar.sock"
+    with home.running("serve", gateway.config, "--listen", address, until='"ready"') as sidecar:
+        told = [json.loads(line) for line in sidecar.output.splitlines()]
+
+    warnings = [line for line in told if line["level"] == "warning"]
+    assert warnings[0]["event"] == "configuration"
+    assert warnings[0]["place"].startswith("model_providers[0].retry_policy")
 
 
 def test_a_sidecar_that_cannot_listen_says_why(home: Home, gateway: SmallGateway) -> None:
