@@ -53,7 +53,19 @@ class ResponseHeaders:
     details: str = ""
 
 
-Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders
+@dataclass(frozen=True, slots=True)
+class ResponseBody:
+    """The body of the answer, as far as Envoy has it: sent only after `ReadAnswer`."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BodyOverdue:
+    """The body that `ReadAnswer` asked for has not come in time."""
+
+
+Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody | BodyOverdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,11 @@ class Send:
     remove_headers: tuple[str, ...]
     body: bytes | None = None
     not_before: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """Let us see the body of the answer before it is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +119,4 @@ class Answer:
     body: bytes
 
 
-Directive: TypeAlias = Proceed | Send | Deliver | Redispatch | Answer
+Directive: TypeAlias = Proceed | Send | ReadAnswer | Deliver | Redispatch | Answer

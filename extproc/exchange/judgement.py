@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from extproc import names
+from extproc.exchange.headers import is_json
 from extproc.policy.outcome import Kind, Outcome, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
 
@@ -15,14 +17,44 @@ if TYPE_CHECKING:
 _STATUS_OF = {Kind.TIMEOUT: 504, Kind.CONNECTION_ERROR: 502}
 """RFC 9110 sections 15.6.3 and 15.6.5: what a gateway says, whatever Envoy's local reply says."""
 
+_QUOTA = "insufficient_quota"
+_LONGEST_ERROR = 16 * 1024
+
 
 def is_local_reply(answer: ResponseHeaders) -> bool:
     """Return whether Envoy made *answer* itself because the provider gave none."""
     return answer.flags != 0 or answer.details not in {"", names.VIA_UPSTREAM}
 
 
-def outcome_of(answer: ResponseHeaders, policy: Policy | None, *, limit: Millis | None, now: Instant) -> Outcome:
-    """Return what an attempt with that time *limit* ended in."""
+def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
+    """Return whether the body of *answer* may change what it means: a 429 can be for good.
+
+    Only a short body in one piece is worth waiting for. The wait is for bytes that are under way already, and nobody
+    but a policy has use for them.
+    """
+    if policy is None or answer.status != 429 or is_local_reply(answer) or not is_json(answer.headers):
+        return False
+    length = answer.headers.get("content-length", "")
+    return length.isascii() and length.isdecimal() and 0 < int(length) <= _LONGEST_ERROR
+
+
+def quota_is_used_up(body: bytes) -> bool:
+    """Return whether the body of a 429 says that waiting will not help.
+
+    OpenAI, "Error codes": a 429 is for too many requests, or for a quota or a balance that is used up; only the code
+    in the body tells them apart.
+    """
+    try:
+        error = json.loads(body)["error"]
+        return _QUOTA in {error.get("code"), error.get("type")}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False
+
+
+def outcome_of(
+    answer: ResponseHeaders, policy: Policy | None, *, limit: Millis | None, now: Instant, body: bytes = b""
+) -> Outcome:
+    """Return what an attempt with that time *limit* ended in; *body* is the answer's as far as it was read."""
     if is_local_reply(answer):
         kind = classify_local_reply(answer.status, answer.flags)
         return Outcome(kind, _STATUS_OF.get(kind, answer.status), limit=limit if kind is Kind.TIMEOUT else None)
@@ -34,6 +66,8 @@ def outcome_of(answer: ResponseHeaders, policy: Policy | None, *, limit: Millis 
     retry_after = None
     if kind is Kind.HTTP:
         retry_after = read_retry_after(answer.headers, status=answer.status, now=now)
+        if policy is not None and quota_is_used_up(body):
+            retry_after = policy.retry_after.cap
     return Outcome(kind, answer.status, retry_after)
 
 

@@ -11,24 +11,28 @@ from extproc.exchange import errors
 from extproc.exchange.dispatch import send
 from extproc.exchange.events import (
     Answer,
+    BodyOverdue,
     Deliver,
     Directive,
     Event,
     Proceed,
+    ReadAnswer,
     Redispatch,
     RequestBody,
     RequestHeaders,
+    ResponseBody,
     ResponseHeaders,
 )
 from extproc.exchange.exhausted import exhausted_answer
 from extproc.exchange.headers import answer_removals
-from extproc.exchange.judgement import is_local_reply, outcome_of
+from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
 from extproc.exchange.paths import api_of
 from extproc.exchange.record import AttemptRecord, Ending
 from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.model import Instant
+from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -49,16 +53,8 @@ class Phase(Enum):
     REQUEST_HEADERS = "request headers"
     REQUEST_BODY = "request body"
     ANSWER = "answer"
+    ANSWER_BODY = "body of the answer"
     END = "end of stream"
-
-
-# Envoy may answer by itself while the body is still coming (413): an answer is legal in its place.
-_LEGAL: dict[Phase, tuple[type[Event], ...]] = {
-    Phase.REQUEST_HEADERS: (RequestHeaders,),
-    Phase.REQUEST_BODY: (RequestBody, ResponseHeaders),
-    Phase.ANSWER: (ResponseHeaders,),
-    Phase.END: (),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +96,7 @@ class Session:
         self._headers: Headers = {}
         self._carried: Story | None = None
         self._sent: _Sent | None = None
+        self._heard: tuple[_Sent, ResponseHeaders, Millis]  # there in phase ANSWER_BODY
         self._delivered: Story | None = None
         self._record: AttemptRecord | None = None
 
@@ -109,17 +106,23 @@ class Session:
         Raises:
             OutOfTurnError: the event cannot come in this phase.
         """
-        if not isinstance(event, _LEGAL[self._phase]):
-            raise OutOfTurnError(f"expected {self._phase.value}, got {type(event).__name__}")
-        match event:
-            case RequestHeaders():
+        match self._phase, event:
+            case Phase.REQUEST_HEADERS, RequestHeaders():
                 return self._on_headers(event, now)
-            case RequestBody(body=body):
+            case Phase.REQUEST_BODY, RequestBody(body=body):
                 return self._on_request(body, now)
-            case ResponseHeaders():
+            # Envoy may answer by itself while the body is still coming (413).
+            case ((Phase.REQUEST_BODY | Phase.ANSWER), ResponseHeaders()):
                 return self._on_answer(event, now)
+            case Phase.ANSWER_BODY, ResponseBody(body=body):
+                return self._judged(*self._heard, body, now)
+            case Phase.ANSWER_BODY, BodyOverdue():
+                return self._judged(*self._heard, None, now)
+            # Envoy may be configured to show us every body.
+            case Phase.END, ResponseBody() | BodyOverdue():
+                return Proceed()
             case _:
-                assert_never(event)
+                raise OutOfTurnError(f"expected {self._phase.value}, got {type(event).__name__}")
 
     def finish(self, *, now: Instant) -> AttemptRecord | None:
         """Return what the attempt came to; None when it never began."""
@@ -198,15 +201,24 @@ class Session:
         sent = self._sent
         if sent is None:
             return self._refused(errors.local_reply(self._api, event.status, request_id=self._request_id))
-        self._phase = Phase.END
-        outcome = outcome_of(event, sent.policy, limit=sent.limit, now=now)
         duration = max(0, now - sent.at)
+        if tells_more(event, sent.policy):
+            self._phase, self._heard = Phase.ANSWER_BODY, (sent, event, duration)
+            return ReadAnswer()
+        return self._judged(sent, event, duration, b"", now)
+
+    def _judged(
+        self, sent: _Sent, event: ResponseHeaders, duration: Millis, body: bytes | None, now: Instant
+    ) -> Directive:
+        """Decide on an answer of which *body* is known: b"" when nobody asked for it, None when it is overdue."""
+        self._phase = Phase.END
+        outcome = outcome_of(event, sent.policy, limit=sent.limit, now=now, body=body or b"")
         decision = self._engine.after(sent.story, outcome, self._api, duration=duration, now=now, dice=self._dice)
         told = replace(self._told(Ending.DELIVERED), outcome=outcome.label, status=outcome.status, first_byte=duration)
         match decision:
             case Delivered(story=story):
                 self._record, self._delivered = told, story
-                return self._deliver(event, story, outcome)
+                return self._deliver(event, story, outcome, overdue=body is None)
             case Try(story=story):
                 self._record = replace(told, ending=Ending.REDISPATCHED, next_target=story.next.target)
                 return Redispatch(event.status, story)
@@ -216,11 +228,14 @@ class Session:
             case _:
                 assert_never(decision)
 
-    def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome) -> Deliver | Answer:
+    def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome, *, overdue: bool) -> Deliver | Answer:
         ours = ((names.MODEL, story.next.target), (names.ATTEMPTS, str(story.attempts_made + 1)))
-        if not is_local_reply(event):
+        if overdue:
+            answer = errors.no_answer(self._api, Kind.CONNECTION_ERROR, 502, request_id=self._request_id)
+        elif is_local_reply(event):
+            answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
+        else:
             return Deliver(ours, answer_removals(event.headers))
-        answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
         return replace(answer, headers=(*answer.headers, *ours))
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:

@@ -14,11 +14,14 @@ from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import (
     Answer,
+    BodyOverdue,
     Deliver,
     Proceed,
+    ReadAnswer,
     Redispatch,
     RequestBody,
     RequestHeaders,
+    ResponseBody,
     ResponseHeaders,
     Send,
 )
@@ -53,10 +56,16 @@ _GO_ON: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
     }
 )
 
+# BUFFERED: the headers wait for the body, so that both can still be replaced.
+_READ_ANSWER = pb.ProcessingResponse(
+    response_headers=pb.HeadersResponse(),
+    mode_override=pb.ProcessingMode(response_body_mode=pb.ProcessingMode.BUFFERED),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """A message of a kind that the rules have no word for: trailers, or the body of an answer.
+    """A message of a kind that the rules have no word for: trailers.
 
     Envoy sends them when its configuration asks for more than ours does, and waits for an answer to each.
     """
@@ -78,6 +87,8 @@ def decode(request: pb.ProcessingRequest) -> Event | Unasked:
             return RequestBody(request.request_body.body)
         case "response_headers":
             return _response_headers(request)
+        case "response_body":
+            return ResponseBody(request.response_body.body)
         case None:
             raise MessageError("ProcessingRequest: expected one of the kinds of ext_proc v3, got none of them")
         case _:
@@ -100,6 +111,8 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
             return _proceed(event)
         case Send():
             return _send(directive, event)
+        case ReadAnswer():
+            return _READ_ANSWER
         case Deliver():
             return _deliver(directive, event)
         case Redispatch(status=status, story=story):
@@ -108,6 +121,11 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
             return _immediately(status, mark)
         case Answer(status=status, headers=headers, body=body):
             return _immediately(status, headers, body)
+
+
+def asks_for_body(response: pb.ProcessingResponse) -> bool:
+    """Return whether *response* makes Envoy send the body of the answer next."""
+    return response is _READ_ANSWER
 
 
 def _request_headers(message: pb.HttpHeaders) -> RequestHeaders:
@@ -147,6 +165,10 @@ def _proceed(event: Event) -> pb.ProcessingResponse:
             return _GO_ON["request_body"]
         case ResponseHeaders():
             return _GO_ON["response_headers"]
+        case ResponseBody():
+            return _GO_ON["response_body"]
+        case BodyOverdue():
+            raise MessageError("Proceed: expected as answer to a message, got one to none")
 
 
 def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
@@ -166,10 +188,14 @@ def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
 
 
 def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
-    if not isinstance(event, ResponseHeaders):
-        raise MessageError(f"Deliver: expected as answer to ResponseHeaders, got one to {type(event).__name__}")
     response = pb.ProcessingResponse()
-    mutation = response.response_headers.response.header_mutation
+    match event:
+        case ResponseHeaders():
+            mutation = response.response_headers.response.header_mutation
+        case ResponseBody():
+            mutation = response.response_body.response.header_mutation
+        case _:
+            raise MessageError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
     _mutate(mutation, (*directive.set_headers, _JUDGED), directive.remove_headers)
     return response
 

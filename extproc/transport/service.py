@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import grpc
 
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import Proceed, Send
+from extproc.exchange.events import BodyOverdue, Proceed, Send
 from extproc.transport import codec
 from extproc.transport.failure import describe
 from extproc.transport.streams import Streams
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 METHOD = "Process"
+
+_BODY_PATIENCE = 0.25
+"""Seconds that the body of an answer may take after its headers. It is short, and on its way already."""
 
 Record = TypeVar("Record")
 Record_co = TypeVar("Record_co", covariant=True)
@@ -95,10 +98,18 @@ class Processor(Generic[Record]):
         context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
     ) -> None:
         session = self._new_session()
+        hurry: asyncio.Task[None] | None = None
+        writing = asyncio.Lock()
         try:
             async for request in requests:
-                await context.write(await self._answer(session, request))
+                answer = await self._answer(session, request)
+                async with writing:
+                    await context.write(answer)
+                if codec.asks_for_body(answer):
+                    hurry = asyncio.create_task(self._hurry(session, context, writing))
         finally:  # whichever way it ends: Envoy is done, the client has hung up, or we have failed
+            if hurry is not None:
+                hurry.cancel()
             record = session.finish(now=self._clock())
             if record is not None:
                 self._observe(record)
@@ -111,6 +122,22 @@ class Processor(Generic[Record]):
         if isinstance(directive, Proceed | Send) and directive.not_before is not None:
             await self._hold(directive.not_before)
         return codec.encode(directive, event)
+
+    async def _hurry(
+        self,
+        session: Conversation[Record],
+        context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
+        writing: asyncio.Lock,
+    ) -> None:
+        """Go on without the body of an answer that does not come: no other provider waits for it.
+
+        Envoy takes an answer to the client, or a re-dispatch, at any time.
+        """
+        await asyncio.sleep(_BODY_PATIENCE)
+        async with writing:
+            directive = session.receive(BodyOverdue(), now=self._clock())
+            if not isinstance(directive, Proceed):
+                await context.write(codec.encode(directive, BodyOverdue()))
 
     async def _hold(self, until: Instant) -> None:
         """Wait until *until*, never less; the client hanging up ends it at once, by cancellation."""

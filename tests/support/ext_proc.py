@@ -47,6 +47,11 @@ def response_headers(
     return message
 
 
+def response_body(body: bytes) -> pb.ProcessingRequest:
+    """Return the message with the body of the answer, which comes only when it was asked for."""
+    return pb.ProcessingRequest(response_body=pb.HttpBody(body=body, end_of_stream=True))
+
+
 def mutations(mutation: pb.HeaderMutation) -> dict[str, bytes]:
     """Return the fields that *mutation* sets, each of which has to overwrite what is there."""
     overwrite = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import struct_pb2
 from hypothesis import strategies as st
-from support.envoy_types import core, ext_proc, google, types
+from support.envoy_types import core, ext_proc, ext_proc_filter, google, types
 
 from extproc._gen import wire_pb2
 
@@ -35,6 +35,7 @@ MESSAGES: Mapping[str, type[betterproto2.Message]] = {
     "HttpStatus": types.HttpStatus,
     "HttpTrailers": ext_proc.HttpTrailers,
     "ImmediateResponse": ext_proc.ImmediateResponse,
+    "ProcessingMode": ext_proc_filter.ProcessingMode,
     "ProcessingRequest": ext_proc.ProcessingRequest,
     "ProcessingResponse": ext_proc.ProcessingResponse,
     "TrailersResponse": ext_proc.TrailersResponse,
@@ -44,6 +45,7 @@ MESSAGES: Mapping[str, type[betterproto2.Message]] = {
 ENUMS: Mapping[str, type[betterproto2.Enum]] = {
     "CommonResponse.ResponseStatus": ext_proc.CommonResponseResponseStatus,
     "HeaderValueOption.HeaderAppendAction": core.HeaderValueOptionHeaderAppendAction,
+    "ProcessingMode.BodySendMode": ext_proc_filter.ProcessingModeBodySendMode,
 }
 """Envoy's own class of every enum of ours."""
 
@@ -51,6 +53,7 @@ THEIRS: Library = {
     **MESSAGES,
     "ResponseStatus": ext_proc.CommonResponseResponseStatus,
     "AppendAction": core.HeaderValueOptionHeaderAppendAction,
+    "BodySendMode": ext_proc_filter.ProcessingModeBodySendMode,
     "StatusCode": types.StatusCode,
     "Struct": google.Struct,
     "Value": google.Value,
@@ -59,6 +62,7 @@ OURS: Library = {
     **{name: getattr(wire_pb2, name) for name in MESSAGES},
     "ResponseStatus": int,
     "AppendAction": int,
+    "BodySendMode": int,
     "StatusCode": int,
     "Struct": struct_pb2.Struct,
     "Value": struct_pb2.Value,
@@ -99,6 +103,7 @@ def responses(library: Library) -> SearchStrategy[object]:
     headers = st.builds(library["HeadersResponse"], response=st.none() | common)
     body = st.builds(library["BodyResponse"], response=st.none() | common)
     trailers = st.builds(library["TrailersResponse"], header_mutation=st.none() | _mutations(library))
+    modes = st.integers(0, 5).map(library["BodySendMode"])
     immediate = st.builds(
         library["ImmediateResponse"],
         status=st.builds(library["HttpStatus"], code=st.sampled_from([200, 429, 503, 529]).map(library["StatusCode"])),
@@ -117,6 +122,7 @@ def responses(library: Library) -> SearchStrategy[object]:
             "response_trailers": trailers,
             "immediate_response": immediate,
         },
+        mode_override=st.none() | st.builds(library["ProcessingMode"], response_body_mode=modes),
     )
 
 

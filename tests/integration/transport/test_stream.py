@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from support.ext_proc import ScriptedSession, mutations, request_body, request_headers, response_headers
+from support.ext_proc import ScriptedSession, mutations, request_body, request_headers, response_body, response_headers
 from support.sidecar import ask, now
 from support.stories import a_story
 from support.waiting import eventually
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import Answer, Deliver, Directive, Proceed, Redispatch, RequestHeaders, Send
+from extproc.exchange.events import (
+    Answer,
+    BodyOverdue,
+    Deliver,
+    Directive,
+    Proceed,
+    ReadAnswer,
+    Redispatch,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+    Send,
+)
 from extproc.policy.model import Instant
 from extproc.transport.state import encode_story
 
@@ -63,6 +75,34 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
     assert isinstance(event, RequestHeaders)
     assert event.carried == a_story()
     assert state.decode() == encode_story(a_story())
+
+
+@pytest.mark.asyncio
+async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
+    """What comes in time is judged, and is not overdue."""
+    session = ScriptedSession(ReadAnswer(), Redispatch(429, a_story()))
+    call = (await serve(session)).stream()
+
+    first = await ask(call, response_headers(429))
+    second = await ask(call, response_body(b"{}"))
+
+    assert first.mode_override.response_body_mode == pb.ProcessingMode.BUFFERED
+    assert second.immediate_response.status.code == 429
+    assert session.received == [ResponseHeaders(429, {":status": "429"}), ResponseBody(b"{}")]
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
+    """A provider that stalls in the middle of an error keeps nobody from the next one."""
+    session = ScriptedSession(ReadAnswer(), Redispatch(429, a_story()))
+    call = (await serve(session)).stream()
+    await ask(call, response_headers(429))
+
+    overdue = await call.read()
+
+    assert isinstance(overdue, pb.ProcessingResponse)
+    assert overdue.immediate_response.status.code == 429
+    assert session.received[1:] == [BodyOverdue()]
 
 
 @pytest.mark.asyncio

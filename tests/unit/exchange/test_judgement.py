@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from extproc.exchange.events import ResponseHeaders
-from extproc.exchange.judgement import is_local_reply, outcome_of
-from extproc.policy.model import Instant, Policy, Rule
+from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
+from extproc.policy.model import Instant, Policy, RetryAfterHandling, Rule
 from extproc.policy.outcome import Flag, Kind, Outcome
 
 NOW = Instant(1_700_000_000_000)
@@ -73,3 +75,56 @@ def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, wish: str, ki
     policy = Policy(Rule("default"), on_status={418: Rule("on_status_codes[0]")})
 
     assert judged(answer(status, x_should_retry=wish), policy).kind is kind
+
+
+JSON = {"content_type": "application/json", "content_length": "80"}
+POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
+
+
+@pytest.mark.parametrize(
+    ("event", "policy", "more"),
+    [
+        (answer(429, **JSON), POLICY, True),
+        (answer(429, **JSON), None, False),  # nobody would do anything about it
+        (answer(503, **JSON), POLICY, False),
+        (answer(429, content_type="text/plain", content_length="80"), POLICY, False),
+        (answer(429, content_type="application/json"), POLICY, False),  # how long it may take is not known
+        (answer(429, content_type="application/json", content_length="0"), POLICY, False),
+        (answer(429, content_type="application/json", content_length="16385"), POLICY, False),
+        (answer(429, content_type="application/json", content_length="80, 80"), POLICY, False),
+        (answer(429, details="rate_limited", **JSON), POLICY, False),
+    ],
+)
+def test_only_a_short_429_is_worth_reading(event: ResponseHeaders, policy: Policy | None, *, more: bool) -> None:
+    assert tells_more(event, policy) is more
+
+
+@pytest.mark.parametrize("place", ["code", "type"])
+def test_a_quota_that_is_used_up_is_a_wait_of_the_longest_kind(place: str) -> None:
+    """Asking again soon cannot help, so it does not matter what Retry-After says."""
+    body = json.dumps({"error": {"message": "You exceeded your current quota.", place: "insufficient_quota"}}).encode()
+
+    got = outcome_of(answer(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
+
+    assert got == Outcome(Kind.HTTP, 429, retry_after=120_000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"insufficient_quota"',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"error": null}',
+        b'{"error": "insufficient_quota"}',
+        b'{"error": {"code": ["insufficient_quota"], "type": {}}}',
+        b'{"error": {"code": "rate_limit_exceeded", "message": "insufficient_quota"}}',
+    ],
+)
+def test_any_other_429_is_what_its_headers_say(body: bytes) -> None:
+    got = outcome_of(answer(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
+
+    assert got == Outcome(Kind.HTTP, 429, retry_after=1000)

@@ -14,11 +14,14 @@ from builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target
 from extproc import names
 from extproc.exchange.events import (
     Answer,
+    BodyOverdue,
     Deliver,
     Proceed,
+    ReadAnswer,
     Redispatch,
     RequestBody,
     RequestHeaders,
+    ResponseBody,
     ResponseHeaders,
     Send,
 )
@@ -424,6 +427,52 @@ class TestTheAnswer:
         session.finish(now=Instant(NOW + 1001))
 
         assert blocks.latency.until(P, Instant(NOW + 1001)) is not None
+
+
+QUOTA = b'{"error": {"code": "insufficient_quota"}}'
+
+
+class TestReadingAnAnswer:
+    """A 429 may say in its body that waiting does not help."""
+
+    READABLE = from_provider(429, content_type="application/json", content_length=str(len(QUOTA)))
+
+    def test_a_used_up_quota_blocks_its_target(self) -> None:
+        blocks = Blocks()
+        session, _ = opened(an_exchange(a_policy(retry_after=RetryAfterHandling(cap=4 * SECOND)), blocks=blocks))
+
+        asked = session.receive(self.READABLE, now=Instant(NOW + 20))
+        directive = session.receive(ResponseBody(QUOTA), now=Instant(NOW + 30))
+
+        assert asked == ReadAnswer()
+        assert isinstance(directive, Redispatch)
+        assert blocks.retry_after.until(P, NOW) == NOW + 4 * SECOND + 30
+        record = session.finish(now=Instant(NOW + 30))
+        assert record is not None
+        assert (record.ending, record.first_byte) == (Ending.REDISPATCHED, 20)
+
+    def test_a_body_that_does_not_come_changes_nothing(self) -> None:
+        session, _ = opened(an_exchange(a_policy()))
+        session.receive(self.READABLE, now=NOW)
+
+        assert isinstance(session.receive(BodyOverdue(), now=NOW), Redispatch)
+        assert session.receive(ResponseBody(QUOTA), now=NOW) == Proceed()
+
+    def test_an_answer_without_its_body_is_not_delivered(self) -> None:
+        """It would break off in the client's hands."""
+        session, _ = opened(an_exchange(a_policy(default=Rule("default", max_attempts=0))))
+        session.receive(self.READABLE, now=NOW)
+
+        directive = session.receive(BodyOverdue(), now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 502
+
+    def test_an_answer_that_allows_no_retry_is_delivered_once_read(self) -> None:
+        session, _ = opened(an_exchange(a_policy(default=Rule("default", max_attempts=0))))
+        session.receive(self.READABLE, now=NOW)
+
+        assert session.receive(ResponseBody(b"{}"), now=NOW) == Deliver(((names.MODEL, P), (names.ATTEMPTS, "1")))
 
 
 class TestTheAttemptState:

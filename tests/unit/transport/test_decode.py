@@ -6,7 +6,7 @@ from support.stories import a_story
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import RequestBody, RequestHeaders, ResponseHeaders
+from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.transport.codec import Unasked, decode, go_on
 from extproc.transport.errors import MessageError
 from extproc.transport.state import encode_story
@@ -40,6 +40,14 @@ def test_a_state_that_cannot_be_read_is_not_no_state(state: str) -> None:
 def test_a_body_is_its_bytes(body: bytes) -> None:
     """Whatever they are: nobody here reads them."""
     assert decode(request_body(body)) == RequestBody(body)
+
+
+def test_the_body_of_an_answer_is_its_bytes() -> None:
+    """It comes when it was asked for."""
+    message = pb.ProcessingRequest()
+    message.response_body.body = b"{}"
+
+    assert decode(message) == ResponseBody(b"{}")
 
 
 def test_response_headers_with_attributes() -> None:
@@ -94,7 +102,7 @@ def test_a_message_of_no_kind_is_refused() -> None:
         decode(pb.ProcessingRequest())
 
 
-@pytest.mark.parametrize("kind", ["response_body", "request_trailers", "response_trailers"])
+@pytest.mark.parametrize("kind", ["request_trailers", "response_trailers"])
 def test_what_the_rules_have_no_word_for_is_let_through(kind: str) -> None:
     """Envoy waits for an answer of the same kind, and goes on when there is nothing in it."""
     message = pb.ProcessingRequest()

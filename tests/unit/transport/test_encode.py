@@ -8,18 +8,21 @@ from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import (
     Answer,
+    BodyOverdue,
     Deliver,
     Directive,
     Event,
     Proceed,
+    ReadAnswer,
     Redispatch,
     RequestBody,
     RequestHeaders,
+    ResponseBody,
     ResponseHeaders,
     Send,
 )
 from extproc.policy.model import Instant
-from extproc.transport.codec import encode
+from extproc.transport.codec import asks_for_body, encode
 from extproc.transport.errors import MessageError
 from extproc.transport.state import decode_story
 
@@ -30,7 +33,13 @@ JUDGED = {"x-extproc-unjudged": b"judged"}
 
 
 @pytest.mark.parametrize(
-    ("event", "kind"), [(HEADERS, "request_headers"), (BODY, "request_body"), (ANSWER, "response_headers")]
+    ("event", "kind"),
+    [
+        (HEADERS, "request_headers"),
+        (BODY, "request_body"),
+        (ANSWER, "response_headers"),
+        (ResponseBody(b"{}"), "response_body"),
+    ],
 )
 def test_proceed_changes_nothing(event: Event, kind: str) -> None:
     """An empty answer of the kind of the question is CONTINUE; when to give it is not a matter of encoding."""
@@ -90,6 +99,22 @@ def test_deliver_marks_the_answer_as_judged() -> None:
     assert list(mutation.remove_headers) == ["x-arch-a"]
 
 
+def test_an_answer_that_was_read_is_delivered_with_its_body() -> None:
+    """Envoy has held the headers back until now."""
+    answer = encode(Deliver(((names.MODEL, "openai/gpt-4o"),)), ResponseBody(b"{}"))
+
+    assert mutations(answer.response_body.response.header_mutation) == {names.MODEL: b"openai/gpt-4o"} | JUDGED
+
+
+def test_reading_the_answer_asks_for_its_whole_body() -> None:
+    """Whole, so that the headers wait: both can still be replaced."""
+    answer = encode(ReadAnswer(), ANSWER)
+
+    assert asks_for_body(answer)
+    assert answer.WhichOneof("response") == "response_headers"
+    assert answer.mode_override.response_body_mode == pb.ProcessingMode.BUFFERED
+
+
 def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
     """The mark and the state, no body: so Envoy has nothing to reset."""
     answer = encode(Redispatch(429, a_story()), ANSWER)
@@ -132,6 +157,7 @@ def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) ->
         (Send((), (), body=b"there was none"), HEADERS),
         (Deliver(()), HEADERS),
         (Deliver(()), BODY),
+        (Proceed(), BodyOverdue()),
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused(directive: Directive, event: Event) -> None:
