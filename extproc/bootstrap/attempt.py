@@ -11,6 +11,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HeaderValue,
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
+    HttpProtocolOptions,
     SchemeHeaderTransformation,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Listener, ListenerInternalListenerConfig
@@ -28,7 +29,15 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 )
 
 from extproc import names
-from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
+from extproc.bootstrap.connections import (
+    MAX_HEADERS,
+    MAX_HEADERS_KB,
+    filter_chains,
+    only_host,
+    only_route,
+    router,
+    untouched_request_id,
+)
 from extproc.bootstrap.headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
 from extproc.bootstrap.typed import duration, http_filter
@@ -54,6 +63,8 @@ def attempt_listener(*, longest_hold: Millis, body_limit: int) -> Listener:
         preserve_external_request_id=True,
         request_id_extension=untouched_request_id(),
         skip_xff_append=True,
+        max_request_headers_kb=MAX_HEADERS_KB,
+        common_http_protocol_options=HttpProtocolOptions(max_headers_count=MAX_HEADERS),
         stream_idle_timeout=duration(0),
     )
     return Listener(
@@ -70,6 +81,7 @@ def _ext_proc(patience: Millis) -> HttpFilter:
             grpc_service=GrpcService(envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER)),
             message_timeout=duration(patience),
             failure_mode_allow=True,
+            allow_mode_override=True,  # to read a 429: only its body says that a quota is used up for good
             processing_mode=ProcessingMode(
                 request_header_mode=ProcessingModeHeaderSendMode.SEND,
                 request_body_mode=ProcessingModeBodySendMode.BUFFERED,

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envoy_data_plane.envoy.config.cluster.v3 import (
-    Cluster,
-    ClusterCommonLbConfig,
-    ClusterDiscoveryType,
-    ClusterLbPolicy,
-)
+from envoy_data_plane.envoy.config.cluster.v3 import ClusterCommonLbConfig, ClusterLbPolicy
 from envoy_data_plane.envoy.config.core.v3 import (
     Address,
     EnvoyInternalAddress,
@@ -17,8 +12,10 @@ from envoy_data_plane.envoy.config.core.v3 import (
     HealthCheckGrpcHealthCheck,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
+    KeepaliveSettings,
     Pipe,
 )
+from envoy_data_plane.envoy.config.core.v3 import HttpProtocolOptions as AnyHttpOptions
 from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptions,
     HttpProtocolOptionsExplicitHttpConfig,
@@ -26,19 +23,38 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 from envoy_data_plane.envoy.type.v3 import Percent
 
 from extproc import names
-from extproc.bootstrap.carrier import state_carrier
+from extproc.bootstrap.connections import MAX_HEADERS, MAX_HEADERS_KB
+from extproc.bootstrap.discovery import by_address, by_name, is_address
+from extproc.bootstrap.scripts import carry_state
 from extproc.bootstrap.typed import duration, socket_address, split_host_port
 from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options, last_upstream_filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envoy_data_plane.envoy.config.cluster.v3 import CircuitBreakersThresholdsRetryBudget
+    from envoy_data_plane.envoy.config.cluster.v3 import CircuitBreakersThresholdsRetryBudget, Cluster
 
-CONNECT_TIMEOUT = 1_000
-CHECK_INTERVAL = 200
-CHECK_TIMEOUT = 2_000
+    from extproc.policy.model import Millis
+
+CONNECT_TIMEOUT: Millis = 1_000
+"""Both are on this host or next to it."""
+
+INSIDE_IDLE: Millis = 300_000
+"""Unused connections inside are closed by the side that would send on them, long before the other side does."""
+
+CHECK_INTERVAL: Millis = 200
+"""How soon a worker that has come or gone is noticed."""
+
+CHECK_TIMEOUT: Millis = 2_000
+"""A worker that is busy with a large body may be late."""
+
+PING_INTERVAL: Millis = 2_000
+PING_TIMEOUT: Millis = 5_000
+"""A worker that is stopped, or whose host has gone, answers no ping: its streams break then, and their requests go to
+another one. A worker that is only busy answers: gRPC does so by itself."""
+
 WINDOW = 16 * 1024 * 1024
+"""HTTP/2 flow control for bodies that come back changed: by default a large one would cost many round trips."""
 
 
 def attempt_cluster(retry_budget: CircuitBreakersThresholdsRetryBudget | None) -> Cluster:
@@ -47,52 +63,62 @@ def attempt_cluster(retry_budget: CircuitBreakersThresholdsRetryBudget | None) -
     HTTP/1.1 is as fast as HTTP/2 there, and keeps one request's fate apart from another's.
     """
     inside = Address(envoy_internal_address=EnvoyInternalAddress(server_listener_name=names.ATTEMPT_LISTENER))
-    return Cluster(
-        name=names.ATTEMPT_CLUSTER,
-        type=ClusterDiscoveryType.STATIC,
-        connect_timeout=duration(CONNECT_TIMEOUT),
-        load_assignment=endpoints(names.ATTEMPT_CLUSTER, [inside]),
-        circuit_breakers=circuit_breakers(retry_budget),
-        typed_extension_protocol_options=http_options(
-            HttpProtocolOptions(
-                explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(
-                    http_protocol_options=Http1ProtocolOptions()
-                ),
-                http_filters=[state_carrier(), last_upstream_filter()],
-            )
-        ),
+    cluster = by_address(names.ATTEMPT_CLUSTER)
+    cluster.connect_timeout = duration(CONNECT_TIMEOUT)
+    cluster.load_assignment = endpoints(names.ATTEMPT_CLUSTER, [inside])
+    cluster.circuit_breakers = circuit_breakers(retry_budget)
+    cluster.typed_extension_protocol_options = http_options(
+        HttpProtocolOptions(
+            common_http_protocol_options=AnyHttpOptions(
+                idle_timeout=duration(INSIDE_IDLE),
+                max_headers_count=MAX_HEADERS,
+                max_response_headers_kb=MAX_HEADERS_KB,
+            ),
+            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions()),
+            http_filters=[carry_state(), last_upstream_filter()],
+        )
     )
+    return cluster
 
 
 def extproc_cluster(addresses: Sequence[str]) -> Cluster:
-    """Return the cluster of the sidecar's workers at *addresses* (`unix:/path` or `host:port`)."""
-    return Cluster(
-        name=names.EXTPROC_CLUSTER,
-        type=ClusterDiscoveryType.STATIC,
-        connect_timeout=duration(CONNECT_TIMEOUT),
-        lb_policy=ClusterLbPolicy.LEAST_REQUEST,
-        load_assignment=endpoints(names.EXTPROC_CLUSTER, [_worker(text) for text in addresses]),
-        health_checks=[
-            HealthCheck(
-                timeout=duration(CHECK_TIMEOUT),
-                interval=duration(CHECK_INTERVAL),
-                no_traffic_interval=duration(CHECK_INTERVAL),
-                unhealthy_threshold=2,
-                healthy_threshold=1,
-                grpc_health_check=HealthCheckGrpcHealthCheck(),
-            )
-        ],
-        common_lb_config=ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=1)),
-        circuit_breakers=circuit_breakers(),
-        typed_extension_protocol_options=http_options(
-            HttpProtocolOptions(
-                explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(
-                    http2_protocol_options=Http2ProtocolOptions(
-                        initial_stream_window_size=WINDOW, initial_connection_window_size=WINDOW
-                    )
-                ),
-            )
-        ),
+    """Return the cluster of the sidecar's workers at *addresses* (`unix:/path` or `host:port`).
+
+    Should all of them seem unhealthy, all are tried: a check that is late must not turn requests away.
+    """
+    workers = [_worker(address) for address in addresses]
+    if any(worker.socket_address and not is_address(worker.socket_address.address) for worker in workers):
+        cluster = by_name(names.EXTPROC_CLUSTER, each_address_a_host=True)
+    else:
+        cluster = by_address(names.EXTPROC_CLUSTER)
+    cluster.connect_timeout = duration(CONNECT_TIMEOUT)
+    cluster.lb_policy = ClusterLbPolicy.LEAST_REQUEST
+    cluster.common_lb_config = ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=1))
+    cluster.load_assignment = endpoints(names.EXTPROC_CLUSTER, workers)
+    cluster.health_checks = [_health_check()]
+    cluster.circuit_breakers = circuit_breakers()
+    cluster.typed_extension_protocol_options = http_options(
+        HttpProtocolOptions(explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http2_protocol_options=_http2()))
+    )
+    return cluster
+
+
+def _health_check() -> HealthCheck:
+    return HealthCheck(
+        timeout=duration(CHECK_TIMEOUT),
+        interval=duration(CHECK_INTERVAL),
+        no_traffic_interval=duration(CHECK_INTERVAL),
+        unhealthy_threshold=2,
+        healthy_threshold=1,
+        grpc_health_check=HealthCheckGrpcHealthCheck(),
+    )
+
+
+def _http2() -> Http2ProtocolOptions:
+    return Http2ProtocolOptions(
+        initial_stream_window_size=WINDOW,
+        initial_connection_window_size=WINDOW,
+        connection_keepalive=KeepaliveSettings(interval=duration(PING_INTERVAL), timeout=duration(PING_TIMEOUT)),
     )
 
 

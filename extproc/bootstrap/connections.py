@@ -15,6 +15,11 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc.bootstrap.typed import http_filter
 
+MAX_HEADERS = 256
+MAX_HEADERS_KB = 256
+"""Bounds inside: both wider than Envoy's own at the edge and from a provider (100 headers, 60 KiB), because the attempt
+state and a few more come on top."""
+
 
 def filter_chains(manager: HttpConnectionManager) -> list[FilterChain]:
     """Return the filter chains of a listener that speaks HTTP as *manager* says and nothing else."""

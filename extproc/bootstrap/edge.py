@@ -27,6 +27,7 @@ from extproc import names
 from extproc.bootstrap import headers
 from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
 from extproc.bootstrap.local_replies import edge_replies
+from extproc.bootstrap.scripts import end_marked_answers
 from extproc.bootstrap.typed import duration, http_filter, socket_address
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
         early_header_mutation_extensions=[headers.from_client()],
-        http_filters=[_health_check(), _whole_body(body_limit), router()],
+        http_filters=[_health_check(), end_marked_answers(), _whole_body(body_limit), router()],
         route_config=only_host(names.EDGE_LISTENER, _attempts(listener.timeout, body_limit, retries)),
         local_reply_config=edge_replies(),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
@@ -101,7 +102,7 @@ def _whole_body(limit: int) -> HttpFilter:
 def _attempts(timeout: Millis, body_limit: int, retries: int) -> VirtualHost:
     return VirtualHost(
         request_body_buffer_limit=2 * body_limit,  # Envoy 1.37 counts twice what the filter before has kept
-        response_headers_to_remove=list(headers.TO_CLIENT_REMOVED),
+        response_headers_to_remove=list(headers.NOT_FOR_CLIENTS),
         routes=only_route(
             RouteAction(
                 cluster=names.ATTEMPT_CLUSTER,

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
-TO_CLIENT_REMOVED = (names.REDISPATCH, names.STATE, names.UNJUDGED)
-"""Answers of the attempt listener carry these; `x-extproc-model` and `x-extproc-attempts` are meant for the client."""
+NOT_FOR_CLIENTS = (names.STATE, names.UNJUDGED)
+"""Headers of the attempt listener's answers that the edge drops; the mark for re-dispatch goes by other means, and
+`x-extproc-model` and `x-extproc-attempts` are meant for the client."""
 
 ENVOY_PREFIX = "x-envoy-"
 OWN_PREFIX = "x-extproc-"

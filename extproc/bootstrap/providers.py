@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
-from envoy_data_plane.envoy.config.cluster.v3 import (
-    Cluster as EnvoyCluster,
-)
-from envoy_data_plane.envoy.config.cluster.v3 import (
-    ClusterCustomClusterType,
-    ClusterDiscoveryType,
-    UpstreamConnectionOptions,
-)
+from envoy_data_plane.envoy.config.cluster.v3 import UpstreamConnectionOptions
 from envoy_data_plane.envoy.config.core.v3 import (
     DataSource,
     Http1ProtocolOptions,
@@ -22,8 +14,6 @@ from envoy_data_plane.envoy.config.core.v3 import (
     UpstreamHttpProtocolOptions,
 )
 from envoy_data_plane.envoy.config.core.v3 import HttpProtocolOptions as AnyHttpOptions
-from envoy_data_plane.envoy.extensions.clusters.common.dns.v3 import DnsLookupFamily
-from envoy_data_plane.envoy.extensions.clusters.dns.v3 import DnsCluster
 from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import (
     CertificateValidationContext,
     CommonTlsContext,
@@ -36,10 +26,13 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 )
 from envoy_data_plane.google.protobuf import Any as Packed
 
+from extproc.bootstrap.discovery import by_address, by_name, is_address
 from extproc.bootstrap.typed import duration, socket_address
 from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options
 
 if TYPE_CHECKING:
+    from envoy_data_plane.envoy.config.cluster.v3 import Cluster as EnvoyCluster
+
     from extproc.config.gateway import Cluster
 
 KEEPALIVE = TcpKeepalive(keepalive_time=30, keepalive_interval=10, keepalive_probes=3)
@@ -48,8 +41,7 @@ KEEPALIVE = TcpKeepalive(keepalive_time=30, keepalive_interval=10, keepalive_pro
 
 def provider_cluster(cluster: Cluster, *, ca_file: str) -> EnvoyCluster:
     """Return the cluster of one provider endpoint; *ca_file* holds the authorities that TLS trusts."""
-    found = _by_address() if _is_address(cluster.host) else _by_name()
-    found.name = cluster.name
+    found = by_address(cluster.name) if is_address(cluster.host) else by_name(cluster.name, each_address_a_host=False)
     found.connect_timeout = duration(cluster.connect_timeout)
     found.load_assignment = endpoints(cluster.name, [socket_address(cluster.host, cluster.port)])
     found.circuit_breakers = circuit_breakers()
@@ -58,30 +50,6 @@ def provider_cluster(cluster: Cluster, *, ca_file: str) -> EnvoyCluster:
     if cluster.tls:
         found.transport_socket = _tls(ca_file)
     return found
-
-
-def _by_address() -> EnvoyCluster:
-    return EnvoyCluster(type=ClusterDiscoveryType.STATIC)
-
-
-def _by_name() -> EnvoyCluster:
-    """Return a cluster that resolves its host's name, again whenever the answer's time to live ends.
-
-    One host with all its addresses, not one host an address: Envoy then tries the other family when one leads
-    nowhere (a provider with IPv6 seen from a host without, `localhost` with a server on 127.0.0.1 only).
-    """
-    return EnvoyCluster(
-        cluster_type=ClusterCustomClusterType(
-            name="envoy.clusters.dns",
-            typed_config=Packed.pack(
-                DnsCluster(
-                    respect_dns_ttl=True,
-                    dns_lookup_family=DnsLookupFamily.ALL,
-                    all_addresses_in_single_endpoint=True,
-                )
-            ),
-        )
-    )
 
 
 def _http(cluster: Cluster) -> HttpProtocolOptions:
@@ -110,11 +78,3 @@ def _tls(ca_file: str) -> TransportSocket:
         name="envoy.transport_sockets.tls",
         typed_config=Packed.pack(UpstreamTlsContext(common_tls_context=CommonTlsContext(validation_context=trusted))),
     )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from envoy_data_plane.envoy.extensions.bootstrap.internal_listener.v3 import Int
 
 from extproc.bootstrap.attempt import attempt_listener
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
+from extproc.bootstrap.discovery import name_service
 from extproc.bootstrap.edge import edge_listener
 from extproc.bootstrap.providers import provider_cluster
 from extproc.bootstrap.trust import CA_FILES
@@ -36,6 +37,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
     return Bootstrap(
         admin=Admin(address=socket_address(*split_host_port(gateway.envoy.admin))),
         bootstrap_extensions=[extension("envoy.bootstrap.internal_listener", InternalListener())],
+        typed_dns_resolver_config=name_service(),
         static_resources=BootstrapStaticResources(
             listeners=[
                 edge_listener(gateway.listener, body_limit=body_limit, retries=_retries(gateway.catalog)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from contract.toy_process import a_worker_process
 from contract.toy_provider import Reply
 from contract.toy_sidecar import ToySidecar
 from contract.worlds import a_world, the_worker_dying
@@ -92,3 +93,14 @@ def test_health_follows_the_workers_within_a_second(world: World) -> None:
 
     with ToySidecar(world.sidecar.port):
         eventually(world.is_healthy, what="healthy again", seconds=1)
+
+
+def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
+    """Its connections stay open and nothing comes: the request it holds goes to another one all the same."""
+    with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:
+        eventually(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+        hung.stop()
+
+        answers = [world.post("a") for _ in range(4)]
+
+        assert [answer.status_code for answer in answers] == [200] * 4

@@ -121,3 +121,18 @@ def test_an_attempt_that_fails_without_a_worker_ends_as_json_too(tmp_path: Path)
 
         assert (answer.status_code, _error(answer)["type"]) == (503, "policy_unavailable")
         assert len(world.a.calls) == 1
+
+
+def test_a_re_dispatch_that_the_edge_cannot_make_ends_as_json(tmp_path: Path) -> None:
+    """The edge makes no more of them than the policies could ask for; what is left then is an answer without a body."""
+    with a_world(tmp_path) as world:
+        plan = ",".join([DEAD] * 100)
+
+        answer = world.post(plan)
+        head = httpx.head(world.url, headers={"plan": plan}, timeout=PATIENCE)
+        next_one = world.post("a")
+
+        assert (answer.status_code, _error(answer)["type"]) == (503, "retry_exhausted")
+        assert (head.status_code, head.content) == (503, b"")
+        assert next_one.status_code == 200
+        assert not {name for name in answer.headers if name.startswith("x-")}

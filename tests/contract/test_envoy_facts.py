@@ -202,3 +202,16 @@ def test_200_requests_can_fail_over_at_the_same_time(world: World) -> None:
 
     assert [answer.status_code for answer in answers] == [200] * 200
     assert (len(world.a.calls), len(world.b.calls)) == (200, 200)
+
+
+def test_what_the_edge_takes_the_inside_takes(world: World) -> None:
+    """The attempt state and a few headers of our own come on top of a client's, and of a provider's."""
+    many = {f"x-{number}": "x" * 500 for number in range(90)}
+    world.a.reply = Reply(status=500)
+    world.b.reply = Reply(headers=[*many.items()])
+
+    answer = world.post("a,b", headers=many)
+
+    assert answer.status_code == 200
+    assert world.b.calls[0].header_names >= set(many)
+    assert set(answer.headers) >= set(many)

@@ -58,7 +58,7 @@ def test_a_client_cannot_steer_envoy(world: World) -> None:
     """With all of Envoy's and our own headers sent, the request fares as without them."""
     world.a.reply = Reply(status=429, pause=0.1)
 
-    answer = httpx.post(f"{world.url}/v1/x", content=b"{}", headers={"plan": "a,b", **STEERING}, timeout=PATIENCE)
+    answer = world.post("a,b", headers=STEERING)
 
     assert answer.status_code == 200
     assert (len(world.a.calls), len(world.b.calls)) == (1, 1)
@@ -95,7 +95,7 @@ def test_what_identifies_a_request_is_kept_byte_for_byte(world: World, name: str
     """Neither overwritten nor added to; also a request id that is no UUID, or one whose bits Envoy would use."""
     value = "1F2a3b4c-0000-9000-8000-00000000000A"
 
-    httpx.post(f"{world.url}/v1/x", content=b"{}", headers={"plan": "a", name: value})
+    world.post("a", headers={name: value})
 
     assert world.a.calls[0].header(name) == [value]
 

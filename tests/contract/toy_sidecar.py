@@ -60,6 +60,7 @@ class ToySidecar:
                 ("grpc.max_receive_message_length", -1),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
+                ("grpc.http2.max_ping_strikes", 0),
             ],
         )
         process = grpc.stream_stream_rpc_method_handler(

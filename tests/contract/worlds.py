@@ -20,7 +20,7 @@ from extproc.exchange.upstream import Upstreams
 from extproc.policy.catalog import Catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 DEAD = "dead"
@@ -38,10 +38,17 @@ class World:
     a: ToyProvider
     b: ToyProvider
 
-    def post(self, plan: str, body: bytes = b"{}", **headers: str) -> httpx.Response:
+    def post(
+        self, plan: str, body: bytes = b"{}", headers: Mapping[str, str] | None = None, **more: str
+    ) -> httpx.Response:
         """Send a request that is to try the clusters of *plan* in turn; return the answer."""
-        headers = {"plan": plan, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return httpx.post(f"{self.url}/v1/chat/completions", content=body, headers=headers, timeout=PATIENCE)
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return httpx.post(
+            f"{self.url}/v1/chat/completions",
+            content=body,
+            headers={"plan": plan, **(headers or {}), **named},
+            timeout=PATIENCE,
+        )
 
     def forget(self) -> None:
         """Make it as new: nothing recorded, every provider answers with 200."""
@@ -81,7 +88,9 @@ def a_cluster(name: str, *, host: str = "127.0.0.1", port: int = 443, tls: bool 
 
 
 @contextmanager
-def a_world(directory: Path, *, timeout: int = 300_000, body_limit: int = 32 << 20) -> Iterator[World]:
+def a_world(
+    directory: Path, *, timeout: int = 300_000, body_limit: int = 32 << 20, more_workers: Sequence[str] = ()
+) -> Iterator[World]:
     """Start everything, wait until it is healthy, end it at last."""
     with ExitStack() as stack:
         sidecar = stack.enter_context(ToySidecar())
@@ -94,7 +103,7 @@ def a_world(directory: Path, *, timeout: int = 300_000, body_limit: int = 32 << 
             timeout=timeout,
             body_limit=body_limit,
         )
-        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address]))
+        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers]))
         envoy = stack.enter_context(running_envoy(config, admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
         eventually(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
