@@ -77,22 +77,25 @@ def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, wish: str, ki
     assert judged(answer(status, x_should_retry=wish), policy).kind is kind
 
 
-JSON = {"content_type": "application/json", "content_length": "80"}
+def readable(status: int = 429, *, length: str = "80", details: str = "via_upstream") -> ResponseHeaders:
+    return answer(status, details=details, content_type="application/json", content_length=length)
+
+
 POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
 
 
 @pytest.mark.parametrize(
     ("event", "policy", "more"),
     [
-        (answer(429, **JSON), POLICY, True),
-        (answer(429, **JSON), None, False),  # nobody would do anything about it
-        (answer(503, **JSON), POLICY, False),
+        (readable(), POLICY, True),
+        (readable(), None, False),  # nobody would do anything about it
+        (readable(503), POLICY, False),
         (answer(429, content_type="text/plain", content_length="80"), POLICY, False),
         (answer(429, content_type="application/json"), POLICY, False),  # how long it may take is not known
-        (answer(429, content_type="application/json", content_length="0"), POLICY, False),
-        (answer(429, content_type="application/json", content_length="16385"), POLICY, False),
-        (answer(429, content_type="application/json", content_length="80, 80"), POLICY, False),
-        (answer(429, details="rate_limited", **JSON), POLICY, False),
+        (readable(length="0"), POLICY, False),
+        (readable(length="16385"), POLICY, False),
+        (readable(length="80, 80"), POLICY, False),
+        (readable(details="rate_limited"), POLICY, False),
     ],
 )
 def test_only_a_short_429_is_worth_reading(event: ResponseHeaders, policy: Policy | None, *, more: bool) -> None:

@@ -1,0 +1,37 @@
+"""A 429 that is for good: only its body says so."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from support.checks import check_delivered
+from support.gateway import Gateway, running_gateway
+from support.providers import S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
+
+USED_UP = json.dumps({"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gateway() -> AsyncIterator[Gateway]:
+    """Run a primary and a secondary, with a policy of defaults otherwise."""
+    async with running_gateway(policy={"fallback_models": [S]}) as gateway:
+        yield gateway
+
+
+async def test_a_used_up_quota_is_not_asked_again(gateway: Gateway) -> None:
+    """No Retry-After was said, yet the next request does not call that provider at all."""
+    gateway.play(p=f"429(body={json.dumps(USED_UP)})", s="200")
+
+    first = await gateway.chat()
+    second = await gateway.chat()
+
+    check_delivered(first, by="S", target=S, attempts=2)
+    check_delivered(second, by="S", target=S, attempts=1)
