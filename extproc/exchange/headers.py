@@ -45,6 +45,8 @@ _CLIENT_CREDENTIALS: Final = frozenset(
     }
 )
 
+_UNWANTED: Final = _NEVER_LEAVES | _CLIENT_CREDENTIALS
+
 _JSON: Final = re.compile(r"application/(?:[^\s/;,]+\+)?json")
 
 
@@ -87,14 +89,15 @@ def request_changes(
         sent[names.TRY_TIMEOUT] = str(time_limit)
     if body_length is not None:
         sent["content-length"] = str(body_length)
-    unwanted = _NEVER_LEAVES if upstream.passthrough else _NEVER_LEAVES | _CLIENT_CREDENTIALS
-    removed = (name for name in client if name not in sent and (name in unwanted or _is_internal(name)))
+    unwanted = _NEVER_LEAVES if upstream.passthrough else _UNWANTED
+    internal = names.INTERNAL_PREFIXES
+    removed = (name for name in client if (name in unwanted or name.startswith(internal)) and name not in sent)
     return HeaderChanges(tuple(sent.items()), tuple(removed))
 
 
 def answer_removals(answer: Headers) -> tuple[str, ...]:
     """Return the headers of a provider's *answer* that would mean something to Envoy, or reach the client as ours."""
-    return tuple(name for name in answer if _is_internal(name))
+    return tuple(name for name in answer if name.startswith(names.INTERNAL_PREFIXES))
 
 
 def idempotency_value(request_id: str, body_sha256: bytes, provider: str) -> str:
@@ -137,7 +140,3 @@ def _operators(upstream: Upstream) -> dict[str, str]:
     """Return the headers that the operator adds; config refuses internal ones, and none gets past this either."""
     lowered = ((name.lower(), value) for name, value in upstream.headers.items())
     return {name: value for name, value in lowered if not name.startswith((":", *names.INTERNAL_PREFIXES))}
-
-
-def _is_internal(name: str) -> bool:
-    return name.startswith(names.INTERNAL_PREFIXES)

@@ -47,8 +47,10 @@ def path_for(client_path: str, upstream: Upstream) -> str:
     """
     path, mark, query = client_path.partition("?")
     sent = upstream.path_prefix + _without_version(path) or "/"
+    if not upstream.query:
+        return sent + mark + query
     given = {_name(parameter) for parameter in query.split("&")}
-    for parameter in filter(None, upstream.query.split("&")):
+    for parameter in upstream.query.split("&"):
         if _name(parameter) not in given:
             query = f"{query}&{parameter}" if query else parameter
             mark = "?"

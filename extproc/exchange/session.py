@@ -31,15 +31,16 @@ from extproc.exchange.record import AttemptRecord, Ending
 from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
-from extproc.policy.model import Instant
+from extproc.policy.model import Api, Instant
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.attempts import Story
+    from extproc.policy.decision import StopReason
     from extproc.policy.engine import Engine
-    from extproc.policy.model import Api, Dice, Millis, Policy
+    from extproc.policy.model import Dice, Millis, Policy, TargetId
     from extproc.policy.outcome import Outcome
 
 
@@ -94,6 +95,8 @@ class Session:
         self._dice = dice
         self._phase = Phase.REQUEST_HEADERS
         self._headers: Headers = {}
+        self._api = Api.OTHER
+        self._request_id = ""
         self._carried: Story | None = None
         self._sent: _Sent | None = None
         self._heard: tuple[_Sent, ResponseHeaders, Millis]  # there in phase ANSWER_BODY
@@ -138,6 +141,8 @@ class Session:
 
     def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
         self._headers, self._carried = event.headers, event.carried
+        self._api = api_of(event.headers.get(":path", "/"))
+        self._request_id = event.headers.get("x-request-id", "")
         self._phase = Phase.REQUEST_BODY
         if event.state_unreadable:
             # Who was called already is not known any more, so nobody may be called now.
@@ -190,12 +195,14 @@ class Session:
         if isinstance(primary, Answer):
             return primary
         deadline = Instant(now + self._exchange.timeout)
-        first = self._engine.first(primary, self._api, now=now, deadline=deadline, dice=self._dice)
+        first = self._engine.first(
+            primary, self._api, now=now, deadline=deadline, dice=self._dice, body_sha256=request.digest()
+        )
         if isinstance(first, Exhausted):
             policy = self._engine.catalog.policy_of(primary)
-            self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)
+            self._record = self._told(Ending.EXHAUSTED, stop=first.reason)
             return self._exhausted(first, policy)
-        return replace(first.story, body_sha256=request.digest())
+        return first.story
 
     def _on_answer(self, event: ResponseHeaders, now: Instant) -> Directive:
         sent = self._sent
@@ -214,16 +221,18 @@ class Session:
         self._phase = Phase.END
         outcome = outcome_of(event, sent.policy, limit=sent.limit, now=now, body=body or b"")
         decision = self._engine.after(sent.story, outcome, self._api, duration=duration, now=now, dice=self._dice)
-        told = replace(self._told(Ending.DELIVERED), outcome=outcome.label, status=outcome.status, first_byte=duration)
         match decision:
             case Delivered(story=story):
-                self._record, self._delivered = told, story
+                self._delivered = story
+                self._record = self._told(Ending.DELIVERED, outcome=outcome, first_byte=duration)
                 return self._deliver(event, story, outcome, overdue=body is None)
             case Try(story=story):
-                self._record = replace(told, ending=Ending.REDISPATCHED, next_target=story.next.target)
+                self._record = self._told(
+                    Ending.REDISPATCHED, outcome=outcome, first_byte=duration, next_target=story.next.target
+                )
                 return Redispatch(event.status, story)
             case Exhausted(reason=reason):
-                self._record = replace(told, ending=Ending.EXHAUSTED, stop=reason)
+                self._record = self._told(Ending.EXHAUSTED, outcome=outcome, first_byte=duration, stop=reason)
                 return self._exhausted(decision, sent.policy)
             case _:
                 assert_never(decision)
@@ -253,23 +262,33 @@ class Session:
         self._record = replace(self._record or self._told(Ending.REFUSED), status=answer.status)
         return answer
 
-    def _told(self, ending: Ending) -> AttemptRecord:
+    def _told(
+        self,
+        ending: Ending,
+        *,
+        outcome: Outcome | None = None,
+        first_byte: Millis | None = None,
+        stop: StopReason | None = None,
+        next_target: TargetId | None = None,
+    ) -> AttemptRecord:
         """Return the record of the attempt as far as it has come."""
         story = self._carried if self._sent is None else self._sent.story
-        record = AttemptRecord(self._request_id, self._api, attempt=1, ending=ending)
-        if story is None:
-            return record
-        record = replace(record, attempt=story.attempts_made + 1)
-        step = story.next
-        return replace(record, target=step.target, key=step.key, reason=step.reason, waited=step.waited)
-
-    @property
-    def _api(self) -> Api:
-        return api_of(self._headers.get(":path", "/"))
-
-    @property
-    def _request_id(self) -> str:
-        return self._headers.get("x-request-id", "")
+        step = None if story is None else story.next
+        return AttemptRecord(
+            request_id=self._request_id,
+            api=self._api,
+            attempt=1 if story is None else story.attempts_made + 1,
+            ending=ending,
+            target=None if step is None else step.target,
+            key=0 if step is None else step.key,
+            reason=None if step is None else step.reason,
+            waited=0 if step is None else step.waited,
+            outcome="" if outcome is None else outcome.label,
+            status=None if outcome is None else outcome.status,
+            first_byte=first_byte,
+            stop=stop,
+            next_target=next_target,
+        )
 
 
 def _still_to_come(instant: Instant, now: Instant) -> Instant | None:

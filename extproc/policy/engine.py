@@ -32,12 +32,15 @@ class Engine:
         self.catalog = catalog
         self._memory = lessons.Memory(blocks, slow_answers, Counter())
 
-    def first(self, primary: Target, api: Api, *, now: Instant, deadline: Instant, dice: Dice) -> Try | Exhausted:
+    def first(
+        self, primary: Target, api: Api, *, now: Instant, deadline: Instant, dice: Dice, body_sha256: bytes = b""
+    ) -> Try | Exhausted:
         """Return whom to call first for a request whose primary is *primary*.
 
-        *deadline* is when the listener's timeout ends the request.
+        *deadline* is when the listener's timeout ends the request; *body_sha256* is what its story will carry.
         """
-        story = Story(primary=primary.id, began=now, deadline=deadline, next=Step(primary.id, now, Reason.PRIMARY))
+        step = Step(primary.id, now, Reason.PRIMARY)
+        story = Story(primary.id, began=now, deadline=deadline, next=step, body_sha256=body_sha256)
         plan = self._plan(story, api, now=now, dice=dice)
         if plan is not None:
             return plan.begin()
