@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -73,6 +74,21 @@ def parse_base_url(value: object) -> BaseUrl:
     return BaseUrl(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme], path or None, parts.query or None)
 
 
+def worker_addresses(listen: str, workers: int) -> tuple[str, ...]:
+    """Return where each of so many *workers* listens when the file says *listen*.
+
+    A single one listens there. Several have sockets of their own, their numbers before the suffix (`/run/x.0.sock`),
+    or ports from that one on; port 0 is a free one for each.
+    """
+    if workers == 1:
+        return (listen,)
+    if listen.startswith("unix:"):
+        path, suffix = posixpath.splitext(listen)
+        return tuple(f"{path}.{number}{suffix}" for number in range(workers))
+    host, _, port = listen.rpartition(":")
+    return tuple(f"{host}:{int(port) + number if int(port) else 0}" for number in range(workers))
+
+
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -83,7 +99,12 @@ def _host_port(value: str) -> str:
     return value
 
 
-def _listen(value: str) -> str:
+def check_listen(value: str) -> str:
+    """Return *value* if a server can listen there, as far as its text can tell.
+
+    Raises:
+        ValueError: it is no such address.
+    """
     if value.startswith("unix:"):
         if re.fullmatch(r"unix:\S{1,107}", value) is None:
             raise ValueError("expected unix: and a path of at most 107 characters without spaces")
@@ -116,7 +137,7 @@ Address = Annotated[
     BaseUrl, PlainValidator(parse_base_url), WithJsonSchema({"type": "string", "pattern": BASE_URL_PATTERN})
 ]
 HostPort = Annotated[str, AfterValidator(_host_port), WithJsonSchema({"type": "string", "pattern": HOST_PORT_PATTERN})]
-Listen = Annotated[str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})]
+Listen = Annotated[str, AfterValidator(check_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})]
 HttpHost = Annotated[str, AfterValidator(_http_host), WithJsonSchema({"type": "string", "pattern": HTTP_HOST_PATTERN})]
 IpAddress = Annotated[str, AfterValidator(_ip), WithJsonSchema({"type": "string", "pattern": IP_PATTERN})]
 IpPort = Annotated[str, AfterValidator(_ip_port), WithJsonSchema({"type": "string", "pattern": IP_PORT_PATTERN})]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from extproc.config.addresses import worker_addresses
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -53,6 +55,11 @@ class SidecarSettings:
     admin: str
     max_body_bytes: int
     log_format: LogFormat
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the workers listen, each by itself: Envoy spreads its streams over endpoints, not over processes."""
+        return worker_addresses(self.listen, self.workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from extproc.config.addresses import Address, HostPort, HttpHost, IpAddress, IpPort, Listen
+from extproc.config.addresses import (
+    Address,
+    HostPort,
+    HttpHost,
+    IpAddress,
+    IpPort,
+    Listen,
+    check_listen,
+    worker_addresses,
+)
 from extproc.config.gateway import LogFormat
 from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
 from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
@@ -159,6 +168,17 @@ class SidecarTable(Table):
     admin: HostPort = "127.0.0.1:1064"
     max_body_bytes: Positive = 64 * 1024 * 1024
     log_format: LogFormatName = LogFormat.TEXT
+
+    @field_validator("workers")
+    @classmethod
+    def _each_has_an_address(cls, value: int, info: ValidationInfo) -> int:
+        if "listen" in info.data:
+            last = worker_addresses(info.data["listen"], value)[-1]
+            try:
+                check_listen(last)
+            except ValueError as error:
+                raise ValueError(f"the last of {value} workers would listen on {last}: {error}") from None
+        return value
 
 
 class RetryBudgetTable(Table):

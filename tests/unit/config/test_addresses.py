@@ -116,6 +116,37 @@ def test_the_sidecar_listens_on_a_socket_file_or_a_port(listen: str) -> None:
     assert gateway(a_file(sidecar={"listen": listen})).sidecar.listen == listen
 
 
+@pytest.mark.parametrize(
+    ("listen", "addresses"),
+    [
+        ("unix:/run/x.sock", ("unix:/run/x.0.sock", "unix:/run/x.1.sock", "unix:/run/x.2.sock")),
+        ("unix:/run.d/x", ("unix:/run.d/x.0", "unix:/run.d/x.1", "unix:/run.d/x.2")),
+        ("localhost:50051", ("localhost:50051", "localhost:50052", "localhost:50053")),
+        ("[::1]:50051", ("[::1]:50051", "[::1]:50052", "[::1]:50053")),
+        ("localhost:0", ("localhost:0",) * 3),
+    ],
+)
+def test_each_worker_has_an_address_of_its_own(listen: str, addresses: tuple[str, ...]) -> None:
+    assert gateway(a_file(sidecar={"listen": listen, "workers": 3})).sidecar.addresses == addresses
+    assert gateway(a_file(sidecar={"listen": listen})).sidecar.addresses == (listen,)
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("localhost:65535", "localhost:65536: expected host:port, such as 127.0.0.1:50051, or unix:/path/to/socket"),
+        (
+            "unix:/" + "x" * 105,
+            f"unix:/{'x' * 105}.1: expected unix: and a path of at most 107 characters without spaces",
+        ),
+    ],
+)
+def test_the_last_workers_address_must_be_one(listen: str, said: str) -> None:
+    assert problems(a_file(sidecar={"listen": listen, "workers": 2})) == [
+        f"sidecar.workers: the last of 2 workers would listen on {said}"
+    ]
+
+
 def test_ip_addresses_of_both_kinds_are_taken() -> None:
     found = gateway(a_file(listeners=[{"type": "model", "address": "::"}], envoy={"admin": "[::1]:9901"}))
 
