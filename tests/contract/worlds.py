@@ -67,6 +67,7 @@ def a_gateway(
     port: int = 12_000,
     admin: int = 9_901,
     clusters: Mapping[str, int] | None = None,
+    more: Sequence[Cluster] = (),
     timeout: int = 300_000,
     body_limit: int = 1 << 20,
     catalog: Catalog | None = None,
@@ -76,7 +77,7 @@ def a_gateway(
         listener=Listener("models", "127.0.0.1", port, timeout),
         catalog=Catalog(targets={}, names={}) if catalog is None else catalog,
         upstreams=Upstreams(by_id={}),
-        clusters=tuple(a_cluster(name, port=port) for name, port in (clusters or {}).items()),
+        clusters=(*(a_cluster(name, port=port) for name, port in (clusters or {}).items()), *more),
         sidecar=SidecarSettings("127.0.0.1:0", 1, "127.0.0.1:0", body_limit, LogFormat.TEXT),
         envoy=EnvoySettings(f"127.0.0.1:{admin}", 20, 10),
     )
