@@ -149,8 +149,9 @@ _COLON: Final = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*")
 _DELIMITER: Final = re.compile(rb"[ \t\n\r]*([,}])[ \t\n\r]*")
 # Six levels hold messages of several parts with flat objects in them; they compile in about 40 ms, and each further
 # one takes 1.6 times as long. Tool definitions are deeper, and small.
+_VALUE: Final = _value(6).encode()
 # Before Python 3.11.5 such groups match wrongly (gh-106052): there the decoder steps over everything.
-_SHALLOW: Final = re.compile(_value(6).encode() if sys.version_info >= (3, 11, 5) else b"(?!)", re.DOTALL)
+_SHALLOW: Final = re.compile(_VALUE if sys.version_info >= (3, 11, 5) else b"(?!)", re.DOTALL)
 
 # Numbers are of no interest, and `int` refuses to read those of more than 4,300 digits.
 _DECODER: Final = JSONDecoder(strict=False, parse_int=len, parse_float=len)
