@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from contract.worlds import a_cluster, a_gateway
 from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap
+from support.compiled import a_cluster, a_gateway
 from support_envoy import validate
 
 from extproc.bootstrap.render import bootstrap, to_yaml
@@ -71,7 +71,7 @@ def test_envoy_accepts_what_render_writes(tmp_path: Path, sidecar: str) -> None:
         *(a_cluster(name) for name in ("y", "no", "null", "1", "a: b")),
     ]
     file = tmp_path / "envoy.yaml"
-    file.write_text(to_yaml(bootstrap(a_gateway(more=clusters), sidecar_addresses=[sidecar, sidecar])))
+    file.write_text(to_yaml(bootstrap(a_gateway(clusters=clusters), sidecar_addresses=[sidecar, sidecar])))
 
     told = validate(file)
 

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import httpx
 from contract.toy_provider import Reply, ToyProvider
 from contract.toy_sidecar import ToySidecar
+from support.compiled import a_cluster, a_gateway
 from support.ports import reserved_ports
 from support_envoy import PATIENCE, Envoy, eventually, running_envoy
 
 from extproc import names
 from extproc.bootstrap.render import bootstrap, to_yaml
-from extproc.config.gateway import Cluster, EnvoySettings, Gateway, Listener, LogFormat, SidecarSettings
-from extproc.exchange.upstream import Upstreams
-from extproc.policy.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,32 +60,6 @@ class World:
         return httpx.get(f"{self.url}/healthz", timeout=PATIENCE).status_code == 200
 
 
-def a_gateway(
-    *,
-    port: int = 12_000,
-    admin: int = 9_901,
-    clusters: Mapping[str, int] | None = None,
-    more: Sequence[Cluster] = (),
-    timeout: int = 300_000,
-    body_limit: int = 1 << 20,
-    catalog: Catalog | None = None,
-) -> Gateway:
-    """Return a gateway; *clusters* are ports of this host by name."""
-    return Gateway(
-        listener=Listener("models", "127.0.0.1", port, timeout),
-        catalog=Catalog(targets={}, names={}) if catalog is None else catalog,
-        upstreams=Upstreams(by_id={}),
-        clusters=(*(a_cluster(name, port=port) for name, port in (clusters or {}).items()), *more),
-        sidecar=SidecarSettings("127.0.0.1:0", 1, "127.0.0.1:0", body_limit, LogFormat.TEXT),
-        envoy=EnvoySettings(f"127.0.0.1:{admin}", 20, 10),
-    )
-
-
-def a_cluster(name: str, *, host: str = "127.0.0.1", port: int = 443, tls: bool = False) -> Cluster:
-    """Return one provider endpoint."""
-    return Cluster(name, host, port, tls, connect_timeout=1_000, idle_timeout=60_000)
-
-
 @contextmanager
 def a_world(
     directory: Path, *, timeout: int = 300_000, body_limit: int = 32 << 20, more_workers: Sequence[str] = ()
@@ -100,7 +72,7 @@ def a_world(
         gateway = a_gateway(
             port=port,
             admin=admin,
-            clusters={"a": a.port, "b": b.port, DEAD: dead},
+            clusters=[a_cluster("a", port=a.port), a_cluster("b", port=b.port), a_cluster(DEAD, port=dead)],
             timeout=timeout,
             body_limit=body_limit,
         )

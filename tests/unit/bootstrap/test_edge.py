@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
+from support.compiled import a_gateway
+
+from extproc.bootstrap.edge import edge_listener
+
+
+def _manager(timeout: int) -> HttpConnectionManager:
+    listener = edge_listener(a_gateway(timeout=timeout).listener, body_limit=1_000, retries=1)
+    packed = listener.filter_chains[0].filters[0].typed_config
+    assert packed is not None
+    manager = packed.unpack()
+    assert isinstance(manager, HttpConnectionManager)
+    return manager
+
+
+def test_a_long_silence_is_ended_by_the_listeners_timeout_alone() -> None:
+    """Envoy's limits on silence come later, however long the listener's timeout is."""
+    manager = _manager(timeout=3_600_000)
+
+    assert manager.route_config is not None
+    route = manager.route_config.virtual_hosts[0].routes[0].route
+    assert route is not None
+    assert route.timeout == timedelta(hours=1)
+    assert manager.stream_idle_timeout == manager.request_timeout == timedelta(hours=1, seconds=30)
+
+
+def test_the_edge_listens_where_it_is_told() -> None:
+    """Also on all addresses of IPv6."""
+    listener = edge_listener(a_gateway(address="::", port=80).listener, body_limit=1_000, retries=1)
+
+    assert listener.address is not None
+    assert listener.address.socket_address is not None
+    assert (listener.address.socket_address.address, listener.address.socket_address.port_value) == ("::", 80)
