@@ -7,6 +7,7 @@ Headers of a request that it understands (and removes):
 - `limit: 500`: give each attempt so many milliseconds to response headers
 - `answer: 429`: answer at once, without any attempt
 - `deliver: 1`: pass on whatever comes back
+- `provider: api.example`: the host to name to the provider
 """
 
 from __future__ import annotations
@@ -186,14 +187,14 @@ def _send(stream: Stream, common: wire.CommonResponse) -> None:
     common.header_mutation.set_headers.extend(
         [
             _option(names.CLUSTER, cluster),
-            _option(":authority", f"{cluster}.example"),
+            _option(":authority", stream.headers.get("provider", f"{cluster}.example")),
             _option("authorization", f"Bearer key-of-{cluster}"),
             _option(names.RESPONSE_TIMEOUT, "0"),
         ]
     )
     if "limit" in stream.headers:
         common.header_mutation.set_headers.append(_option(names.TRY_TIMEOUT, stream.headers["limit"]))
-    common.header_mutation.remove_headers.extend(["plan", "hold", "limit", "deliver", names.STATE])
+    common.header_mutation.remove_headers.extend(["plan", "hold", "limit", "deliver", "provider", names.STATE])
 
 
 def _take_answer(stream: Stream, request: wire.ProcessingRequest) -> None:

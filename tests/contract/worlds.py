@@ -16,10 +16,13 @@ from support_envoy import PATIENCE, Envoy, eventually, running_envoy
 
 from extproc import names
 from extproc.bootstrap.render import bootstrap, to_yaml
+from extproc.bootstrap.trust import CA_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from extproc.config.gateway import Cluster
 
 DEAD = "dead"
 """A cluster whose only host refuses connections."""
@@ -62,7 +65,13 @@ class World:
 
 @contextmanager
 def a_world(
-    directory: Path, *, timeout: int = 300_000, body_limit: int = 32 << 20, more_workers: Sequence[str] = ()
+    directory: Path,
+    *,
+    timeout: int = 300_000,
+    body_limit: int = 32 << 20,
+    clusters: Sequence[Cluster] = (),
+    more_workers: Sequence[str] = (),
+    ca_file: str = CA_FILES[0],
 ) -> Iterator[World]:
     """Start everything, wait until it is healthy, end it at last."""
     with ExitStack() as stack:
@@ -72,11 +81,11 @@ def a_world(
         gateway = a_gateway(
             port=port,
             admin=admin,
-            clusters=[a_cluster("a", port=a.port), a_cluster("b", port=b.port), a_cluster(DEAD, port=dead)],
+            clusters=[a_cluster("a", port=a.port), a_cluster("b", port=b.port), a_cluster(DEAD, port=dead), *clusters],
             timeout=timeout,
             body_limit=body_limit,
         )
-        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers]))
+        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
         envoy = stack.enter_context(running_envoy(config, admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
         eventually(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")

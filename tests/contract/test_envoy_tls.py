@@ -1,0 +1,80 @@
+"""How providers are reached: TLS with a name that is checked, HTTP/2 where it is spoken, names that are resolved."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from contract.toy_provider import ToyProvider
+from contract.toy_tls import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
+from contract.worlds import a_world
+from support.compiled import a_cluster
+
+from extproc.policy.outcome import Flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from contract.worlds import World
+
+
+@contextmanager
+def _behind_tls(directory: Path, *protocols: str, ca_file: str = CA_FILE) -> Iterator[tuple[World, TlsProvider]]:
+    with TlsProvider(*protocols) as provider:
+        cluster = a_cluster("tls", port=provider.port, tls=True)
+        with a_world(directory, clusters=[cluster], ca_file=ca_file) as world:
+            yield world, provider
+
+
+def test_http_2_is_spoken_where_the_provider_offers_it(tmp_path: Path) -> None:
+    """With the scheme of the connection to the provider, not of the client's."""
+    with _behind_tls(tmp_path, "h2", "http/1.1") as (world, provider):
+        answer = world.post("tls", provider=HOST)
+
+        assert (answer.status_code, answer.text) == (200, "h2")
+        (request,) = provider.requests
+        assert dict(request)[":scheme"] == "https"
+        assert dict(request)[":authority"] == HOST
+
+
+def test_http_1_is_spoken_where_it_does_not(tmp_path: Path) -> None:
+    with _behind_tls(tmp_path, "http/1.1") as (world, _provider):
+        answer = world.post("tls", provider=HOST)
+
+        assert (answer.status_code, answer.text) == (200, "http/1.1")
+
+
+@pytest.mark.parametrize(("host", "name"), [(HOST, HOST), (f"{HOST}:8443", HOST), ("127.0.0.1", None)])
+def test_a_provider_is_asked_for_by_its_name(tmp_path: Path, host: str, name: str | None) -> None:
+    """The host of the request without its port; an address is no name, and is checked all the same."""
+    with _behind_tls(tmp_path, "h2") as (world, provider):
+        answer = world.post("tls", provider=host)
+
+        assert answer.status_code == 200
+        assert provider.asked_for == [name]
+
+
+@pytest.mark.parametrize(("host", "ca_file"), [("another.example", CA_FILE), (HOST, OTHER_CA_FILE)])
+def test_who_cannot_prove_to_be_the_provider_gets_nothing(tmp_path: Path, host: str, ca_file: str) -> None:
+    """Neither with somebody else's certificate nor with one that no trusted authority has signed."""
+    with _behind_tls(tmp_path, "h2", ca_file=ca_file) as (world, provider):
+        world.post("tls", provider=host)
+
+        (stream,) = world.sidecar.streams
+        assert stream.flags == Flag.UPSTREAM_CONNECTION_FAILURE
+        assert "CERTIFICATE_VERIFY_FAILED" in stream.details
+        assert provider.requests == []
+
+
+def test_a_name_leads_to_whichever_of_its_addresses_answers(tmp_path: Path) -> None:
+    """`localhost` is 127.0.0.1 and ::1, and most local servers listen on one of them only."""
+    with ExitStack() as stack:
+        provider = stack.enter_context(ToyProvider())
+        cluster = a_cluster("named", host="localhost", port=provider.port)
+        world = stack.enter_context(a_world(tmp_path, clusters=[cluster]))
+
+        answers = [world.post("named") for _ in range(4)]
+
+        assert [answer.status_code for answer in answers] == [200] * 4
