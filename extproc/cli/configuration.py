@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 CONFIG = click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
 """The argument that every command about a configuration takes."""
 
+WORKERS = click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes of the sidecar.  [default: sidecar.workers in CONFIG]"
+)
+"""The option of every command that starts the sidecar."""
+
 
 def load_config(config: Path) -> Loaded:
     """Return what *config* describes.

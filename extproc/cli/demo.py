@@ -81,7 +81,7 @@ def _run(directory: Path, family: Family, envoy: EnvoyBinary, *, port: int, once
     urls = _start_providers(directory, family)
     config = directory / "gateway.yaml"
     config.write_text(_CONFIG.format(port=port, admin=free_port(), **urls))
-    launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, _START, grace=5)
+    launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, 1, _START, grace=5)
     news = start(launch, family, directory)
     if news is not None:
         return finish(news, launch, family)

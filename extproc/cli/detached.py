@@ -49,6 +49,7 @@ def _arguments(launch: Launch) -> list[str]:
     return [
         f"--envoy-binary={launch.envoy.path}",
         f"--envoy-log-level={launch.envoy_log_level}",
+        f"--workers={launch.workers}",
         f"--timeout={launch.start_timeout}",
         f"--grace={launch.grace}",
         *concurrency,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
 
 
-def envoy_config(gateway: Gateway, *, sidecar: str) -> str:
-    """Return what Envoy must be started with when the sidecar listens on *sidecar*."""
+def envoy_config(gateway: Gateway) -> str:
+    """Return what Envoy must be started with when the sidecar's workers are where *gateway* says."""
     ca_file = system_ca_file(lambda path: Path(path).exists())
-    return to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar], ca_file=ca_file))
+    return to_yaml(bootstrap(gateway, sidecar_addresses=gateway.sidecar.addresses, ca_file=ca_file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +40,7 @@ class Launch:
     envoy: EnvoyBinary
     envoy_log_level: str
     concurrency: int | None
+    workers: int
     start_timeout: float
     grace: float
 
@@ -58,7 +59,7 @@ class Launch:
 def private_directory() -> tempfile.TemporaryDirectory[str]:
     """Return a new directory for the socket and Envoy's file that only this user can enter (mode 0700)."""
     directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX)
-    if len(_socket_in(directory.name)) <= _LONGEST_SOCKET_PATH:
+    if len(_socket_in(directory.name)) <= _LONGEST_SOCKET_PATH - len(".255"):
         return directory
     directory.cleanup()
     return tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX, dir="/tmp")
@@ -76,12 +77,13 @@ def start(launch: Launch, family: Family, directory: Path) -> News | None:
     require_free(host.strip("[]"), int(port), what=f"{launch.config}: envoy.admin")
     listen = f"unix:{_socket_in(str(directory))}"
     click.echo("starting the sidecar …", err=True)
-    family.start(SIDECAR, [sys.executable, "-m", "extproc", "serve", "--listen", listen, "--", launch.config])
+    family.start(SIDECAR, _sidecar_command(launch, listen))
     # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
     from extproc.cli.envoy_config import envoy_config  # noqa: PLC0415
 
     bootstrap = directory / "envoy.yaml"
-    bootstrap.write_text(envoy_config(gateway, sidecar=listen))
+    settings = replace(gateway.sidecar, listen=listen, workers=launch.workers)
+    bootstrap.write_text(envoy_config(replace(gateway, sidecar=settings)))
     click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
     family.start(ENVOY, _envoy_command(launch, bootstrap))
     return _until_healthy(launch, family)
@@ -134,6 +136,11 @@ def _drain(launch: Launch, family: Family) -> News | None:
         if news is not None:
             return news
     return None
+
+
+def _sidecar_command(launch: Launch, listen: str) -> list[str | Path]:
+    options = ["--listen", listen, "--workers", str(launch.workers)]
+    return [sys.executable, "-m", "extproc", "serve", *options, "--", launch.config]
 
 
 def _envoy_command(launch: Launch, bootstrap: Path) -> list[str | Path]:

@@ -27,7 +27,7 @@ def render(config: Path, output: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
-    text = envoy_config(loaded.gateway, sidecar=loaded.gateway.sidecar.listen)
+    text = envoy_config(loaded.gateway)
     if output is None:
         click.echo(text, nl=False)
         return

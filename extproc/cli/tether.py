@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_NAME = 15
 _LIBC = ctypes.CDLL(None)  # before any fork: a child between fork and exec must not load libraries
 
 
@@ -29,3 +30,8 @@ def tether() -> Callable[[], None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     return in_child
+
+
+def call_this_process(name: str) -> None:
+    """Have `top` and `ps -o comm` show *name*: processes that were forked share one command line."""
+    _LIBC.prctl(_PR_SET_NAME, name.encode())

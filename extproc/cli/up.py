@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from extproc.cli.announcement import announce
-from extproc.cli.configuration import CONFIG, load_config, warn
+from extproc.cli.configuration import CONFIG, WORKERS, load_config, warn
 from extproc.cli.detached import start_detached
 from extproc.cli.envoy_binary import find_envoy
 from extproc.cli.exits import TABLE, ExitCode, Failure
@@ -38,6 +38,7 @@ _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
     help="What Envoy writes to standard error.",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Envoy's worker threads.  [default: one a core]")
+@WORKERS
 @click.option(
     "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long starting may take until healthy."
 )
@@ -55,13 +56,15 @@ def up(
     envoy_binary: Path | None,
     envoy_log_level: str,
     concurrency: int | None,
+    workers: int | None,
     timeout: float,
     grace: float,
 ) -> None:
     """Start sidecar and Envoy from CONFIG, and tell where to send requests when both are healthy.
 
     Stays in the foreground until Ctrl-C or SIGTERM: then no new requests are taken, those in flight finish, and
-    both processes are ended. When one of them ends by itself, so does the other. Nothing is ever left running.
+    both are ended. A worker of the sidecar that ends is started again; when sidecar or Envoy end by themselves, so does
+    the other. Nothing is ever left running.
     """
     runs = Runs.of_user(os.environ)
     running = runs.find(config)
@@ -69,7 +72,8 @@ def up(
         raise Failure(f"{config} is up already at {running.url}: `extproc down {config}` ends it.")
     loaded = load_config(config)
     envoy = find_envoy(envoy_binary)
-    launch = Launch(config, loaded.gateway, envoy, envoy_log_level, concurrency, timeout, grace)
+    workers = workers or loaded.gateway.sidecar.workers
+    launch = Launch(config, loaded.gateway, envoy, envoy_log_level, concurrency, workers, timeout, grace)
     if detach:
         warn(config, loaded.warnings)  # otherwise the sidecar tells them
         start_detached(launch, runs)

@@ -92,22 +92,27 @@ class Home:
 
     @property
     def processes(self) -> dict[int, str]:
-        """Command lines of everything that was started here and still runs, by process id."""
+        """Names and command lines of everything that was started here and still runs, by process id."""
         mark, found = f"EXTPROC_TEST_HOME={self.directory}".encode(), {}
         for process in Path("/proc").iterdir():
             if not process.name.isdecimal():
                 continue
             try:
                 if mark in (process / "environ").read_bytes().split(b"\0"):
-                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+                    command = (process / "cmdline").read_text().replace("\0", " ")
+                    found[int(process.name)] = f"{(process / 'comm').read_text().strip()}: {command}"
             except OSError:  # gone meanwhile, or somebody else's
                 continue
         return found
 
     def process(self, part: str) -> int:
-        """Return the id of the one process whose command line contains *part*."""
-        (pid,) = [pid for pid, command in self.processes.items() if part in command]
+        """Return the id of the one process whose name or command line contains *part*."""
+        (pid,) = self.all_of(part)
         return pid
+
+    def all_of(self, part: str) -> list[int]:
+        """Return the ids of the processes whose name or command line contains *part*, the oldest first."""
+        return sorted(pid for pid, command in self.processes.items() if part in command)
 
     def assert_nothing_is_left(self) -> None:
         """Fail when anything that was started here still runs, or has left its private directory."""

@@ -40,6 +40,15 @@ class SmallGateway:
         finally:
             connection.close()
 
+    def counter(self, name: str) -> int:
+        """Return what Envoy counts under *name*."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=5)
+        try:
+            connection.request("GET", f"/stats?filter=^{name.replace('.', '%5C.')}$")
+            return int(connection.getresponse().read().decode().rpartition(": ")[2] or 0)
+        finally:
+            connection.close()
+
     def refuses(self) -> bool:
         """Tell whether a new connection is refused."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

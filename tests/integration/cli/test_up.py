@@ -73,7 +73,10 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
 
 @pytest.mark.parametrize(
     ("part", "code", "message"),
-    [("--disable-hot-restart", 5, "Envoy has ended by SIGKILL"), ("serve", 6, "the sidecar has ended by SIGKILL")],
+    [
+        ("--disable-hot-restart", 5, "Envoy has ended by SIGKILL"),
+        ("extproc-sidecar", 6, "the sidecar has ended by SIGKILL"),
+    ],
 )
 def test_when_one_ends_so_does_the_other(home: Home, gateway: SmallGateway, part: str, code: int, message: str) -> None:
     """Half a gateway helps nobody; message and exit code say which half went."""
@@ -82,6 +85,26 @@ def test_when_one_ends_so_does_the_other(home: Home, gateway: SmallGateway, part
 
         assert up.wait() == code
         assert message in up.output
+
+
+def test_a_worker_that_dies_is_replaced(home: Home, gateway: SmallGateway) -> None:
+    """Even the only one: the edge tries again until its successor serves."""
+    with home.running("up", gateway.config, until=UP) as up:
+        for _ in range(3):
+            os.kill(home.process("extproc-worker"), signal.SIGKILL)
+            assert gateway.chat()[0] == 502  # nobody is behind it, but somebody has asked
+
+        assert up.stop(signal.SIGINT) == 0
+    assert up.output.count("worker_ended worker=0 how=SIGKILL") == 3
+
+
+def test_it_starts_as_many_workers_as_told(home: Home, gateway: SmallGateway) -> None:
+    """Each is a host of Envoy's; the command line wins over the file."""
+    with home.running("up", gateway.config, "--workers", "3", until=UP):
+        assert len(home.all_of("extproc-worker")) == 3
+        eventually(
+            lambda: gateway.counter("cluster.extproc.membership_healthy") == 3, what=lambda: "three healthy workers"
+        )
 
 
 def test_killed_it_leaves_nothing_and_can_be_started_again(home: Home, gateway: SmallGateway) -> None:
