@@ -21,6 +21,8 @@ import os, signal, sys
 from extproc.cli.exits import Failure
 from extproc.cli.family import Ended, Family, StopAsked
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+
 def say(*words):
     print(*words, flush=True)
 """
