@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.lessons import Memory
 from extproc.policy.model import (
     Api,
     Credential,
@@ -142,11 +140,6 @@ def a_catalog(
         stand_ins,
         {} if policy is None else {target.id: policy for target in (*known, *stand_ins.values())},
     )
-
-
-def a_memory(blocks: Blocks | None = None) -> Memory:
-    """Return what a process remembers that has seen nothing, or nothing but *blocks*."""
-    return Memory(Blocks() if blocks is None else blocks, SlowAnswers(), Counter())
 
 
 def an_engine(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.policy.blocks import Block, BlockKind, Blocks, Ledger, key_subject
+from extproc.policy.blocks import Block, Blocks, Ledger, key_subject
 from extproc.policy.model import Instant
 
 if TYPE_CHECKING:
     from extproc.policy.model import Target
+
+_FREE = Instant(0)
 
 
 class Availability:
@@ -27,15 +29,15 @@ class Availability:
 
         A target whose keys are all set aside is released with the first of them.
         """
-        until = self._latest(self._blocks.retry_after, BlockKind.RETRY_AFTER, target)
-        if target.keys > 1:
-            until = max(until, min(self.key_released(target, key) or Instant(0) for key in range(target.keys)))
-        return until if until > self._now else None
+        asked = self._latest(self._blocks.retry_after, target)
+        if target.keys <= 1:
+            return asked
+        first_key = min(self.key_released(target, key) or _FREE for key in range(target.keys))
+        return max(asked or _FREE, first_key) or None
 
     def avoided(self, target: Target) -> Instant | None:
         """Return until when *target* is avoided for its slowness; None: it is not."""
-        until = self._latest(self._blocks.latency, BlockKind.LATENCY, target)
-        return until if until > self._now else None
+        return self._latest(self._blocks.latency, target)
 
     def key_released(self, target: Target, key: int) -> Instant | None:
         """Return when that key of *target* is no longer set aside; None: now."""
@@ -45,21 +47,14 @@ class Availability:
         """Return which of its keys to use: the first in turn, from *turn* on, of those that are released soonest."""
         return min(
             range(target.keys),
-            key=lambda key: (self.key_released(target, key) or 0, (key - turn) % target.keys),
+            key=lambda key: (self.key_released(target, key) or _FREE, (key - turn) % target.keys),
         )
 
-    def _latest(self, ledger: Ledger, kind: BlockKind, target: Target) -> Instant:
-        latest = Instant(0)
-        if ledger:
-            for subject in (target.id, target.provider, target.endpoint):
-                until = ledger.until(subject, self._now)
-                if until is not None and until > latest:
-                    latest = until
+    def _latest(self, ledger: Ledger, target: Target) -> Instant | None:
+        """Return the end of the last block on *target*, be it about the model, its provider or its endpoint."""
+        subjects = (target.id, target.provider, target.endpoint)
+        latest = ledger.latest(subjects, self._now)
         for block in self._carried:
-            if (
-                block.kind is kind
-                and block.until > latest
-                and block.subject in {target.id, target.provider, target.endpoint}
-            ):
+            if block.kind is ledger.kind and block.subject in subjects and block.until > (latest or self._now):
                 latest = block.until
         return latest

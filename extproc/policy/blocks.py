@@ -65,18 +65,28 @@ def key_subject(target: Target, key: int) -> str:
 class Ledger:
     """The ends of all blocks of one kind, by subject."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: BlockKind) -> None:
+        self.kind = kind
         self._until: dict[str, Instant] = {}
         self._sweep_at = _SWEEP_FROM
 
     def until(self, subject: str, now: Instant) -> Instant | None:
         """Return the end of the block on *subject*; None when there is none or it has passed."""
-        until = self._until.get(subject)
-        if until is None or until > now:
-            return until
-        # Nothing can have come in between, so that only the value just seen is dropped and never a later one.
-        del self._until[subject]
-        return None
+        return self.latest((subject,), now)
+
+    def latest(self, subjects: Iterable[str], now: Instant) -> Instant | None:
+        """Return the end of the last block on any of *subjects*; None when there is none or all have passed."""
+        latest = None
+        for subject in subjects:
+            until = self._until.get(subject)
+            if until is None:
+                continue
+            if until <= now:
+                # Nothing can have come in between, so that only the value just seen is dropped and never a later one.
+                del self._until[subject]
+            elif latest is None or until > latest:
+                latest = until
+        return latest
 
     def merge(self, subject: str, until: Instant, now: Instant) -> bool:
         """Move the end of the block on *subject* to *until* if that is later; return whether it was."""
@@ -93,9 +103,6 @@ class Ledger:
         """Return subject and end of every block that has not passed."""
         return [(subject, until) for subject, until in self._until.items() if until > now]
 
-    def __bool__(self) -> bool:
-        return bool(self._until)
-
 
 class Blocks:
     """The blocks that outlive requests, a ledger for each kind.
@@ -105,9 +112,9 @@ class Blocks:
     """
 
     def __init__(self, publish: Callable[[Block], None] = lambda _: None) -> None:
-        self.retry_after = Ledger()
-        self.latency = Ledger()
-        self.keys = Ledger()
+        self.retry_after = Ledger(BlockKind.RETRY_AFTER)
+        self.latency = Ledger(BlockKind.LATENCY)
+        self.keys = Ledger(BlockKind.KEY)
         self._publish = publish
 
     def add(self, block: Block, *, now: Instant) -> None:

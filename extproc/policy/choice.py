@@ -11,7 +11,7 @@ from extproc.policy.decision import StopReason
 from extproc.policy.model import CandidateOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from extproc.policy.attempts import FailedAttempt
     from extproc.policy.availability import Availability
@@ -81,56 +81,56 @@ class Chosen:
     blocked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chooser:
-    """Picks among candidates: free ones first, then those we avoid ourselves, then those worth waiting for."""
+def in_order(pool: Candidates, order: CandidateOrder, *, turn: int, dice: Dice) -> Iterator[Target]:
+    """Yield the candidates in the order in which they are asked: those with a name in the policy first.
 
-    availability: Availability
-    limits: Limits
-    order: CandidateOrder
-    dice: Dice
-    turn: int = 0  # for round_robin: how often it was chosen before
+    *turn* is, for round_robin, how often somebody was chosen before.
+    """
+    yield from pool.named
+    others = list(pool.others)
+    match order:
+        case CandidateOrder.RANDOM:
+            while others:
+                yield others.pop(int(dice() * len(others)))
+        case CandidateOrder.ROUND_ROBIN:
+            start = turn % len(others) if others else 0
+            yield from others[start:]
+            yield from others[:start]
+        case CandidateOrder.PRIORITY:
+            yield from others
+        case _:
+            assert_never(order)
 
-    def choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
-        """Return the candidate to call, or why none of them may be."""
-        stop = StopReason.NO_CANDIDATE
-        avoided: list[tuple[Instant, Target]] = []
-        blocked: list[tuple[Instant, Target]] = []
-        for target in self._in_order(pool):
-            if (until := self.availability.released(target)) is not None:
-                blocked.append((until, target))
-            elif (until := self.availability.avoided(target)) is not None:
-                avoided.append((until, target))
-            else:
-                wait = pause.before(target, self.dice)
-                if (forbidden := self.limits.forbids(wait)) is None:
-                    return Chosen(target, wait)
-                stop = forbidden
-        # Our own guess that a provider is slow must never turn into an outage, so such a target is used anyway.
-        for _, target in sorted(avoided, key=itemgetter(0)):
-            wait = pause.before(target, self.dice)
-            if (forbidden := self.limits.forbids(wait)) is None:
-                return Chosen(target, wait, blocked=True)
+
+def choose(
+    targets: Iterable[Target], pause: Pause, *, availability: Availability, limits: Limits, dice: Dice
+) -> Chosen | StopReason:
+    """Return whom of *targets* to call, or why none of them may be.
+
+    The first that is free; else one that we avoid ourselves; else one that is worth waiting for.
+    """
+    stop = StopReason.NO_CANDIDATE
+    avoided: list[tuple[Instant, Target]] = []
+    blocked: list[tuple[Instant, Target]] = []
+    for target in targets:
+        if (until := availability.released(target)) is not None:
+            blocked.append((until, target))
+        elif (until := availability.avoided(target)) is not None:
+            avoided.append((until, target))
+        else:
+            wait = pause.before(target, dice)
+            if (forbidden := limits.forbids(wait)) is None:
+                return Chosen(target, wait)
             stop = forbidden
-        for until, target in sorted(blocked, key=itemgetter(0)):
-            wait = max(pause.before(target, self.dice), until - self.limits.now)
-            if (forbidden := self.limits.forbids(wait)) is None:
-                return Chosen(target, wait, blocked=True)
-            stop = forbidden
-        return stop
-
-    def _in_order(self, pool: Candidates) -> Iterator[Target]:
-        yield from pool.named
-        others = list(pool.others)
-        match self.order:
-            case CandidateOrder.PRIORITY:
-                yield from others
-            case CandidateOrder.ROUND_ROBIN:
-                start = self.turn % len(others) if others else 0
-                yield from others[start:]
-                yield from others[:start]
-            case CandidateOrder.RANDOM:
-                while others:
-                    yield others.pop(int(self.dice() * len(others)))
-            case _:
-                assert_never(self.order)
+    # Our own guess that a provider is slow must never turn into an outage, so such a target is used anyway.
+    for _, target in sorted(avoided, key=itemgetter(0)):
+        wait = pause.before(target, dice)
+        if (forbidden := limits.forbids(wait)) is None:
+            return Chosen(target, wait, blocked=True)
+        stop = forbidden
+    for until, target in sorted(blocked, key=itemgetter(0)):
+        wait = max(pause.before(target, dice), until - limits.now)
+        if (forbidden := limits.forbids(wait)) is None:
+            return Chosen(target, wait, blocked=True)
+        stop = forbidden
+    return stop

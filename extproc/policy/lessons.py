@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, key_subject, later, subject_of
 from extproc.policy.model import Instant, Lifetime
 from extproc.policy.outcome import Kind
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from extproc.policy.attempts import Story
-    from extproc.policy.availability import Availability
     from extproc.policy.blocks import Blocks
     from extproc.policy.latency import SlowAnswers
     from extproc.policy.model import Dice, Millis, Policy, Target
     from extproc.policy.outcome import Outcome
+    from extproc.policy.selection import Roster
 
 KEY_REFUSED = frozenset({401, 402, 403, 429})
 """Statuses that speak of the key rather than of the target: another key may do."""
@@ -31,18 +32,19 @@ _SPREAD_MOST = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What outlives requests: blocks, recent slow answers, and whose turn it is."""
+    """What outlives requests: blocks, recent slow answers, whose turn it is, and who may follow whom."""
 
     blocks: Blocks
     slow_answers: SlowAnswers
     turns: Counter[str]
+    roster: Roster
 
-    def take_key(self, target: Target, availability: Availability) -> int:
+    def take_key(self, target: Target, now: Instant) -> int:
         """Return the key whose turn it is, among those of *target* that are released soonest."""
         if target.keys <= 1:
             return 0
         subject = f"{target.entry}#"
-        key = availability.key(target, self.turns[subject])
+        key = Availability(self.blocks, (), now).key(target, self.turns[subject])
         self.turns[subject] = key + 1
         return key
 

@@ -64,6 +64,9 @@ class Kind(StrEnum):
     CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any answer
 
 
+_DONE = frozenset({Kind.SUCCESS, Kind.FINAL})
+
+
 class Wish(Enum):
     """What a provider asked of us with `x-should-retry`."""
 
@@ -88,7 +91,7 @@ class Outcome:
     @property
     def retriable(self) -> bool:
         """Whether the policy may make another attempt after this outcome."""
-        return self.kind not in {Kind.SUCCESS, Kind.FINAL}
+        return self.kind not in _DONE
 
     @property
     def transient(self) -> bool:

@@ -19,21 +19,27 @@ class Exclusion(StrEnum):
     """Why a configured target is no candidate."""
 
     STRATEGY = "strategy"  # not where the strategy looks
-    TRIED = "tried"  # has failed in this round
     API = "api"  # does not speak the request's API
     CREDENTIAL = "credential"  # has no key, or would pass the client's on to another provider
     WILDCARD = "wildcard"  # stands for any model: nobody asked for one in particular
 
 
 @dataclass(frozen=True, slots=True)
-class Quest:
-    """What is looked for: a target for *api*, by *strategy* relative to the target *origin*, not in *tried*."""
+class Terms:
+    """What stays the same through all attempts of one request."""
 
+    policy: Policy  # the primary's
+    primary: Target
     api: Api
+
+
+@dataclass(frozen=True, slots=True)
+class Quest:
+    """What is looked for: a target that can serve a request, by *strategy* relative to the target *origin*."""
+
+    terms: Terms
     strategy: Strategy
     origin: Target
-    primary: Target
-    tried: Container[TargetId] = frozenset()
 
     def exclusion(self, target: Target) -> Exclusion | None:
         """Return why *target* is not what is looked for; None when it is."""
@@ -42,11 +48,9 @@ class Quest:
         if self.strategy is Strategy.SAME_MODEL:
             # A retry here is about the very target that was tried: it was usable before.
             return None
-        if target.id in self.tried:
-            return Exclusion.TRIED
         if target.wildcard:
             return Exclusion.WILDCARD
-        if self.api not in target.speaks:
+        if self.terms.api not in target.speaks:
             return Exclusion.API
         return None if self._has_credential(target) else Exclusion.CREDENTIAL
 
@@ -66,7 +70,7 @@ class Quest:
             case Credential.OWN | Credential.NONE:
                 return True
             case Credential.CLIENT:
-                return target.provider == self.primary.provider
+                return target.provider == self.terms.primary.provider
             case Credential.MISSING:
                 return False
             case _:
@@ -84,14 +88,39 @@ class Candidates:
         yield from self.named
         yield from self.others
 
+    def without(self, tried: Container[TargetId]) -> Candidates:
+        """Return these candidates but those that were *tried*."""
+        return Candidates(
+            tuple([target for target in self.named if target.id not in tried]),
+            tuple([target for target in self.others if target.id not in tried]),
+        )
 
-def candidates(catalog: Catalog, policy: Policy, quest: Quest) -> Candidates:
-    """Return every configured target that fits *quest*, blocked or not."""
-    if quest.strategy is Strategy.SAME_MODEL:
-        return Candidates((quest.origin,))
-    named = [catalog.targets[target] for target in policy.fallback_models if target in catalog.targets]
-    others = [target for target in catalog.targets.values() if target.id not in policy.fallback_models]
-    return Candidates(
-        tuple(target for target in named if quest.exclusion(target) is None),
-        tuple(target for target in others if quest.exclusion(target) is None),
-    )
+
+class Roster:
+    """Who may follow whom: fixed by the configuration, so that each answer is found only once.
+
+    Questions are about what is configured, so that there are few of them, whatever models clients name.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._answers: dict[tuple[str, str, Strategy, Api], Candidates] = {}
+
+    def candidates(self, terms: Terms, strategy: Strategy, origin: Target) -> Candidates:
+        """Return every target that *strategy* leads to from *origin*, blocked or not, tried or not."""
+        if strategy is Strategy.SAME_MODEL:
+            return Candidates((origin,))
+        question = (terms.primary.entry, origin.entry, strategy, terms.api)
+        found = self._answers.get(question)
+        if found is None:
+            found = self._answers[question] = self._fitting(Quest(terms, strategy, origin))
+        return found
+
+    def _fitting(self, quest: Quest) -> Candidates:
+        targets, first = self.catalog.targets, quest.terms.policy.fallback_models
+        named = [targets[target] for target in first if target in targets]
+        others = [target for target in targets.values() if target.id not in first]
+        return Candidates(
+            tuple(target for target in named if quest.exclusion(target) is None),
+            tuple(target for target in others if quest.exclusion(target) is None),
+        )

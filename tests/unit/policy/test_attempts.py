@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 from builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_story, after, http
 
 from extproc.policy.attempts import FailedAttempt, Reason, Story
+from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
 
 
@@ -37,6 +40,28 @@ def test_the_first_failure_stays_the_first() -> None:
 
     assert (twice.first_failure, twice.attempts_made) == (after(10), 2)
     assert [failure.outcome.status for failure in twice.failures] == [500, 502]
+
+
+def test_a_story_loses_nothing_on_its_way() -> None:
+    """Whatever fields it has, and will have: only what the change is about is different."""
+    whole = Story(
+        primary=T,
+        began=after(-1),
+        deadline=after(9),
+        next=a_step(S),
+        failures=(FailedAttempt(P, http(429), "default"),),
+        first_failure=after(-2),
+        round=2,
+        round_start=1,
+        blocks=(Block(BlockKind.LATENCY, P, after(5)),),
+        slow=(P,),
+        body_sha256=b"digest",
+    )
+    failed = replace(whole, failures=(*whole.failures, FailedAttempt(S, TIMEOUT, "on_timeout", duration=7)))
+
+    assert all(getattr(whole, field.name) != field.default for field in fields(Story))
+    assert whole.with_failure(TIMEOUT, "on_timeout", 7, now=NOW) == failed
+    assert whole.then(a_step(P)) == replace(whole, next=a_step(P))
 
 
 def test_what_was_tried_is_forgotten_with_the_round() -> None:

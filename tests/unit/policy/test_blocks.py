@@ -35,32 +35,32 @@ def test_a_wildcards_key_is_blocked_for_all_its_models() -> None:
 
 def test_a_block_ends_at_its_instant() -> None:
     """Not a millisecond later: at its end it is over."""
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     ledger.merge(P, after(5000), NOW)
 
     assert [ledger.until(P, after(at)) for at in (0, 4999, 5000)] == [after(5000), after(5000), None]
 
 
 def test_nothing_is_known_of_others() -> None:
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     ledger.merge(P, after(5000), NOW)
 
     assert ledger.until(S, NOW) is None
 
 
 def test_an_expired_block_is_dropped_when_it_is_seen() -> None:
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     ledger.merge(P, after(5000), NOW)
-    assert ledger
+    assert len(ledger._until) == 1
 
     ledger.until(P, after(5000))
 
-    assert not ledger
+    assert len(ledger._until) == 0
 
 
 def test_dropping_what_has_expired_spares_what_came_later() -> None:
     """Only the value that was seen to be over is dropped."""
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     ledger.merge(P, after(10), NOW)
     ledger.merge(P, after(20), NOW)
 
@@ -70,7 +70,7 @@ def test_dropping_what_has_expired_spares_what_came_later() -> None:
 def test_a_block_only_moves_later() -> None:
     """In whatever order its values arrive; what changes nothing is no news."""
     for order in permutations([1000, 2000, 3000]):
-        ledger = Ledger()
+        ledger = Ledger(BlockKind.LATENCY)
         news = [ledger.merge(P, after(until), NOW) for until in order]
 
         assert ledger.until(P, NOW) == after(3000)
@@ -78,7 +78,7 @@ def test_a_block_only_moves_later() -> None:
 
 
 def test_the_same_block_again_is_no_news() -> None:
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
 
     assert [ledger.merge(P, after(1000), NOW) for _ in range(2)] == [True, False]
 
@@ -86,15 +86,15 @@ def test_the_same_block_again_is_no_news() -> None:
 @pytest.mark.parametrize("until", [0, -1])
 def test_a_block_that_is_over_already_is_none(until: int) -> None:
     """Retry-After: 0 means now."""
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
 
     assert not ledger.merge(P, after(until), NOW)
-    assert not ledger
+    assert len(ledger._until) == 0
 
 
 def test_a_new_block_may_end_before_an_expired_one_began() -> None:
     """What counts is now: an expired block that nobody has asked for keeps nothing out."""
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     ledger.merge(P, after(10), NOW)
 
     assert ledger.merge(P, after(30), after(20))
@@ -102,7 +102,7 @@ def test_a_new_block_may_end_before_an_expired_one_began() -> None:
 
 
 def test_what_is_in_force() -> None:
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     for subject, until in ((P, 1000), (S, 1001), ("openai", 5000)):
         ledger.merge(subject, after(until), NOW)
 
@@ -111,7 +111,7 @@ def test_what_is_in_force() -> None:
 
 def test_a_ledger_does_not_grow_with_names_that_clients_invent() -> None:
     """What has expired goes, even if nobody asks for it again; what is in force stays."""
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     for number in range(1023):
         ledger.merge(f"ollama/{number}", after(10), NOW)
     assert len(ledger._until) == 1023
@@ -123,7 +123,7 @@ def test_a_ledger_does_not_grow_with_names_that_clients_invent() -> None:
 
 def test_a_ledger_full_of_what_is_in_force_is_not_swept_each_time() -> None:
     """The next sweep is due when it has doubled."""
-    ledger = Ledger()
+    ledger = Ledger(BlockKind.LATENCY)
     for number in range(1024):
         ledger.merge(f"ollama/{number}", after(10), NOW)
     for number in range(1023):

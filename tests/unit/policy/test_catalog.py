@@ -44,6 +44,15 @@ def test_a_wildcard_stands_for_any_model_of_its_provider(model: str) -> None:
     assert catalog.find(f"ollama/{model}") == a_target(f"ollama/{model}", wildcard=True)
 
 
+@pytest.mark.parametrize("model", ["a b", "a\nb", "a\x00", "\x7f", "modèle", "\ud800", "m" * 201])
+def test_a_wildcard_does_not_stand_for_what_could_not_be_sent(model: str) -> None:
+    """The name becomes part of headers and of a path."""
+    catalog = a_catalog(P, wildcards=[OLLAMA])
+
+    assert catalog.find(f"ollama/{model}") is None
+    assert catalog.get(ollama("m" * 200)) == a_target(f"ollama/{'m' * 200}", wildcard=True)
+
+
 @pytest.mark.parametrize("named", ["ollama", "ollama/", "openai/llama3"])
 def test_a_wildcard_stands_for_nothing_else(named: str) -> None:
     assert a_catalog(P, wildcards=[OLLAMA]).find(named) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from extproc.policy.attempts import FailedAttempt
 from extproc.policy.availability import Availability
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.choice import Chooser, Chosen, Limits, Pause
+from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
 from extproc.policy.decision import StopReason
 from extproc.policy.model import CandidateOrder
 from extproc.policy.selection import Candidates
@@ -30,20 +31,25 @@ def a_pool(*named: str, others: tuple[str, ...] = ()) -> Candidates:
     return Candidates(tuple(map(a_target, named)), tuple(map(a_target, others)))
 
 
-def a_chooser(
-    *,
-    avoided: Mapping[TargetId, int] | None = None,
-    blocked: Mapping[TargetId, int] | None = None,
-    limits: Limits = AMPLE,
-    order: CandidateOrder = CandidateOrder.PRIORITY,
-    dice: Dice = LOW,
-    turn: int = 0,
-) -> Chooser:
-    blocks = Blocks()
-    for kind, ends in ((BlockKind.LATENCY, avoided), (BlockKind.RETRY_AFTER, blocked)):
-        for subject, until in (ends or {}).items():
-            blocks.merge(Block(kind, subject, after(until)), now=NOW)
-    return Chooser(Availability(blocks, (), NOW), limits, order, dice, turn)
+@dataclass(frozen=True)
+class Chooser:
+    """Who is avoided and who blocked, for how long, and how to choose among the others."""
+
+    avoided: Mapping[TargetId, int] = field(default_factory=dict)
+    blocked: Mapping[TargetId, int] = field(default_factory=dict)
+    limits: Limits = AMPLE
+    order: CandidateOrder = CandidateOrder.PRIORITY
+    dice: Dice = LOW
+    turn: int = 0
+
+    def choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
+        blocks = Blocks()
+        for kind, ends in ((BlockKind.LATENCY, self.avoided), (BlockKind.RETRY_AFTER, self.blocked)):
+            for subject, until in ends.items():
+                blocks.merge(Block(kind, subject, after(until)), now=NOW)
+        targets = in_order(pool, self.order, turn=self.turn, dice=self.dice)
+        view = Availability(blocks, (), NOW)
+        return choose(targets, pause, availability=view, limits=self.limits, dice=self.dice)
 
 
 def failed(*targets: TargetId) -> tuple[FailedAttempt, ...]:
@@ -56,12 +62,12 @@ def a_backoff(base: int = 100) -> Backoff:
 
 def test_nobody_to_choose_from() -> None:
     for order in CandidateOrder:
-        assert a_chooser(order=order).choose(a_pool(), AT_ONCE) is StopReason.NO_CANDIDATE
+        assert Chooser(order=order).choose(a_pool(), AT_ONCE) is StopReason.NO_CANDIDATE
 
 
 def test_the_first_that_is_free() -> None:
     """Named ones before others; whoever is avoided or blocked is passed over."""
-    chooser = a_chooser(avoided={P: 1000}, blocked={S: 1000})
+    chooser = Chooser(avoided={P: 1000}, blocked={S: 1000})
 
     assert chooser.choose(a_pool(P, S, T, others=(P2,)), AT_ONCE) == Chosen(a_target(T), 0)
     assert chooser.choose(a_pool(P, S, others=(P2,)), AT_ONCE) == Chosen(a_target(P2), 0)
@@ -69,44 +75,44 @@ def test_the_first_that_is_free() -> None:
 
 def test_another_ones_wait_delays_nobody() -> None:
     """Who is free is called at once, however long others are blocked."""
-    chooser = a_chooser(blocked={P: 50_000, P2: 50_000})
+    chooser = Chooser(blocked={P: 50_000, P2: 50_000})
 
     assert chooser.choose(a_pool(P, P2, S), Pause(a_backoff(), failed(P))) == Chosen(a_target(S), 0)
 
 
 def test_a_free_one_waits_for_its_own_backoff() -> None:
-    assert a_chooser().choose(a_pool(P), Pause(a_backoff(), failed(P, P))) == Chosen(a_target(P), 200)
+    assert Chooser().choose(a_pool(P), Pause(a_backoff(), failed(P, P))) == Chosen(a_target(P), 200)
 
 
 def test_the_one_avoided_that_is_free_soonest() -> None:
     """Our own guess that providers are slow never turns into an outage."""
-    chooser = a_chooser(avoided={P: 90_000_000, S: 70_000_000, T: 80_000_000})
+    chooser = Chooser(avoided={P: 90_000_000, S: 70_000_000, T: 80_000_000})
 
     assert chooser.choose(a_pool(P, S, others=(T,)), AT_ONCE) == Chosen(a_target(S), 0, blocked=True)
 
 
 def test_one_avoided_still_waits_for_its_own_backoff() -> None:
     """Not for the end of its block, though."""
-    chosen = a_chooser(avoided={P: 90_000}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
+    chosen = Chooser(avoided={P: 90_000}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
 
     assert chosen == Chosen(a_target(P), 100, blocked=True)
 
 
 def test_one_avoided_before_one_to_wait_for() -> None:
     """A provider's Retry-After is a wish, our guess is not."""
-    chooser = a_chooser(avoided={P: 90_000}, blocked={S: 1})
+    chooser = Chooser(avoided={P: 90_000}, blocked={S: 1})
 
     assert chooser.choose(a_pool(S, P), AT_ONCE) == Chosen(a_target(P), 0, blocked=True)
 
 
 def test_who_is_blocked_for_both_reasons_is_waited_for() -> None:
-    chooser = a_chooser(avoided={P: 90_000}, blocked={P: 2000})
+    chooser = Chooser(avoided={P: 90_000}, blocked={P: 2000})
 
     assert chooser.choose(a_pool(P), AT_ONCE) == Chosen(a_target(P), 2000, blocked=True)
 
 
 def test_the_one_blocked_that_is_released_soonest() -> None:
-    chooser = a_chooser(blocked={P: 3000, S: 1000, T: 2000})
+    chooser = Chooser(blocked={P: 3000, S: 1000, T: 2000})
 
     assert chooser.choose(a_pool(P, S, others=(T,)), AT_ONCE) == Chosen(a_target(S), 1000, blocked=True)
 
@@ -114,7 +120,7 @@ def test_the_one_blocked_that_is_released_soonest() -> None:
 @pytest.mark.parametrize(("released", "wait"), [(50, 100), (100, 100), (150, 150)])
 def test_the_longer_of_backoff_and_retry_after(released: int, wait: int) -> None:
     """They run at the same time: they are not added up."""
-    chosen = a_chooser(blocked={P: released}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
+    chosen = Chooser(blocked={P: released}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
 
     assert chosen == Chosen(a_target(P), wait, blocked=True)
 
@@ -124,11 +130,11 @@ def test_whose_wait_would_be_too_long_is_passed_over() -> None:
     pause = Pause(a_backoff(base=2000), failed(P, P))
     limits = Limits(NOW, max_wait=3000, deadline=after(300_000))
 
-    assert a_chooser(limits=limits).choose(a_pool(P, S), pause) == Chosen(a_target(S), 0)
-    assert a_chooser(limits=limits, avoided={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
+    assert Chooser(limits=limits).choose(a_pool(P, S), pause) == Chosen(a_target(S), 0)
+    assert Chooser(limits=limits, avoided={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
         a_target(S), 0, blocked=True
     )
-    assert a_chooser(limits=limits, blocked={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
+    assert Chooser(limits=limits, blocked={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
         a_target(S), 2, blocked=True
     )
 
@@ -138,22 +144,22 @@ def test_why_nobody_was_chosen(state: str) -> None:
     """The reason is that of the last candidate that was thought of."""
     pause = Pause(a_backoff(base=2000), failed(P))
     limits = Limits(NOW, max_wait=1000, deadline=after(300_000))
-    avoided, blocked = ({P: 1} if state == kind else None for kind in ("avoided", "blocked"))
+    avoided, blocked = ({P: 1} if state == kind else {} for kind in ("avoided", "blocked"))
 
-    chosen = a_chooser(limits=limits, avoided=avoided, blocked=blocked).choose(a_pool(P), pause)
+    chosen = Chooser(limits=limits, avoided=avoided, blocked=blocked).choose(a_pool(P), pause)
 
     assert chosen is StopReason.WAIT_TOO_LONG
 
 
 def test_priority_is_the_order_of_the_file() -> None:
-    chooser = a_chooser(order=CandidateOrder.PRIORITY, dice=always(0.99), turn=1)
+    chooser = Chooser(order=CandidateOrder.PRIORITY, dice=always(0.99), turn=1)
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(P), 0)
 
 
 @pytest.mark.parametrize(("turn", "target"), [(0, P), (1, S), (2, T), (3, P), (4, S)])
 def test_round_robin_takes_turns(turn: int, target: TargetId) -> None:
-    chooser = a_chooser(order=CandidateOrder.ROUND_ROBIN, turn=turn)
+    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, turn=turn)
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(target), 0)
 
@@ -161,32 +167,32 @@ def test_round_robin_takes_turns(turn: int, target: TargetId) -> None:
 @pytest.mark.parametrize(("turn", "target"), [(0, S), (1, S), (2, T)])
 def test_round_robin_goes_on_from_who_is_blocked(turn: int, target: TargetId) -> None:
     """And starts over at the end of the list."""
-    chooser = a_chooser(order=CandidateOrder.ROUND_ROBIN, turn=turn, blocked={P: 1000})
+    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, turn=turn, blocked={P: 1000})
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(target), 0)
 
 
 def test_round_robin_comes_round_to_the_first() -> None:
-    chooser = a_chooser(order=CandidateOrder.ROUND_ROBIN, turn=2, blocked={T: 1000})
+    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, turn=2, blocked={T: 1000})
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(P), 0)
 
 
 @pytest.mark.parametrize(("dice", "target"), [(0.0, P), (0.33, P), (0.34, S), (0.66, S), (0.67, T), (0.99, T)])
 def test_random_gives_each_the_same_chance(dice: float, target: TargetId) -> None:
-    chooser = a_chooser(order=CandidateOrder.RANDOM, dice=always(dice))
+    chooser = Chooser(order=CandidateOrder.RANDOM, dice=always(dice))
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(target), 0)
 
 
 def test_random_draws_again_among_the_rest() -> None:
     """The next draw is among those that were not drawn yet."""
-    chooser = a_chooser(order=CandidateOrder.RANDOM, dice=always(0.5), blocked={S: 1000})
+    chooser = Chooser(order=CandidateOrder.RANDOM, dice=always(0.5), blocked={S: 1000})
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(T), 0)
 
 
 def test_chance_has_no_say_in_fallback_models() -> None:
-    chooser = a_chooser(order=CandidateOrder.RANDOM, dice=always(0.99))
+    chooser = Chooser(order=CandidateOrder.RANDOM, dice=always(0.99))
 
     assert chooser.choose(a_pool(P, S, others=(T,)), AT_ONCE) == Chosen(a_target(P), 0)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from builders import P2, P, S, T, a_catalog, a_policy, a_target
 
 from extproc.policy.model import Api, Credential, Policy, Strategy, Target, TargetId
-from extproc.policy.selection import Candidates, Exclusion, Quest, candidates
+from extproc.policy.selection import Candidates, Exclusion, Quest, Roster, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 S2 = TargetId("anthropic/claude-3-opus")
 ALL = (P, P2, S, S2, T)
@@ -17,67 +22,106 @@ def a_quest(
     *,
     origin: Target | None = None,
     primary: Target | None = None,
-    tried: frozenset[TargetId] = frozenset(),
     api: Api = Api.CHAT,
 ) -> Quest:
     """Return the quest after P, the primary, has failed."""
-    return Quest(api, strategy, origin or a_target(P), primary or a_target(P), tried)
+    return Quest(Terms(a_policy(), primary or a_target(P), api), strategy, origin or a_target(P))
 
 
-def found(quest: Quest, policy: Policy | None = None) -> tuple[list[TargetId], list[TargetId]]:
+def ids(targets: Iterable[Target]) -> list[TargetId]:
+    return [target.id for target in targets]
+
+
+def found(
+    strategy: Strategy = Strategy.DIFFERENT_PROVIDER, origin: TargetId = P, policy: Policy | None = None
+) -> tuple[list[TargetId], list[TargetId]]:
     """Return the ids of the candidates among ALL: those that the policy names, and the others."""
-    pool = candidates(a_catalog(*ALL), policy or a_policy(), quest)
-    return [target.id for target in pool.named], [target.id for target in pool.others]
+    terms = Terms(policy or a_policy(), a_target(P), Api.CHAT)
+    pool = Roster(a_catalog(*ALL)).candidates(terms, strategy, a_target(origin))
+    return ids(pool.named), ids(pool.others)
 
 
 def test_different_provider() -> None:
     """Any model of another provider than that of the target that has just failed."""
-    assert found(a_quest(origin=a_target(S))) == ([], [P, P2, T])
+    assert found(origin=S) == ([], [P, P2, T])
 
 
 def test_same_provider() -> None:
     """Another model of the provider that has just failed."""
-    assert found(a_quest(Strategy.SAME_PROVIDER, origin=a_target(S))) == ([], [S2])
+    assert found(Strategy.SAME_PROVIDER, origin=S) == ([], [S2])
 
 
 def test_same_model() -> None:
-    """The target that has just failed, and nobody else; that it was tried is the point."""
-    quest = a_quest(Strategy.SAME_MODEL, origin=a_target(S), tried=frozenset({S}))
-
-    assert found(quest) == ([S], [])
+    """The target that has just failed, and nobody else."""
+    assert found(Strategy.SAME_MODEL, origin=S) == ([S], [])
 
 
 def test_same_model_of_a_wildcard() -> None:
     """It is not in the catalog by its own name."""
     origin = a_target("ollama/llama3", wildcard=True)
+    terms = Terms(a_policy(), origin, Api.CHAT)
 
-    assert candidates(a_catalog(), a_policy(), a_quest(Strategy.SAME_MODEL, origin=origin)) == Candidates((origin,))
+    assert Roster(a_catalog()).candidates(terms, Strategy.SAME_MODEL, origin) == Candidates((origin,))
 
 
 def test_fallback_models_come_first_in_their_order() -> None:
     """Then the other configured models, in the order of the file; none of them twice."""
-    assert found(a_quest(), a_policy(fallback_models=(T, S2))) == ([T, S2], [S])
+    assert found(policy=a_policy(fallback_models=(T, S2))) == ([T, S2], [S])
 
 
 def test_fallback_models_are_filtered_like_all_others() -> None:
-    """By strategy, and by what was tried."""
-    policy = a_policy(fallback_models=(P2, T, S2))
-
-    assert found(a_quest(tried=frozenset({T, S})), policy) == ([S2], [])
-    assert found(a_quest(Strategy.SAME_PROVIDER), policy) == ([P2], [])
+    assert found(Strategy.SAME_PROVIDER, policy=a_policy(fallback_models=(T, P2, S2))) == ([P2], [])
 
 
 def test_a_fallback_that_is_not_configured_is_passed_over() -> None:
     """Loading has warned about it."""
-    assert found(a_quest(), a_policy(fallback_models=(TargetId("xai/grok-4"), S))) == ([S], [S2, T])
-
-
-def test_whoever_was_tried_is_not_tried_again() -> None:
-    assert found(a_quest(tried=frozenset({P, S, T}))) == ([], [S2])
+    assert found(policy=a_policy(fallback_models=(TargetId("xai/grok-4"), S))) == ([S], [S2, T])
 
 
 def test_the_primary_is_a_candidate_when_another_has_failed() -> None:
-    assert found(a_quest(origin=a_target(S), tried=frozenset({S, P2}))) == ([], [P, T])
+    assert found(origin=T) == ([], [P, P2, S, S2])
+
+
+def test_whoever_was_tried_is_left_out() -> None:
+    pool = Candidates((a_target(S), a_target(P)), (a_target(T), a_target(P2)))
+
+    assert pool.without({S, T}) == Candidates((a_target(P),), (a_target(P2),))
+    assert pool.without(frozenset()) == pool
+
+
+def test_each_question_has_its_own_answer() -> None:
+    """Found once, and right again when it is asked again: for another primary, origin, strategy or API."""
+    chat, both = a_target(P), a_target(S, speaks=[Api.CHAT, Api.EMBEDDINGS])
+    ours = a_target(T, credential=Credential.CLIENT, keys=0)
+    roster = Roster(a_catalog(chat, both, ours, P2))
+    policy = a_policy(fallback_models=(T,))
+
+    def answers() -> list[list[TargetId]]:
+        return [
+            ids(roster.candidates(Terms(policy, primary, api), strategy, origin))
+            for primary, api, strategy, origin in (
+                (chat, Api.CHAT, Strategy.DIFFERENT_PROVIDER, chat),
+                (ours, Api.CHAT, Strategy.DIFFERENT_PROVIDER, chat),
+                (chat, Api.EMBEDDINGS, Strategy.DIFFERENT_PROVIDER, chat),
+                (chat, Api.CHAT, Strategy.SAME_PROVIDER, chat),
+                (chat, Api.CHAT, Strategy.DIFFERENT_PROVIDER, both),
+                (chat, Api.CHAT, Strategy.SAME_MODEL, both),
+            )
+        ]
+
+    assert answers() == [[S], [T, S], [S], [P2], [P, P2], [S]]
+    assert answers() == [[S], [T, S], [S], [P2], [P, P2], [S]]
+
+
+def test_answers_do_not_grow_with_names_that_clients_invent() -> None:
+    """All models of a wildcard ask the same question."""
+    roster = Roster(a_catalog(wildcards=[a_target("ollama/*", wildcard=True)]))
+
+    for number in range(5):
+        origin = a_target(f"ollama/{number}", wildcard=True)
+        assert ids(roster.candidates(Terms(a_policy(), origin, Api.CHAT), Strategy.SAME_PROVIDER, origin)) == []
+
+    assert len(roster._answers) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,7 +130,7 @@ def test_the_primary_is_a_candidate_when_another_has_failed() -> None:
         (a_target(S), None),
         (a_target(P), Exclusion.STRATEGY),
         (a_target(P2), Exclusion.STRATEGY),
-        (a_target(T), Exclusion.TRIED),
+        (a_target(T), None),
         (a_target("ollama/*", wildcard=True), Exclusion.WILDCARD),
         (a_target(S, speaks=[Api.MESSAGES]), Exclusion.API),
         (a_target(S, speaks=[]), Exclusion.API),
@@ -97,8 +141,8 @@ def test_the_primary_is_a_candidate_when_another_has_failed() -> None:
     ],
 )
 def test_why_a_target_is_no_candidate(target: Target, exclusion: Exclusion | None) -> None:
-    """After P has failed, and T too."""
-    assert a_quest(tried=frozenset({P, T})).exclusion(target) == exclusion
+    """After P has failed, for a chat."""
+    assert a_quest().exclusion(target) == exclusion
 
 
 @pytest.mark.parametrize(
@@ -106,7 +150,7 @@ def test_why_a_target_is_no_candidate(target: Target, exclusion: Exclusion | Non
     [(a_target(P), None), (a_target(P2), Exclusion.STRATEGY), (a_target(S), Exclusion.STRATEGY)],
 )
 def test_why_a_target_is_not_the_same_model(target: Target, exclusion: Exclusion | None) -> None:
-    assert a_quest(Strategy.SAME_MODEL, tried=frozenset({P})).exclusion(target) == exclusion
+    assert a_quest(Strategy.SAME_MODEL).exclusion(target) == exclusion
 
 
 @pytest.mark.parametrize(
@@ -114,7 +158,7 @@ def test_why_a_target_is_not_the_same_model(target: Target, exclusion: Exclusion
     [(a_target(P), Exclusion.STRATEGY), (a_target(P2), None), (a_target(S), Exclusion.STRATEGY)],
 )
 def test_why_a_target_is_not_the_same_provider(target: Target, exclusion: Exclusion | None) -> None:
-    """The target itself is no other model of its provider, tried or not."""
+    """The target itself is no other model of its provider."""
     assert a_quest(Strategy.SAME_PROVIDER).exclusion(target) == exclusion
 
 
