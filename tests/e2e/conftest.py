@@ -56,7 +56,7 @@ async def impatient() -> AsyncIterator[Gateway]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the last lines of the gateways that a failed test used to its report."""
     report = yield
-    if report.failed and isinstance(item, pytest.Function):
+    if report.failed and report.when != "teardown" and isinstance(item, pytest.Function):
         for name, value in item.funcargs.items():
             if isinstance(value, Gateway):
                 lines = value.up.output.splitlines()[-_SHOWN_LINES:]

@@ -12,12 +12,12 @@ import httpx
 import yaml
 from support.admin import Admin
 from support.ports import reserved_ports
-from support.providers import Providers, running_providers
+from support.providers import KEPT, Providers, running_providers
 from support.requests import CHAT, a_body, a_clients_headers
-from support.up import Up, running_up
+from support.up import TROUBLE, Up, running_up
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from support.providers import Json
 
@@ -56,12 +56,15 @@ async def running_gateway(
     listener: Json | None = None,
     sidecar: Json | None = None,
     top: Json | None = None,
+    kept: int = KEPT,
+    trouble: Collection[str] = TROUBLE,
 ) -> AsyncIterator[Gateway]:
     """Start three providers and a gateway that knows those of *only*, or *models*.
 
-    *policy* is P's retry_policy; *of_p*, *listener*, *sidecar* and *top* are further keys of those parts of the file.
+    *policy* is P's retry_policy; *of_p*, *listener*, *sidecar* and *top* are further keys of those parts of the file;
+    *kept* is how much of a body the providers keep, *trouble* what the gateway must not write.
     """
-    async with running_providers() as providers:
+    async with running_providers(kept=kept) as providers:
         with TemporaryDirectory(prefix="extproc-test-") as directory, reserved_ports(3) as ports:
             edge, admin, sidecar_admin = ports
             config = {
@@ -81,7 +84,7 @@ async def running_gateway(
                 httpx.AsyncClient(
                     base_url=url, timeout=30, trust_env=False, limits=httpx.Limits(max_connections=None)
                 ) as client,
-                running_up(file, url) as up,
+                running_up(file, url, trouble=trouble) as up,
             ):
                 yield Gateway(
                     providers.p, providers.s, providers.t, url, edge, Admin(f"http://127.0.0.1:{admin}"), up, client

@@ -24,7 +24,8 @@ T = "mistral/mistral-large"
 IMPATIENCE_MS = 400
 """How long the impatient gateway of the tests waits for response headers."""
 
-_KEPT = 1024 * 1024
+KEPT = 1024 * 1024
+"""How much of a body a provider of the tests keeps, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ async def refusing(provider: MockProvider) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def running_providers() -> AsyncIterator[Providers]:
-    """Run the three providers; each answers 200 until told otherwise."""
+async def running_providers(*, kept: int = KEPT) -> AsyncIterator[Providers]:
+    """Run the three providers; each answers 200 until told otherwise, and keeps so many bytes of a body."""
     async with AsyncExitStack() as stack:
-        p, s, t = [await stack.enter_async_context(MockProvider(name=name, kept=_KEPT)) for name in "PST"]
+        p, s, t = [await stack.enter_async_context(MockProvider(name=name, kept=kept)) for name in "PST"]
         yield Providers(p, s, t)

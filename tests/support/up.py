@@ -18,12 +18,12 @@ from support import credentials
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
 
 _START = 60.0  # seconds; two suites may share two cores
 _STOP = 45.0
 _MARK = "EXTPROC_TEST_RUN"
-_TROUBLE = ("Traceback (most recent call last)", " ERROR ", "gRPC error", "[envoy error]", "[envoy critical]")
+TROUBLE = ("Traceback (most recent call last)", " ERROR ", "gRPC error", "[envoy error]", "[envoy critical]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,20 @@ class Up:
                 found[int(directory.name)] = command
         return found
 
+    @property
+    def workers(self) -> list[int]:
+        """Ids of the sidecar's workers that run now, the oldest first."""
+        return [pid for pid in sorted(self.family) if _name_of(pid) == "extproc-worker"]
+
 
 @asynccontextmanager
-async def running_up(config: Path, url: str, *, environ: Mapping[str, str] | None = None) -> AsyncIterator[Up]:
+async def running_up(
+    config: Path, url: str, *, environ: Mapping[str, str] | None = None, trouble: Collection[str] = TROUBLE
+) -> AsyncIterator[Up]:
     """Start `extproc up CONFIG`, wait until *url* is healthy, and end it at last.
 
-    When it has ended: exit code 0, no process of it left, no error in what it wrote, and no credential there or in its
-    processes' command lines.
+    When it has ended: exit code 0, no process of it left, no *trouble* in what it wrote, and no credential there or in
+    its processes' command lines.
     """
     up = _start(config, environ or {})
     try:
@@ -77,8 +84,15 @@ async def running_up(config: Path, url: str, *, environ: Mapping[str, str] | Non
     for leak in credentials.ALL:
         assert leak not in up.output, "a credential was written out"
         assert not any(leak in command for command in commands.values()), "a credential is in a command line"
-    for trouble in _TROUBLE:
-        assert trouble not in up.output, up.output
+    for told in trouble:
+        assert told not in up.output, up.output
+
+
+def _name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:  # gone meanwhile
+        return ""
 
 
 def _start(config: Path, environ: Mapping[str, str]) -> Up:

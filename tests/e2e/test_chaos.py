@@ -1,0 +1,153 @@
+"""Everything fails at once, under load: workers are killed and restarted, providers flap. No client notices."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from support.gateway import running_gateway
+from support.load import Load
+from support.providers import IMPATIENCE_MS, S, T, refusing
+from support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from support.gateway import Gateway
+    from support.up import Up
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+CLIENTS = 12
+SECONDS = 10.0
+MANY = 5000  # requests of the long runs
+
+TRACEBACK = "Traceback (most recent call last)"
+"""What must not be written even here; Envoy tells of every stream that a killed worker has left."""
+
+FAILING = "200, 429, 200, 503, 200, loop"
+FLAPPING = "200, 429, reset_mid_headers(gap=0), 200, silence, 503, reset, 200, loop"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gateway() -> AsyncIterator[Gateway]:
+    """Run a gateway with two workers in front of three providers, each a fallback of the first."""
+    policy = {
+        "fallback_models": [T, S],
+        "default_max_attempts": 4,
+        "on_timeout": {"strategy": "different_provider", "max_attempts": 3, "after_ms": IMPATIENCE_MS * 5},
+    }
+    async with running_gateway(policy=policy, sidecar={"workers": 2}, kept=1024, trouble=[TRACEBACK]) as gateway:
+        yield gateway
+
+
+async def kill_at_random(up: Up) -> None:
+    """Kill a worker, whichever, every 300 ms."""
+    while True:
+        with suppress(ProcessLookupError, IndexError):
+            os.kill(random.choice(up.workers), signal.SIGKILL)  # noqa: S311 -- not a secret
+        await asyncio.sleep(0.3)
+
+
+async def restart_in_turn(up: Up) -> None:
+    """Have each worker end in peace once another one serves in the place of the one before."""
+    while True:
+        for pid in up.workers:
+            replaced = up.output.count("worker_serving") + 1
+            os.kill(pid, signal.SIGTERM)
+            await eventually(partial(served, up, replaced), within=60)
+
+
+def served(up: Up, times: int) -> bool:
+    """Tell whether a new worker has begun to serve so many times."""
+    return up.output.count("worker_serving") >= times
+
+
+@asynccontextmanager
+async def meanwhile(trouble: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Make *trouble* while the context lasts."""
+    task = asyncio.create_task(trouble)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def for_seconds(seconds: float) -> Callable[[Load], bool]:
+    """Return what tells that so many seconds have passed from now on."""
+    over = time.monotonic() + seconds
+    return lambda _: time.monotonic() > over
+
+
+def for_requests(requests: int) -> Callable[[Load], bool]:
+    """Return what tells that so many requests are done."""
+    return lambda load: load.requests >= requests
+
+
+async def check(
+    what: str, gateway: Gateway, capsys: pytest.CaptureFixture[str], enough: Callable[[Load], bool]
+) -> None:
+    """Send requests until it is *enough*, print the figures, and fail if a client has noticed anything."""
+    load = Load(gateway)
+    await load.run(clients=CLIENTS, until=lambda: enough(load))
+    figures = load.figures()
+    with capsys.disabled():
+        print(f"\n{what}: {figures}")  # noqa: T201 -- the figures are what the test is for
+    assert figures.failed == []
+    assert figures.wrong == []
+    assert figures.twice == []
+
+
+async def test_workers_are_killed(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    """A request that a worker was about is taken on by another; a good answer is never generated twice."""
+    gateway.play(p=FAILING)
+    async with meanwhile(kill_at_random(gateway.up)):
+        await check("a worker killed every 300 ms", gateway, capsys, for_seconds(SECONDS))
+
+
+async def test_workers_are_restarted_in_turn(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    """That is how a new version or configuration comes in."""
+    gateway.play(p=FAILING)
+    async with meanwhile(restart_in_turn(gateway.up)):
+        await check("workers restarted in turn", gateway, capsys, for_seconds(SECONDS))
+
+
+async def test_a_provider_flaps(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is delivered is one provider's answer from its first byte to its last, whatever was tried before."""
+    gateway.play(p=FLAPPING)
+    async with refusing(gateway.t):
+        await check("a provider flaps", gateway, capsys, for_seconds(SECONDS))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_workers_are_killed_for_long(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.play(p=FAILING)
+    async with meanwhile(kill_at_random(gateway.up)):
+        await check("a worker killed every 300 ms, long", gateway, capsys, for_requests(MANY))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_workers_are_restarted_in_turn_for_long(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.play(p=FAILING)
+    async with meanwhile(restart_in_turn(gateway.up)):
+        await check("workers restarted in turn, long", gateway, capsys, for_requests(MANY))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_provider_flaps_for_long(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.play(p=FLAPPING)
+    async with refusing(gateway.t):
+        await check("a provider flaps, long", gateway, capsys, for_requests(MANY))
