@@ -13,6 +13,9 @@ KEPT_BYTES = 1024 * 1024
 KEPT_CALLS = 10_000
 """How many requests are kept; the oldest go first."""
 
+KEPT_IN_ALL = 64 * 1024 * 1024
+"""How many bytes of bodies are kept in all; the oldest requests go first, the latest always stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -93,7 +96,8 @@ class Log:
     """Everything one provider got since its script began. Mutable: calls are only added."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self._calls: deque[Call] = deque()
+        self._kept = 0  # bytes of bodies
         self.begun = 0  # requests whose headers have arrived, whole or not
         self.completed = 0  # requests that arrived whole
         self.hangups = 0  # requests whose sender was gone before the answer was complete
@@ -104,6 +108,9 @@ class Log:
         return tuple(self._calls)
 
     def add(self, call: Call) -> None:
-        """Take *call* in."""
+        """Take *call* in, at the cost of the oldest where there are too many."""
         self.completed += 1
         self._calls.append(call)
+        self._kept += len(call.body)
+        while len(self._calls) > KEPT_CALLS or (self._kept > KEPT_IN_ALL and len(self._calls) > 1):
+            self._kept -= len(self._calls.popleft().body)

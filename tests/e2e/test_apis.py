@@ -93,6 +93,18 @@ async def test_a_message_that_nobody_else_speaks_is_exhausted_without_a_call(tri
     check_answer(response)
 
 
+async def test_a_refused_message_is_told_in_anthropics_shape(gateway: Gateway) -> None:
+    gateway.play()
+
+    response = await gateway.client.post(MESSAGES, content=b'{"model": ', headers=CLAUDE_HEADERS)
+
+    assert response.status_code == 400
+    assert response.json()["type"] == "error"
+    assert response.json()["error"]["type"] == "invalid_request_error"
+    assert gateway.order == ""
+    check_answer(response)
+
+
 async def test_a_stream_of_messages_arrives_whole(gateway: Gateway) -> None:
     gateway.play(s="529", t="200(sse=3, gap=0.05)")
 

@@ -6,17 +6,17 @@ import hashlib
 
 import pytest
 
-from extproc.mock.record import KEPT_CALLS, Call, Intake, Log
+from extproc.mock.record import KEPT_CALLS, KEPT_IN_ALL, Call, Intake, Log
 
 
-def a_call(*, number: int = 1, headers: tuple[tuple[str, str], ...] = ()) -> Call:
+def a_call(*, number: int = 1, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"{}") -> Call:
     return Call(
         number=number,
         method="POST",
         path="/v1/chat/completions",
         headers=headers,
-        body=b"{}",
-        body_length=2,
+        body=body,
+        body_length=len(body),
         body_sha256="",
         model=None,
         streamed=False,
@@ -59,6 +59,18 @@ def test_the_log_drops_the_oldest_calls_but_counts_them() -> None:
 
     assert log.completed == KEPT_CALLS + 2
     assert (len(log.calls), log.calls[0].number) == (KEPT_CALLS, 3)
+
+
+def test_the_log_drops_the_oldest_calls_when_their_bodies_are_too_much() -> None:
+    """A provider that runs for days must not fill the memory; the latest call is there whatever its size."""
+    log = Log()
+    half = bytes(KEPT_IN_ALL // 2)
+    for number in range(1, 5):
+        log.add(a_call(number=number, body=half))
+    assert [call.number for call in log.calls] == [3, 4]
+
+    log.add(a_call(number=5, body=bytes(KEPT_IN_ALL + 1)))
+    assert [call.number for call in log.calls] == [5]
 
 
 def test_a_header_is_found_whatever_the_case_and_joined_when_repeated() -> None:

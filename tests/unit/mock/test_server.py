@@ -44,6 +44,35 @@ async def test_a_big_body_arrives_whole_though_only_its_beginning_is_kept(client
     assert call.body_sha256 == hashlib.sha256(body).hexdigest()
 
 
+async def test_a_head_request_is_answered_without_a_body(client: httpx.AsyncClient) -> None:
+    async with MockProvider("200") as provider:
+        response = await client.head(provider.url)
+        after = await client.get(provider.url)
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert int(response.headers["content-length"]) > 0
+    assert after.status_code == 200
+
+
+async def test_a_request_that_comes_before_the_last_answer_waits_its_turn() -> None:
+    async with MockProvider("200(delay=0.1), 418") as provider:
+        reader, writer = await asyncio.open_connection(provider.host, provider.port)
+        request = b"GET / HTTP/1.1\r\nhost: mock\r\n\r\n"
+        writer.write(request)
+        await eventually(lambda: len(provider.calls) == 1)
+        writer.write(request)
+        heads = []
+        for _ in range(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length"))
+            await reader.readexactly(int(length.partition(b": ")[2]))
+            heads.append(head[:12])
+        writer.close()
+
+    assert heads == [b"HTTP/1.1 200", b"HTTP/1.1 418"]
+    assert len({call.connection for call in provider.calls}) == 1
+
+
 async def test_models_can_have_scripts_of_their_own(client: httpx.AsyncClient) -> None:
     async with MockProvider("200; a: 429") as provider:
         statuses = [(await client.post(provider.url, json={"model": model})).status_code for model in "ab"]
