@@ -32,8 +32,9 @@ from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envoy_data_plane.envoy.config.cluster.v3 import CircuitBreakersThresholdsRetryBudget, Cluster
+    from envoy_data_plane.envoy.config.cluster.v3 import Cluster
 
+    from extproc.config.gateway import RetryBudget
     from extproc.policy.model import Millis
 
 CONNECT_TIMEOUT: Millis = 1_000
@@ -57,7 +58,7 @@ WINDOW = 16 * 1024 * 1024
 """HTTP/2 flow control for bodies that come back changed: by default a large one would cost many round trips."""
 
 
-def attempt_cluster(retry_budget: CircuitBreakersThresholdsRetryBudget | None) -> Cluster:
+def attempt_cluster(retry_budget: RetryBudget | None) -> Cluster:
     """Return the cluster whose only endpoint is the attempt listener, in memory.
 
     HTTP/1.1 is as fast as HTTP/2 there, and keeps one request's fate apart from another's.

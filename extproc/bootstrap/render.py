@@ -44,7 +44,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
                 attempt_listener(longest_hold=gateway.longest_hold, body_limit=body_limit),
             ],
             clusters=[
-                attempt_cluster(None),
+                attempt_cluster(gateway.envoy.retry_budget),
                 extproc_cluster(sidecar_addresses),
                 *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),
             ],

@@ -11,6 +11,7 @@ from envoy_data_plane.envoy.config.cluster.v3 import (
 )
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy_data_plane.envoy.extensions.filters.http.upstream_codec.v3 import UpstreamCodec
+from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc.bootstrap.typed import http_filter
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
     from envoy_data_plane.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions
 
+    from extproc.config.gateway import RetryBudget
+
 UNLIMITED = 1_000_000
 """Envoy's circuit breakers cut off at 1024 requests and 3 retries by default; limiting load is not our part."""
 
@@ -32,8 +35,13 @@ def endpoints(cluster: str, addresses: Sequence[Address]) -> ClusterLoadAssignme
     return ClusterLoadAssignment(cluster_name=cluster, endpoints=[LocalityLbEndpoints(lb_endpoints=hosts)])
 
 
-def circuit_breakers(retry_budget: CircuitBreakersThresholdsRetryBudget | None = None) -> CircuitBreakers:
+def circuit_breakers(retry_budget: RetryBudget | None = None) -> CircuitBreakers:
     """Return limits that never bite, but for *retry_budget*, which Envoy takes instead of a number of retries."""
+    budget = None
+    if retry_budget is not None:
+        budget = CircuitBreakersThresholdsRetryBudget(
+            budget_percent=Percent(value=retry_budget.percent), min_retry_concurrency=retry_budget.min_concurrency
+        )
     return CircuitBreakers(
         thresholds=[
             CircuitBreakersThresholds(
@@ -41,7 +49,7 @@ def circuit_breakers(retry_budget: CircuitBreakersThresholdsRetryBudget | None =
                 max_pending_requests=UNLIMITED,
                 max_requests=UNLIMITED,
                 max_retries=UNLIMITED,
-                retry_budget=retry_budget,
+                retry_budget=budget,
             )
         ]
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.config.checks import Identity, exact_names, names_of, resolve_alias
 from extproc.config.clusters import cluster_name, compile_clusters
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.gateway import EnvoySettings, Gateway, Listener, SidecarSettings
+from extproc.config.gateway import EnvoySettings, Gateway, Listener, RetryBudget, SidecarSettings
 from extproc.config.policies import compile_policy
 from extproc.config.wire import Entry, Site, locate, target_of, upstream_of
 from extproc.exchange.upstream import Upstreams
@@ -111,4 +111,5 @@ def _sidecar(table: SidecarTable) -> SidecarSettings:
 
 
 def _envoy(table: EnvoyTable) -> EnvoySettings:
-    return EnvoySettings(table.admin, table.retry_budget.percent, table.retry_budget.min_concurrency)
+    budget = table.retry_budget
+    return EnvoySettings(table.admin, None if budget is None else RetryBudget(budget.percent, budget.min_concurrency))

@@ -63,12 +63,19 @@ class SidecarSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """How many attempts after the first Envoy makes at once; past it, a failed attempt's request has failed."""
+
+    percent: float  # of the requests under way
+    min_concurrency: int  # allowed however few are under way
+
+
+@dataclass(frozen=True, slots=True)
 class EnvoySettings:
     """How the Envoy of `up` and `render` runs."""
 
     admin: str
-    retry_budget_percent: float
-    retry_min_concurrency: int
+    retry_budget: RetryBudget | None = None  # None: every request may fail over, however many do
 
 
 @dataclass(frozen=True, slots=True)

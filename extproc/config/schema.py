@@ -182,7 +182,10 @@ class SidecarTable(Table):
 
 
 class RetryBudgetTable(Table):
-    """How many retries Envoy allows at once: a share of the requests under way, but never less than a few."""
+    """How many retries Envoy allows at once: a share of the requests under way, but never less than a few.
+
+    Only when it is asked for: each failover is a retry, and in a provider's outage every request is one.
+    """
 
     percent: Percent = 20.0
     min_concurrency: NonNegative = 10
@@ -192,7 +195,7 @@ class EnvoyTable(Table):
     """The Envoy that `up` starts and `render` describes."""
 
     admin: IpPort = "127.0.0.1:9901"
-    retry_budget: RetryBudgetTable = RetryBudgetTable()
+    retry_budget: Annotated[RetryBudgetTable | None, Given] = None
 
 
 class ConfigTable(Table):

@@ -31,7 +31,7 @@ def a_gateway(
         upstreams=Upstreams(by_id={}),
         clusters=tuple(clusters),
         sidecar=SidecarSettings(f"{LOOPBACK}:0", 1, f"{LOOPBACK}:0", body_limit, LogFormat.TEXT),
-        envoy=EnvoySettings(f"{LOOPBACK}:{admin}", 20, 10),
+        envoy=EnvoySettings(f"{LOOPBACK}:{admin}"),
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress
 
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
+from extproc.config.gateway import RetryBudget
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,13 @@ def test_re_dispatches_are_not_limited() -> None:
     assert breakers is not None
     assert breakers.thresholds[0].max_retries == 1_000_000
     assert breakers.thresholds[0].retry_budget is None
+
+
+def test_re_dispatches_are_limited_on_request() -> None:
+    """Envoy takes the budget instead of the number."""
+    breakers = attempt_cluster(RetryBudget(20.0, 10)).circuit_breakers
+
+    assert breakers is not None
+    budget = breakers.thresholds[0].retry_budget
+    assert budget is not None
+    assert budget.to_dict() == {"budgetPercent": {"value": 20.0}, "minRetryConcurrency": 10}

@@ -7,7 +7,7 @@ from unit.config.files import P, S, a_file, a_provider, gateway
 
 from extproc.config import compile as compiling
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.gateway import EnvoySettings, Listener, LogFormat, SidecarSettings
+from extproc.config.gateway import EnvoySettings, Listener, LogFormat, RetryBudget, SidecarSettings
 from extproc.config.schema import ConfigTable
 from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
 from extproc.config.wire import Entry
@@ -20,7 +20,7 @@ def test_settings_have_defaults() -> None:
 
     assert found.listener == Listener("model", "0.0.0.0", 12000, 300_000)
     assert found.sidecar == SidecarSettings("127.0.0.1:50051", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT)
-    assert found.envoy == EnvoySettings("127.0.0.1:9901", 20.0, 10)
+    assert found.envoy == EnvoySettings("127.0.0.1:9901", None)
 
 
 def test_settings_arrive() -> None:
@@ -40,7 +40,7 @@ def test_settings_arrive() -> None:
 
     assert found.listener == Listener("llm", "127.0.0.1", 1, 90_000)
     assert found.sidecar == SidecarSettings("unix:/s", 4, "0.0.0.0:2", 1, LogFormat.JSON)
-    assert found.envoy == EnvoySettings("127.0.0.2:3", 33.0, 0)
+    assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from unit.config.files import a_file, a_provider, gateway, problems
 
 from extproc.config.environment import Expansion, FromEnvironment
 from extproc.config.errors import ConfigError
+from extproc.config.gateway import RetryBudget
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "PORT": "8080", "YAML": "x: [1, 2]"}
 
@@ -113,7 +114,7 @@ def test_numbers_and_truth_values_may_come_from_the_environment() -> None:
     found = gateway(document, {"PORT": "13000", "PERCENT": "12.5", "JITTER": "False"})
 
     assert found.listener.port == 13000
-    assert found.envoy.retry_budget_percent == 12.5
+    assert found.envoy.retry_budget == RetryBudget(12.5, 10)
     assert found.catalog.default == "openai/gpt-4o"
 
 
