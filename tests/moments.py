@@ -145,17 +145,26 @@ def fitting(catalog: Catalog, strategy: Strategy, origin: Target, primary: Targe
     ]
 
 
+class Witness:
+    """Takes note of every decision. Mutable: `moments` grows."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.moments: list[Moment] = []
+        self._blocks = blocks
+
+    def __call__(self, journey: Journey) -> None:
+        """Take note of what has just been decided about *journey*."""
+        known = self._blocks.snapshot(now=journey.decided)
+        calls, replies = tuple(journey.calls), tuple(journey.replies)
+        self.moments.append(Moment(journey, journey.decision, journey.decided, calls, replies, known))
+
+
 def moments(scene: Scene) -> list[Moment]:
     """Return every decision about the requests of *scene*."""
-    blocks, found = Blocks(), list[Moment]()
-
-    def observe(journey: Journey) -> None:
-        known = blocks.snapshot(now=journey.decided)
-        calls, replies = tuple(journey.calls), tuple(journey.replies)
-        found.append(Moment(journey, journey.decision, journey.decided, calls, replies, known))
-
-    Traffic(scene.engine(blocks), scene.world(), scene.dice(), observe).run(scene.arrivals)
-    return found
+    blocks = Blocks()
+    witness = Witness(blocks)
+    Traffic(scene.engine(blocks), scene.world(), scene.dice(), witness).run(scene.arrivals)
+    return witness.moments
 
 
 def choices(decided: Iterable[Moment]) -> Iterator[Choice]:

@@ -1,0 +1,172 @@
+"""The laws of the policy: what holds for every request, whatever the configuration, the providers and chance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from moments import Choice, Moment, choices, fitting
+
+from extproc.policy.blocks import BlockKind
+from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
+from extproc.policy.model import Strategy
+from extproc.policy.outcome import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from extproc.policy.model import Policy
+
+
+def most_of(policy: Policy) -> dict[str, int]:
+    """Return how often each rule of *policy* may be charged."""
+    rules = [policy.default, policy.on_timeout, policy.on_connection_error, *policy.on_status.values()]
+    most = {rule.name: rule.max_attempts for rule in rules if rule is not None}
+    return most if policy.high_latency is None else {**most, "on_high_latency": policy.high_latency.max_attempts}
+
+
+def no_rule_allows_more_than_it_says(choice: Choice) -> None:
+    """Whoever is charged more often is not followed by another attempt; counting is per rule and per request."""
+    charged = Counter(failure.rule for failure in choice.story.failures if failure.rule is not None)
+    most = most_of(choice.policy)
+    assert all(times <= most[rule] for rule, times in charged.items())
+
+
+def nobody_waits_for_another_ones_retry_after(choice: Choice) -> None:
+    """Wait as long as the target itself has asked for, or our own pause says; never shorter than the first."""
+    asked, pause = (0, 0) if choice.next_key else (choice.must_wait(choice.target), choice.longest_pause)
+    assert asked <= choice.story.next.waited <= max(asked, pause)
+    assert choice.story.next.not_before == choice.moment.now + choice.story.next.waited
+
+
+def no_wait_crosses_a_limit(choice: Choice) -> None:
+    """Neither the longest wait allowed nor the budget nor the deadline: one wait, or all of them."""
+    first, most = choice.story.first_failure, choice.policy.max_duration
+    assert choice.allows(choice.story.next.waited)
+    if first is not None and most is not None:
+        assert sum(call.waited for call in choice.moment.calls if call.at - call.waited >= first) <= most
+
+
+def only_candidates_are_called(choice: Choice) -> None:
+    """Each attempt goes where the rules lead, and in one round to nobody twice."""
+    if choice.next_key:
+        assert choice.target.id == choice.story.failures[-1].target
+    else:
+        assert choice.target in choice.candidates()
+
+
+def nobody_blocked_is_called_while_somebody_else_is_not(choice: Choice) -> None:
+    """Free ones come before those we avoid, and they before those to wait for; unless a limit forbids the pause."""
+    asked, slow = choice.must_wait(choice.target), choice.slow(choice.target)
+    if choice.next_key:
+        assert asked == 0
+    elif choice.allows(choice.longest_pause):
+        others = [target for target in choice.candidates() if not choice.must_wait(target)]
+        free = [target for target in others if not choice.slow(target)]
+        assert not (free and (asked or slow))
+        assert not (others and asked)
+
+
+def a_key_that_is_set_aside_is_used_only_if_all_are(choice: Choice) -> None:
+    """And then the one that is released first."""
+    ends = {block.subject: block.until for block in choice.moment.known if block.kind is BlockKind.KEY}
+    releases = [ends.get(f"{choice.target.entry}#{key}", 0) for key in range(choice.target.keys)]
+    assert choice.target.keys <= 1 or releases[choice.story.next.key] == min(releases)
+
+
+def no_key_is_refused_twice_in_a_row(choice: Choice) -> None:
+    """Follow a refusal with a key that this request has not tried at that target."""
+    failures = choice.story.failures
+    tried = {failure.key for failure in failures if failure.target == choice.target.id}
+    assert not choice.next_key or choice.story.next.key not in tried
+
+
+def never_more_rounds_than_the_policy_says(choice: Choice) -> None:
+    """Begin with the first round; end with the last that the policy allows."""
+    assert 1 <= choice.story.round <= choice.policy.rounds
+
+
+def never_more_calls_than_the_limits_allow(moment: Moment) -> None:
+    """One without a policy."""
+    assert len(moment.calls) <= (1 if moment.policy is None else moment.policy.max_total_attempts)
+
+
+def what_is_told_is_what_was_done(moment: Moment) -> None:
+    """One failure for each call, in order, and none that was only planned."""
+    decision = moment.decision
+    if isinstance(decision, Exhausted):
+        failures, called = decision.failures, moment.calls
+    else:
+        failures, called = decision.story.failures, moment.calls[:-1]
+    assert [(failure.target, failure.key, failure.waited) for failure in failures] == [
+        (call.target, call.key, call.waited) for call in called
+    ]
+
+
+def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
+    """But for a failure that allowed no retry: without a policy, or as an only attempt of a policy without any."""
+    if not moment.replies:
+        return
+    outcome, delivered, policy = moment.replies[-1].outcome, isinstance(moment.decision, Deliver), moment.policy
+    if policy is None or outcome.kind is Kind.SUCCESS:
+        assert delivered
+    elif outcome.retriable:
+        allowed = 0 in most_of(policy).values() or policy.max_total_attempts == 1
+        assert not delivered or (allowed and len(moment.calls) == 1)
+    else:
+        assert delivered or isinstance(moment.decision, Try)
+
+
+def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
+    """Either a limit was reached or nobody was left."""
+    policy, decision = moment.policy, moment.decision
+    if not isinstance(decision, Exhausted):
+        return
+    assert policy is not None
+    match decision.reason:
+        case StopReason.RULE_SPENT:
+            rule = policy.rule_for(decision.failures[-1].outcome)
+            assert sum(failure.rule == rule.name for failure in decision.failures) == rule.max_attempts + 1
+        case StopReason.TOTAL_SPENT:
+            assert len(decision.failures) == policy.max_total_attempts
+        case StopReason.BUDGET_SPENT:
+            assert policy.max_duration is not None
+        case StopReason.NO_CANDIDATE:
+            last = decision.failures[-1]
+            strategy = policy.rule_for(last.outcome).strategy
+            found = fitting(moment.catalog, strategy, moment.catalog[last.target], moment.primary, moment.journey.api)
+            assert strategy is not Strategy.SAME_MODEL
+            assert {target.id for target in found} <= {failure.target for failure in decision.failures}
+        case StopReason.WAIT_TOO_LONG:
+            assert decision.shortest_block is None or decision.shortest_block > 0
+        case StopReason.DEADLINE:
+            pass
+
+
+LAWS_OF_CHOICES = (
+    no_rule_allows_more_than_it_says,
+    nobody_waits_for_another_ones_retry_after,
+    no_wait_crosses_a_limit,
+    only_candidates_are_called,
+    nobody_blocked_is_called_while_somebody_else_is_not,
+    a_key_that_is_set_aside_is_used_only_if_all_are,
+    no_key_is_refused_twice_in_a_row,
+    never_more_rounds_than_the_policy_says,
+)
+
+LAWS_OF_MOMENTS = (
+    never_more_calls_than_the_limits_allow,
+    what_is_told_is_what_was_done,
+    success_is_delivered_and_failure_is_not,
+    why_nothing_more_was_tried_is_true,
+)
+
+
+def obey_the_laws(decided: Sequence[Moment]) -> None:
+    """Assert every law of everything that was decided."""
+    for moment in decided:
+        for rule in LAWS_OF_MOMENTS:
+            rule(moment)
+    for choice in choices(decided):
+        for law in LAWS_OF_CHOICES:
+            law(choice)
