@@ -21,13 +21,15 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def read_fields(message: pb.HeaderMap) -> Mapping[str, str]:
-    """Return the fields of *message* by lower-case name; repeated ones are joined with ", "."""
-    fields: dict[str, str] = {}
-    for field in message.headers:
-        name = field.key.lower()
-        value = field.raw_value.decode("latin-1") or field.value
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields
+    """Return the fields of *message* by name, which Envoy writes in lower case; repeated ones are joined with ", "."""
+    headers = message.headers
+    fields = {field.key: field.raw_value.decode("latin-1") or field.value for field in headers}
+    if len(fields) == len(headers):
+        return fields
+    values: dict[str, list[str]] = {}
+    for field in headers:
+        values.setdefault(field.key, []).append(field.raw_value.decode("latin-1") or field.value)
+    return {name: ", ".join(repeated) for name, repeated in values.items()}
 
 
 def overwrite(mutation: pb.HeaderMutation, name: str, value: str) -> None:
