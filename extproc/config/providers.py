@@ -20,7 +20,7 @@ _CHAT = frozenset({Api.CHAT, Api.OTHER})
 _CHAT_RESPONSES = _CHAT | {Api.RESPONSES}
 _CHAT_EMBEDDINGS = _CHAT | {Api.EMBEDDINGS}
 _OPENAI = frozenset(Api) - {Api.MESSAGES}
-"""`OTHER` is whatever path we know nothing of: it goes to the primary alone, so everybody may be asked."""
+"""`OTHER` is whatever path we know nothing of: selection keeps it with the provider it was sent to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.model import Credential, Strategy
+from extproc.policy.model import Api, Credential, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from extproc.policy.catalog import Catalog
-    from extproc.policy.model import Api, Policy, Target, TargetId
+    from extproc.policy.model import Policy, Target, TargetId
 
 
 class Exclusion(StrEnum):
@@ -50,7 +50,7 @@ class Quest:
             return None
         if target.wildcard:
             return Exclusion.WILDCARD
-        if self.terms.api not in target.speaks:
+        if not self._understands(target):
             return Exclusion.API
         return None if self._has_credential(target) else Exclusion.CREDENTIAL
 
@@ -64,6 +64,15 @@ class Quest:
                 return target.provider != self.origin.provider
             case _:
                 assert_never(self.strategy)
+
+    def _understands(self, target: Target) -> bool:
+        """Return whether *target* would take the request for what it is.
+
+        What a path of no API we know asks for (a file, a batch, a tuning job) exists at one provider only.
+        """
+        if self.terms.api is Api.OTHER:
+            return target.provider == self.terms.primary.provider
+        return self.terms.api in target.speaks
 
     def _has_credential(self, target: Target) -> bool:
         match target.credential:
