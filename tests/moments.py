@@ -10,7 +10,7 @@ from traffic import Traffic
 from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind, Blocks
 from extproc.policy.decision import Try
-from extproc.policy.model import Credential, Strategy
+from extproc.policy.model import Api, Credential, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from extproc.policy.blocks import Block
     from extproc.policy.catalog import Catalog
     from extproc.policy.decision import Decision
-    from extproc.policy.model import Api, Instant, Millis, Policy, Rule, Target
+    from extproc.policy.model import Instant, Millis, Policy, Rule, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def fitting(catalog: Catalog, strategy: Strategy, origin: Target, primary: Targe
         for target in catalog.targets.values()
         if (target.provider == origin.provider) == (strategy is not Strategy.DIFFERENT_PROVIDER)
         and (target.id == origin.id) == (strategy is Strategy.SAME_MODEL)
-        and api in target.speaks
+        and (target.provider == primary.provider if api is Api.OTHER else api in target.speaks)
         and target.credential is not Credential.MISSING
         and (target.credential is not Credential.CLIENT or target.provider == primary.provider)
     ]
