@@ -15,7 +15,7 @@ from extproc.policy.latency import SlowAnswers
 
 
 @given(scenes())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_every_decision_obeys_the_laws(scene: Scene) -> None:
     """Whole configurations, several requests at the same time, providers that do whatever they like."""
     obey_the_laws(moments(scene))
