@@ -1,0 +1,82 @@
+"""Every rule, by the name that a finding shows."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from extproc.bootstrap.doctor.checks import (
+    bodies,
+    ext_proc,
+    headers,
+    inside,
+    phases,
+    providers,
+    retries,
+    running,
+    structure,
+    times,
+    workers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.bootstrap.doctor.case import Check
+
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "unseen": structure.unseen,
+        "edge-listener": structure.edge_listener,
+        "attempt-listener": structure.attempt_listener,
+        "attempt-exposed": structure.attempt_exposed,
+        "attempt-route": structure.attempt_route,
+        "attempt-cluster": structure.attempt_cluster,
+        "ext-proc-missing": ext_proc.missing,
+        "ext-proc-misplaced": ext_proc.misplaced,
+        "ext-proc-overridden": ext_proc.overridden,
+        "ext-proc-phases": phases.phases,
+        "ext-proc-obeyed": ext_proc.obeyed,
+        "mutation-rules": ext_proc.mutation_rules,
+        "response-attributes": ext_proc.attributes,
+        "message-timeout": ext_proc.message_timeout,
+        "failure-mode": ext_proc.failure_mode,
+        "workers-cluster": workers.missing,
+        "workers-http2": workers.http2,
+        "workers-endpoints": workers.endpoints,
+        "workers-health-checks": workers.health_checks,
+        "workers-max-requests": workers.max_requests,
+        "max-retries": inside.max_retries,
+        "retry-budget": inside.retry_budget,
+        "state-carrier": inside.state_carrier,
+        "unjudged-mark": inside.unjudged_mark,
+        "retry-missing": retries.missing,
+        "retry-mark": retries.by_mark,
+        "retry-unjudged": retries.unjudged,
+        "retry-multiplied": retries.multiplied,
+        "retry-inside": retries.inside_attempts,
+        "retry-cut": retries.cut_tries,
+        "retry-count": retries.count,
+        "retry-back-off": retries.back_off,
+        "body-limit": bodies.too_small,
+        "body-counted-twice": bodies.counted_twice,
+        "body-limits-apart": bodies.apart,
+        "body-whole": bodies.whole,
+        "edge-timeout": times.at_edge,
+        "attempt-timeout": times.in_attempts,
+        "idle-timeout": times.idle,
+        "headers-from-clients": headers.from_clients,
+        "headers-to-clients": headers.to_clients,
+        "headers-at-providers": headers.at_providers,
+        "provider-cluster": providers.missing,
+        "provider-endpoint": providers.endpoint,
+        "provider-http2": providers.http2,
+        "provider-tls": providers.tls_missing,
+        "provider-authority": providers.tls_authority,
+        "provider-name": providers.tls_name,
+        "provider-sni": providers.tls_sni,
+        "envoy-version": running.version,
+        "counters": running.counters,
+        "workers-healthy": running.workers,
+    }
+)

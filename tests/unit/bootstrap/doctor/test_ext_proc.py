@@ -1,0 +1,198 @@
+"""The filter that asks the sidecar."""
+
+from __future__ import annotations
+
+import pytest
+from unit.bootstrap.doctor.patients import (
+    ATTEMPT,
+    ATTEMPT_HOST,
+    ATTEMPT_ROUTE,
+    EDGE,
+    ERROR,
+    EXT_PROC,
+    EXT_PROC_FILTER,
+    WARNING,
+    an_operator,
+    told,
+    words,
+)
+
+from extproc.bootstrap.attempt import MARGIN as RENDERED_MARGIN
+from extproc.bootstrap.doctor.checks.ext_proc import MARGIN
+
+RULES = f"{EXT_PROC}.mutation_rules"
+PER_ROUTE = "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
+
+
+def test_an_attempt_listener_that_asks_nobody_is_told() -> None:
+    assert told(an_operator().drop(EXT_PROC_FILTER)) == [(ERROR, "ext-proc-missing", f"{ATTEMPT}.http_filters")]
+
+
+def test_a_filter_that_is_switched_off_asks_nobody() -> None:
+    assert told(an_operator().put(f"{EXT_PROC_FILTER}.disabled", value=True)) == [
+        (ERROR, "ext-proc-missing", f"{ATTEMPT}.http_filters")
+    ]
+
+
+def test_a_filter_whose_settings_come_from_elsewhere_may_be_the_one() -> None:
+    operator = an_operator().put(EXT_PROC_FILTER, {"name": "one", "config_discovery": {"config_source": {"ads": {}}}})
+
+    assert told(operator) == [(WARNING, "unseen", EXT_PROC_FILTER)]
+
+
+def test_one_that_asks_past_the_clusters_cannot_be_judged() -> None:
+    """Google's gRPC client needs none, and checks nobody's health."""
+    operator = an_operator().put(f"{EXT_PROC}.grpc_service", {"google_grpc": {"target_uri": "127.0.0.1:50051"}})
+
+    assert told(operator) == [(WARNING, "ext-proc-missing", EXT_PROC)]
+
+
+def test_at_the_edge_it_is_asked_once_for_all_attempts() -> None:
+    """Moved there, that is one fault: it is not also told as missing."""
+    operator = an_operator()
+    moved = operator.at(EXT_PROC_FILTER)
+    operator.drop(EXT_PROC_FILTER).insert(f"{EDGE}.http_filters[0]", moved)
+
+    assert told(operator) == [(ERROR, "ext-proc-misplaced", f"{EDGE}.http_filters[0]")]
+
+
+def test_at_the_edge_as_well_is_once_too_often() -> None:
+    operator = an_operator()
+    operator.insert(f"{EDGE}.http_filters[1]", operator.at(EXT_PROC_FILTER))
+
+    assert told(operator) == [(ERROR, "ext-proc-misplaced", f"{EDGE}.http_filters[1]")]
+
+
+def test_an_external_processor_of_the_operators_own_is_left_alone() -> None:
+    """Whoever it asks, it is not the sidecar."""
+    own = {"name": "waf", "typed_config": {"@type": _type(), "grpc_service": {"envoy_grpc": {"cluster_name": "waf"}}}}
+    operator = an_operator().insert(f"{EDGE}.http_filters[0]", own).insert(f"{ATTEMPT}.http_filters[0]", own)
+
+    assert told(operator) == []
+
+
+def test_after_the_router_it_is_too_late() -> None:
+    operator = an_operator()
+    moved = operator.at(EXT_PROC_FILTER)
+    operator.drop(EXT_PROC_FILTER).insert(f"{ATTEMPT}.http_filters[1]", moved)
+
+    assert told(operator) == [(ERROR, "ext-proc-misplaced", f"{ATTEMPT}.http_filters[1]")]
+
+
+@pytest.mark.parametrize("level", [ATTEMPT_ROUTE, ATTEMPT_HOST, f"{ATTEMPT}.route_config"])
+def test_a_route_that_switches_it_off_has_no_failover(level: str) -> None:
+    """Wherever it says so."""
+    place = f'{level}.typed_per_filter_config["envoy.filters.http.ext_proc"]'
+    off = {"envoy.filters.http.ext_proc": {"@type": PER_ROUTE, "disabled": True}}
+
+    assert told(an_operator().put(f"{level}.typed_per_filter_config", off)) == [(ERROR, "ext-proc-overridden", place)]
+
+
+def test_other_settings_on_a_route_are_not_judged() -> None:
+    place = f'{ATTEMPT_ROUTE}.typed_per_filter_config["envoy.filters.http.ext_proc"]'
+    other = {"envoy.filters.http.ext_proc": {"@type": PER_ROUTE, "overrides": {"processing_mode": {}}}, "cors": {}}
+
+    assert told(an_operator().put(f"{ATTEMPT_ROUTE}.typed_per_filter_config", other)) == [
+        (WARNING, "ext-proc-overridden", place)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "place"),
+    [
+        ("observability_mode", True, "observability_mode"),
+        ("disable_immediate_response", True, "disable_immediate_response"),
+        ("route_cache_action", "RETAIN", "route_cache_action"),
+        ("disable_clear_route_cache", True, "route_cache_action"),
+        ("forward_rules", {"allowed_headers": {}}, "forward_rules"),
+    ],
+)
+def test_a_sidecar_that_is_not_obeyed_is_told(setting: str, value: object, place: str) -> None:
+    operator = an_operator().put(f"{EXT_PROC}.{setting}", value)
+
+    assert told(operator) == [(ERROR, "ext-proc-obeyed", f"{EXT_PROC}.{place}")]
+
+
+def test_a_sidecar_that_may_not_ask_for_a_body_waits_in_vain() -> None:
+    assert told(an_operator().drop(f"{EXT_PROC}.allow_mode_override")) == [
+        (WARNING, "ext-proc-obeyed", f"{EXT_PROC}.allow_mode_override")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ({"allow_envoy": True}, ":authority"),
+        ({"allow_all_routing": True}, "x-envoy-upstream-rq-timeout-ms"),
+        ({"allow_all_routing": True, "allow_envoy": True, "disallow_system": True}, ":path"),
+        ({"allow_all_routing": True, "allow_envoy": True, "disallow_all": True}, "authorization"),
+        ({"allow_all_routing": True, "allow_envoy": True, "disallow_expression": {"regex": "x-api-.*"}}, "x-api-key"),
+        ({"allow_expression": {"regex": "x-.*"}}, ":authority"),
+    ],
+)
+def test_rules_that_forbid_a_header_that_the_sidecar_sets_are_told(rules: object, refused: str) -> None:
+    """Envoy drops such a header without a word."""
+    operator = an_operator().put(RULES, rules)
+
+    assert told(operator) == [(ERROR, "mutation-rules", RULES)]
+    assert refused in words(operator)
+
+
+def test_without_rules_the_most_important_headers_are_dropped() -> None:
+    assert told(an_operator().drop(RULES)) == [(ERROR, "mutation-rules", RULES)]
+
+
+def test_an_expression_may_allow_everything() -> None:
+    """It comes before all the rest."""
+    assert told(an_operator().put(RULES, {"allow_expression": {"regex": ".*"}, "disallow_all": True})) == []
+
+
+@pytest.mark.parametrize("absent", ["response.flags", "response.code_details"])
+def test_an_attribute_that_is_not_sent_is_told(absent: str) -> None:
+    """They tell a provider's answer from one that Envoy has made."""
+    operator = an_operator()
+    listed = operator.at(f"{EXT_PROC}.response_attributes")
+    assert isinstance(listed, list)
+    listed.remove(absent)
+
+    assert told(operator) == [(ERROR, "response-attributes", f"{EXT_PROC}.response_attributes")]
+    assert words(operator).startswith(absent)
+
+
+@pytest.mark.parametrize("timeout", ["0s", "0.2s", "59.999s"])
+def test_an_ext_proc_that_is_less_patient_than_a_policy_is_told(timeout: str) -> None:
+    """The longest wait of the policy is 60 s."""
+    operator = an_operator().put(f"{EXT_PROC}.message_timeout", timeout)
+
+    assert told(operator) == [(ERROR, "message-timeout", f"{EXT_PROC}.message_timeout")]
+    assert "Set message_timeout to 70s." in words(operator)
+
+
+def test_by_default_an_ext_proc_has_no_patience() -> None:
+    """It is 200 ms."""
+    assert told(an_operator().drop(f"{EXT_PROC}.message_timeout")) == [
+        (ERROR, "message-timeout", f"{EXT_PROC}.message_timeout")
+    ]
+
+
+def test_no_margin_is_a_warning() -> None:
+    """A busy sidecar answers later than it meant to."""
+    assert told(an_operator().put(f"{EXT_PROC}.message_timeout", "60s")) == [
+        (WARNING, "message-timeout", f"{EXT_PROC}.message_timeout")
+    ]
+
+
+def test_the_margin_is_the_one_that_render_writes() -> None:
+    """The doctor does without Envoy's classes, which take long to load."""
+    assert MARGIN == RENDERED_MARGIN
+
+
+@pytest.mark.parametrize("value", [False, None])
+def test_a_dead_sidecar_must_not_end_requests(value: object) -> None:
+    assert told(an_operator().put(f"{EXT_PROC}.failure_mode_allow", value)) == [
+        (ERROR, "failure-mode", f"{EXT_PROC}.failure_mode_allow")
+    ]
+
+
+def _type() -> object:
+    return "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"

@@ -1,0 +1,138 @@
+"""Internal headers end where the inside ends."""
+
+from __future__ import annotations
+
+import pytest
+from unit.bootstrap.doctor.patients import (
+    ATTEMPT_ROUTE,
+    EDGE,
+    EDGE_HOST,
+    EDGE_ROUTE,
+    ERROR,
+    HTTP,
+    PROVIDER,
+    ROUTER,
+    an_operator,
+    told,
+    words,
+)
+
+EARLY = f"{EDGE}.early_header_mutation_extensions"
+UPSTREAM = f"{ROUTER}.upstream_http_filters"
+MUTATIONS = f"{UPSTREAM}[0].typed_config.mutations"
+FILTER = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+ALL = [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": "x-(envoy|extproc|arch)-.*"}}}}]
+
+
+def test_clients_must_not_send_internal_headers() -> None:
+    assert told(an_operator().drop(EARLY)) == [(ERROR, "headers-from-clients", EARLY)]
+
+
+@pytest.mark.parametrize(
+    ("index", "sent"), [(0, "x-envoy-max-retries"), (1, "x-extproc-state"), (2, "x-arch-llm-provider")]
+)
+def test_none_of_them(index: int, sent: str) -> None:
+    """Each is named."""
+    operator = an_operator().drop(f"{EARLY}[0].typed_config.mutations[{index}]")
+
+    assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
+    assert sent in words(operator)
+
+
+def test_a_filter_may_remove_them() -> None:
+    """Before the router, that is early enough."""
+    one = {"name": "mine", "typed_config": {"@type": FILTER, "mutations": {"request_mutations": ALL}}}
+
+    assert told(an_operator().drop(EARLY).insert(f"{EDGE}.http_filters[0]", one)) == []
+
+
+@pytest.mark.parametrize("level", [EDGE_ROUTE, EDGE_HOST, f"{EDGE}.route_config"])
+def test_a_route_may_remove_our_own(level: str) -> None:
+    """They only matter behind the edge's router."""
+    ours = ["X-Arch-LLM-Provider", "x-extproc-state", "x-extproc-redispatch", "x-extproc-unjudged"]
+    operator = an_operator().put(f"{level}.request_headers_to_remove", ours)
+    operator.drop(f"{EARLY}[0].typed_config.mutations[2]").drop(f"{EARLY}[0].typed_config.mutations[1]")
+
+    assert told(operator) == []
+
+
+def test_a_route_removes_envoys_own_too_late() -> None:
+    """Its router has read them by then."""
+    operator = an_operator().drop(f"{EARLY}[0].typed_config.mutations[0]")
+    steering = ["x-envoy-retry-on", "x-envoy-max-retries"]
+    operator.put(f"{EDGE_ROUTE}.request_headers_to_remove", steering)
+
+    assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
+
+
+@pytest.mark.parametrize("name", ["x-extproc-state", "x-extproc-unjudged"])
+def test_clients_are_not_shown_what_is_inside(name: str) -> None:
+    place = f"{EDGE_HOST}.response_headers_to_remove"
+    operator = an_operator()
+    removed = operator.at(place)
+    assert isinstance(removed, list)
+    removed.remove(name)
+
+    assert told(operator) == [(ERROR, "headers-to-clients", f"{EDGE_ROUTE}.response_headers_to_remove")]
+    assert name in words(operator)
+
+
+def test_clients_are_not_shown_the_mark() -> None:
+    """The script that ends marked answers takes it away."""
+    operator = an_operator().drop(f"{EDGE}.http_filters[1]")
+
+    assert told(operator) == [(ERROR, "headers-to-clients", f"{EDGE_ROUTE}.response_headers_to_remove")]
+    assert told(operator.put(f"{EDGE_ROUTE}.response_headers_to_remove", ["x-extproc-redispatch"])) == []
+
+
+def test_a_filter_may_take_them_away_as_well() -> None:
+    one = {"name": "mine", "typed_config": {"@type": FILTER, "mutations": {"response_mutations": ALL}}}
+    operator = an_operator().drop(f"{EDGE_HOST}.response_headers_to_remove").insert(f"{EDGE}.http_filters[0]", one)
+
+    assert told(operator) == []
+
+
+@pytest.mark.parametrize(("direction", "word"), [("request_mutations", "shown"), ("response_mutations", "believed")])
+def test_nothing_internal_leaves_to_a_provider_or_comes_from_one(direction: str, word: str) -> None:
+    operator = an_operator().drop(f"{MUTATIONS}.{direction}")
+
+    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+    assert word in words(operator)
+
+
+def test_a_providers_own_headers_for_envoy_are_not_believed() -> None:
+    """`x-envoy-overloaded` would stop a failover."""
+    operator = an_operator().drop(f"{MUTATIONS}.response_mutations[2]")
+
+    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+    assert "x-envoy-overloaded" in words(operator)
+
+
+def test_a_route_may_remove_ours_from_what_a_provider_answers() -> None:
+    operator = an_operator().drop(f"{MUTATIONS}.response_mutations[0]")
+    ours = ["x-extproc-state", "x-extproc-redispatch", "x-extproc-unjudged"]
+
+    assert told(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", ours)) == []
+
+
+def test_a_cluster_with_a_chain_of_its_own_does_without_the_routers() -> None:
+    """Envoy takes one or the other."""
+    chain = f"{PROVIDER}.{HTTP}.http_filters"
+    codec = {"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": "type.googleapis.com/a.Codec"}}
+    operator = an_operator().put(chain, [codec])
+
+    assert told(operator) == [(ERROR, "headers-at-providers", chain), (ERROR, "headers-at-providers", chain)]
+
+    one = {"name": "mine", "typed_config": {"@type": FILTER, "mutations": {}}}
+    operator.insert(f"{chain}[0]", one).put(f"{chain}[0].typed_config.mutations.request_mutations", ALL)
+    operator.put(f"{chain}[0].typed_config.mutations.response_mutations", ALL)
+    assert told(operator) == []
+
+
+def test_no_value_of_a_header_is_ever_shown() -> None:
+    """It may be a credential."""
+    secret = {"header": {"key": "x-extproc-unjudged", "value": "sk-secret"}, "append_action": "ADD_IF_ABSENT"}
+    operator = an_operator().put(f"{EDGE_HOST}.request_headers_to_add", [secret])
+    operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_add", [secret])
+
+    assert "sk-secret" not in words(operator)
