@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "validate": "Tell every error and warning of a configuration file.",
         "schema": "Print the JSON Schema of the configuration file.",
         "render": "Write the Envoy configuration for a configuration file.",
+        "doctor": "Tell what in your own Envoy would lose a failover.",
         "serve": "Run the sidecar alone, beside an Envoy of your own.",
         "mock": "Run a made-up provider that answers by a script.",
     }

@@ -1,0 +1,157 @@
+"""`extproc doctor`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from extproc.bootstrap.doctor.diagnosis import diagnose
+from extproc.bootstrap.doctor.finding import Severity
+from extproc.bootstrap.doctor.reading.file import read_file
+from extproc.bootstrap.doctor.reading.live import read_live
+from extproc.cli.configuration import CONFIG, load_config
+from extproc.cli.exits import BadConfig, NoEnvoy
+from extproc.cli.health import Endpoint
+from extproc.cli.ports import reachable
+from extproc.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from extproc.bootstrap.doctor.finding import Finding
+    from extproc.bootstrap.doctor.model.installation import Installation
+    from extproc.config.gateway import Gateway
+
+TABLE = """\b
+Exit codes:
+  0    nothing found
+  1    warnings only: something costs time, connections or calls, or cannot be judged
+  2    errors: a failover is lost, or something goes where it should not (or wrong usage of the command line)
+  3    CONFIG or the file of --envoy is missing or wrong
+  4    no Envoy answers at --admin
+"""
+_CODES = {Severity.WARNING: 1, Severity.ERROR: 2}
+_STATS = "/stats?filter=%5E(cluster%7Chttp)%5C."
+
+
+class _Admin(click.ParamType[Endpoint]):
+    """The URL of Envoy's admin endpoint; the scheme may be left out."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Endpoint:
+        text = str(value)
+        try:
+            url = urlsplit(text if "://" in text else f"http://{text}")
+            host, port = url.hostname, url.port
+        except ValueError:
+            host, port, url = None, None, urlsplit("")
+        if host is None or url.scheme != "http" or url.path.strip("/") or url.query or url.username is not None:
+            self.fail("expected http://host:port", param, ctx)
+        return Endpoint(reachable(host), port or 80)
+
+
+@click.command(epilog=TABLE)
+@CONFIG
+@click.option(
+    "--envoy",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file that your Envoy is started with, YAML or JSON.",
+)
+@click.option(
+    "--admin",
+    type=_Admin(),
+    metavar="URL",
+    help="The admin endpoint of your running Envoy.  [default, without --envoy: the one that CONFIG names]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {severity, check, place, problem, mend}.")
+def doctor(*, config: Path, envoy: Path | None, admin: Endpoint | None, as_json: bool) -> None:
+    """Tell what in your own Envoy's configuration would lose a failover of CONFIG, or send something astray.
+
+    Each finding has its place in the configuration, what goes wrong there, and how to mend it. A running Envoy also
+    tells its version, what it was sent by others, and what it has lost since it started. No header's value is shown.
+    """
+    if envoy is not None and admin is not None:
+        raise click.UsageError("--envoy and --admin exclude each other: a file, or a running Envoy")
+    gateway = load_config(config).gateway
+    installation = _running(admin or _configured(gateway)) if envoy is None else _started_with(envoy)
+    findings = diagnose(installation, gateway)
+    click.echo(_as_json(findings) if as_json else _as_text(findings))
+    sys.exit(max((_CODES[finding.flaw.severity] for finding in findings), default=0))
+
+
+def _started_with(file: Path) -> Installation:
+    try:
+        return read_file(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadConfig(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"{file}: is not UTF-8 text") from error
+    except ConfigError as error:
+        raise BadConfig("\n".join(f"{file}: {problem}" for problem in error.problems)) from error
+
+
+def _configured(gateway: Gateway) -> Endpoint:
+    host, _, port = gateway.envoy.admin.rpartition(":")
+    return Endpoint(reachable(host.strip("[]")), int(port))
+
+
+def _running(admin: Endpoint) -> Installation:
+    try:
+        return read_live(
+            config_dump=_answer(admin, "/config_dump"),
+            server_info=_answer(admin, "/server_info"),
+            stats=_answer(admin, _STATS),
+        )
+    except ConfigError as error:
+        raise NoEnvoy(f"{admin}{error}") from error
+
+
+def _answer(admin: Endpoint, path: str) -> str:
+    answer = admin.ask("GET", path)
+    if answer is None or answer[0] != 200:
+        told = "nothing" if answer is None else answer[0]
+        raise NoEnvoy(
+            f"{admin}{path.partition('?')[0]} answers {told}: name the admin endpoint of your Envoy with --admin, "
+            "or its file with --envoy."
+        )
+    return answer[1]
+
+
+def _as_json(findings: Sequence[Finding]) -> str:
+    return json.dumps(
+        [
+            {
+                "severity": finding.flaw.severity,
+                "check": finding.check,
+                "place": finding.flaw.place,
+                "problem": finding.flaw.problem,
+                "mend": finding.flaw.mend,
+            }
+            for finding in findings
+        ],
+        indent=2,
+    )
+
+
+def _as_text(findings: Sequence[Finding]) -> str:
+    lines = [
+        f"{finding.flaw.severity}: {finding.flaw.place}\n  {finding.flaw.problem}\n  {finding.flaw.mend} "
+        f"[{finding.check}]\n"
+        for finding in findings
+    ]
+    return "\n".join([*lines, _sum(findings)])
+
+
+def _sum(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "Nothing found."
+    errors = sum(finding.flaw.severity is Severity.ERROR for finding in findings)
+    counts = ((errors, "error"), (len(findings) - errors, "warning"))
+    return ", ".join(f"{count} {what}" + "s" * (count != 1) for count, what in counts if count) + "."

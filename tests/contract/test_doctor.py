@@ -1,0 +1,95 @@
+"""What the doctor relies on: files that are healthy, and the words of a real Envoy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from contract.toy_provider import Reply
+from contract.worlds import a_world
+from support.compiled import a_cluster, a_gateway
+from support_envoy import PATIENCE
+
+from extproc.bootstrap.doctor.checks import running as losses
+from extproc.bootstrap.doctor.diagnosis import diagnose
+from extproc.bootstrap.doctor.reading.file import read_file
+from extproc.bootstrap.doctor.reading.live import read_live
+from extproc.bootstrap.render import bootstrap, to_yaml
+from extproc.config.load import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contract.worlds import World
+
+    from extproc.bootstrap.doctor.model.installation import Installation
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test")
+BODY_LIMIT = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Everything, running, with an Envoy whose counters no other test has moved."""
+    with a_world(tmp_path_factory.mktemp("envoy"), body_limit=BODY_LIMIT) as world:
+        yield world
+
+
+def _asked(world: World) -> Installation:
+    with httpx.Client(base_url=world.envoy.admin, timeout=PATIENCE) as admin:
+        return read_live(
+            config_dump=admin.get("/config_dump").text,
+            server_info=admin.get("/server_info").text,
+            stats=admin.get("/stats").text,
+        )
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_nothing_is_found_in_what_render_writes(config: Path) -> None:
+    """For any configuration: else the doctor, or what we write, is wrong."""
+    gateway = load(config, ENVIRON).gateway
+    text = to_yaml(bootstrap(gateway, sidecar_addresses=gateway.sidecar.addresses))
+
+    assert diagnose(read_file(text), gateway) == ()
+
+
+def test_nothing_is_found_in_the_file_by_hand() -> None:
+    """Operators copy it."""
+    gateway = load(ROOT / "configs" / "failover.yaml", ENVIRON).gateway
+
+    assert diagnose(read_file((ROOT / "envoy" / "envoy.yaml").read_text()), gateway) == ()
+
+
+def test_nothing_is_found_in_a_running_envoy(world: World) -> None:
+    """After a failover as after a plain answer; it reads back what it was given, though in its own words."""
+    world.a.reply = Reply(429)
+    assert world.post("a,b").status_code == 200
+    gateway = a_gateway(
+        clusters=[a_cluster("a", port=world.a.port), a_cluster("b", port=world.b.port)], body_limit=BODY_LIMIT
+    )
+
+    envoy = _asked(world)
+
+    assert envoy.version is not None
+    assert diagnose(envoy, gateway) == ()
+
+
+def test_envoy_counts_under_the_names_that_the_doctor_looks_for(world: World) -> None:
+    """A counter that a later Envoy renames would never be looked at again."""
+    assert world.post("a").status_code == 200
+
+    stats = _asked(world).stats
+
+    groups = (
+        ("cluster.attempt", losses.INSIDE),
+        ("http.attempt", losses.ATTEMPTS),
+        ("http.attempt.ext_proc", losses.EXT_PROC),
+        ("cluster.extproc", losses.WORKERS),
+    )
+    names = [losses.names_of(loss, prefix) for prefix, table in groups for loss in table]
+    assert [known for known in names if stats.keys().isdisjoint(known)] == []
+    assert {"cluster.extproc.membership_healthy", "cluster.extproc.membership_total"} <= stats.keys()
