@@ -144,7 +144,7 @@ class Workers:
             return
         lived = time.monotonic() - place.started
         place.failures = 0 if place.serving else place.failures + 1
-        pause = pause_before_restart(failures=place.failures, lived=lived)
+        pause = pause_before_restart(failures=place.failures, lived=lived, crashed=status != ExitCode.OK)
         place.due = time.monotonic() + pause
         fields: dict[str, str | int] = {"worker": place.number, "how": how, "restart_in_ms": int(pause * 1000)}
         if place.refusal:
