@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from envoy_data_plane.envoy.config.common.mutation_rules.v3 import HeaderMutationRules
 from envoy_data_plane.envoy.config.core.v3 import (
+    BackoffStrategy,
     GrpcService,
     GrpcServiceEnvoyGrpc,
     HeaderValue,
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
     HttpProtocolOptions,
+    RetryPolicy,
+    RetryPolicyRetryHostPredicate,
     SchemeHeaderTransformation,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Listener, ListenerInternalListenerConfig
@@ -27,6 +30,8 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerServerHeaderTransformation,
     HttpFilter,
 )
+from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
+from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap.connections import (
@@ -45,6 +50,9 @@ from extproc.bootstrap.upstream import last_upstream_filter
 
 if TYPE_CHECKING:
     from extproc.policy.model import Millis
+
+NEXT_WORKER: Millis = 1
+"""After how long a stream that one worker has not taken goes to the next one."""
 
 MARGIN: Millis = 10_000
 """By how much ext_proc's patience exceeds the longest hold: what a busy sidecar may need on top."""
@@ -87,7 +95,9 @@ def _ext_proc(patience: Millis) -> HttpFilter:
     return http_filter(
         "envoy.filters.http.ext_proc",
         ExternalProcessor(
-            grpc_service=GrpcService(envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER)),
+            grpc_service=GrpcService(
+                envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER), retry_policy=_another_worker()
+            ),
             message_timeout=duration(patience),
             failure_mode_allow=True,
             allow_mode_override=True,  # to read a 429: only its body says that a quota is used up for good
@@ -102,6 +112,23 @@ def _ext_proc(patience: Millis) -> HttpFilter:
             mutation_rules=HeaderMutationRules(allow_all_routing=True, allow_envoy=True),
             response_attributes=[names.FLAGS_ATTRIBUTE, names.DETAILS_ATTRIBUTE],
         ),
+    )
+
+
+def _another_worker() -> RetryPolicy:
+    """Return where a stream goes whose worker has died or is stopping before it has said anything: to another one.
+
+    Otherwise the edge would have to, and is likely to meet the same one: who fails at once has the fewest requests.
+    """
+    others = RetryPolicyRetryHostPredicate(
+        name="envoy.retry_host_predicates.previous_hosts", typed_config=Packed.pack(PreviousHostsPredicate())
+    )
+    return RetryPolicy(
+        num_retries=2,
+        retry_on="connect-failure,refused-stream,unavailable,reset",
+        retry_back_off=BackoffStrategy(base_interval=duration(NEXT_WORKER), max_interval=duration(NEXT_WORKER)),
+        retry_host_predicate=[others],
+        host_selection_retry_max_attempts=5,
     )
 
 

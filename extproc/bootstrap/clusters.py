@@ -46,6 +46,9 @@ INSIDE_IDLE: Millis = 300_000
 CHECK_INTERVAL: Millis = 200
 """How soon a worker that has come or gone is noticed."""
 
+RETURN_INTERVAL: Millis = 50
+"""How soon a worker that had gone is noticed to be back: a successor serves within some tens of milliseconds."""
+
 CHECK_TIMEOUT: Millis = 2_000
 """A worker that is busy with a large body may be late."""
 
@@ -109,6 +112,8 @@ def _health_check() -> HealthCheck:
         timeout=duration(CHECK_TIMEOUT),
         interval=duration(CHECK_INTERVAL),
         no_traffic_interval=duration(CHECK_INTERVAL),
+        unhealthy_interval=duration(RETURN_INTERVAL),
+        unhealthy_edge_interval=duration(RETURN_INTERVAL),
         unhealthy_threshold=2,
         healthy_threshold=1,
         grpc_health_check=HealthCheckGrpcHealthCheck(),

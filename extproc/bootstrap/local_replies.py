@@ -5,11 +5,11 @@ Messages are constant: Envoy's own texts tell addresses and how the inside is wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envoy_data_plane.envoy.config.accesslog.v3 import AccessLogFilter, ExtensionFilter
-from envoy_data_plane.envoy.config.core.v3 import SubstitutionFormatString
+from envoy_data_plane.envoy.config.core.v3 import HeaderValue, HeaderValueOption, SubstitutionFormatString
 from envoy_data_plane.envoy.extensions.access_loggers.filters.cel.v3 import ExpressionFilter
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     LocalReplyConfig,
@@ -32,6 +32,7 @@ class Error:
     type: str
     message: str
     code: str | None = None
+    retry_after: int | None = None  # seconds
 
 
 SIDECARS_OWN = "response.code_details == '' || response.code_details.startsWith('extproc')"
@@ -48,6 +49,7 @@ NO_WORKER = Error(
     f"response.code_details == 'cluster_not_found' && !('{names.CLUSTER}' in request.headers)",
     "policy_unavailable",
     "This gateway cannot decide where to send the request at the moment: no policy worker is available.",
+    retry_after=1,
 )
 ON_ATTEMPT = (
     TOO_LARGE,
@@ -59,7 +61,7 @@ ON_EDGE = (
     TOO_LARGE,
     Error("response.code == 504", "timeout", "No answer within this gateway's time limit."),
     Error("response.code == 408", "timeout", "The request has not arrived within this gateway's time limit."),
-    Error("response.code == 503", NO_WORKER.type, NO_WORKER.message),
+    replace(NO_WORKER, when="response.code == 503"),
     Error("response.code < 500", "invalid_request_error", "This is not a request that this gateway understands."),
 )
 OTHERWISE = Error("", "gateway_error", "This gateway has failed.")
@@ -80,7 +82,16 @@ def attempt_replies() -> LocalReplyConfig:
 
 
 def _mappers(errors: Iterable[Error]) -> Iterable[ResponseMapper]:
-    return (ResponseMapper(filter=_holds(error.when), body_format_override=_json(error)) for error in errors)
+    return (
+        ResponseMapper(filter=_holds(error.when), body_format_override=_json(error), headers_to_add=_headers(error))
+        for error in errors
+    )
+
+
+def _headers(error: Error) -> list[HeaderValueOption]:
+    if error.retry_after is None:
+        return []
+    return [HeaderValueOption(header=HeaderValue(key="retry-after", value=str(error.retry_after)))]
 
 
 def _holds(expression: str) -> AccessLogFilter:

@@ -105,6 +105,7 @@ def test_without_any_worker_the_error_says_so(tmp_path: Path) -> None:
         answer = world.post("a")
 
         assert (answer.status_code, _error(answer)["type"]) == (503, "policy_unavailable")
+        assert answer.headers["retry-after"] == "1"
         assert 2 < time.monotonic() - began < 10
         assert world.a.calls == []
         health = httpx.get(f"{world.url}/healthz")

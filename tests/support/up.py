@@ -58,7 +58,15 @@ class Up:
     @property
     def workers(self) -> list[int]:
         """Ids of the sidecar's workers that run now, the oldest first."""
-        return [pid for pid in sorted(self.family) if _name_of(pid) == "extproc-worker"]
+        return self._named("extproc-worker")
+
+    @property
+    def sidecar(self) -> int:
+        """Id of the process that starts the workers."""
+        return self._named("extproc-sidecar")[0]  # a worker that has just been started may have the name still
+
+    def _named(self, name: str) -> list[int]:
+        return [pid for pid in sorted(self.family) if _name_of(pid) == name]
 
 
 @asynccontextmanager

@@ -1,0 +1,105 @@
+"""What becomes of requests while not one worker is left: first they wait, then they are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from support.checks import check_delivered, check_openai_error
+from support.gateway import running_gateway
+from support.providers import P
+from support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from support.gateway import Gateway
+    from support.up import Up
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+TRACEBACK = "Traceback (most recent call last)"
+BIG = "x" * 1_000_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gateway() -> AsyncIterator[Gateway]:
+    """Run a gateway with two workers that a test may do without."""
+    policy = {"on_status_codes": [{"codes": [429], "strategy": "same_model", "max_attempts": 1}]}
+    async with running_gateway(policy=policy, sidecar={"workers": 2}, trouble=[TRACEBACK]) as gateway:
+        yield gateway
+        await eventually(lambda: len(gateway.up.workers) == 2)
+
+
+@contextmanager
+def no_worker(up: Up) -> Iterator[None]:
+    """Kill all workers, and keep the sidecar from replacing them while the context lasts."""
+    os.kill(up.sidecar, signal.SIGSTOP)
+    try:
+        for pid in up.workers:
+            os.kill(pid, signal.SIGKILL)
+        yield
+    finally:
+        os.kill(up.sidecar, signal.SIGCONT)
+
+
+async def test_without_a_worker_requests_are_refused_within_seconds(gateway: Gateway) -> None:
+    """In the shape that SDKs know, with when to come again; nobody is called without a policy."""
+    gateway.play()
+    with no_worker(gateway.up):
+        began = time.monotonic()
+        answers = await asyncio.gather(gateway.chat(), gateway.chat(stream=True), gateway.chat(padding=BIG))
+        took = time.monotonic() - began
+
+        for answer in answers:
+            error = check_openai_error(answer, status=503)
+            assert error["type"] == "policy_unavailable"
+            assert answer.headers["retry-after"] == "1"
+        assert 2 < took < 10  # about 5 s, by chance; the machine may be busy
+        assert gateway.order == ""
+        assert (await gateway.client.get("/healthz")).status_code == 503
+
+
+async def test_a_request_outlives_a_moment_without_workers(gateway: Gateway) -> None:
+    """Its client never knows; the provider is called once."""
+    gateway.play()
+    with no_worker(gateway.up):
+        requests = asyncio.gather(*(gateway.chat(padding=BIG if one == 0 else "") for one in range(5)))
+        await asyncio.sleep(1)  # how long there is no worker
+    for answer in await requests:
+        check_delivered(answer, by="P", target=P, attempts=1)
+    assert gateway.order == "PPPPP"
+
+
+async def test_an_answer_under_way_outlives_all_workers(gateway: Gateway) -> None:
+    """The provider was generating while they died: that is delivered, not asked for again."""
+    gateway.play(p="200(delay=0.7)")
+    request = asyncio.create_task(gateway.chat())
+    await eventually(lambda: gateway.p.log.completed == 1)
+    with no_worker(gateway.up):
+        answer = await request
+
+    assert (answer.status_code, answer.json()["id"]) == (200, "chatcmpl-P-1")
+    assert gateway.order == "P"
+
+
+async def test_a_wait_outlives_the_worker_that_holds_it(gateway: Gateway) -> None:
+    """Whoever takes it on waits what is left, not all of it again."""
+    wait = 3.0
+    gateway.play(p=f"429(retry_after={wait:.0f}), 200")
+    began = time.monotonic()
+    request = asyncio.create_task(gateway.chat())
+    await eventually(lambda: len(gateway.calls) == 1)
+    await asyncio.sleep(wait / 2)  # in the middle of the wait
+    for pid in gateway.up.workers:
+        os.kill(pid, signal.SIGKILL)
+
+    assert (await request).status_code == 200
+    assert wait <= time.monotonic() - began < 1.5 * wait
+    assert gateway.order == "PP"
