@@ -39,7 +39,7 @@ def from_clients(case: Case) -> Iterator[Flaw]:
         if kept:
             yield error(
                 f"{edge.place}.early_header_mutation_extensions",
-                f"clients may send {', '.join(kept)}, and so steer providers, retries and time limits",
+                f"clients may send {', '.join(kept)}: by these, providers, retries and time limits are steered inside",
                 f"Remove x-extproc-*, x-envoy-* and {names.CLUSTER} by early header mutation, as in `extproc render`.",
             )
 
