@@ -84,8 +84,8 @@ def whole(case: Case) -> Iterator[Flaw]:
         if not _waits(edge):
             yield error(
                 f"{edge.place}.http_filters",
-                "nothing waits for the whole request: an answer that comes before its end, as without any worker, is never "
-                "tried again",
+                "nothing waits for the whole request: an answer that comes before its end, as without any worker, is "
+                "never tried again",
                 "Add the buffer filter that `extproc render` writes, before the router.",
             )
 
