@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "render": "Write the Envoy configuration for a configuration file.",
         "doctor": "Tell what in your own Envoy would lose a failover.",
         "serve": "Run the sidecar alone, beside an Envoy of your own.",
+        "ready": "Tell whether that sidecar serves.",
         "mock": "Run a made-up provider that answers by a script.",
     }
 )

@@ -1,0 +1,33 @@
+"""`extproc ready`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from extproc.cli.configuration import CONFIG, load_config
+from extproc.cli.exits import TABLE, Failure
+from extproc.transport.probe import why_not_serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(epilog=TABLE)
+@CONFIG
+@click.option(
+    "--timeout", default=2.0, show_default=True, metavar="SECONDS", help="How long each worker may take to answer."
+)
+def ready(*, config: Path, timeout: float) -> None:
+    """Tell whether the sidecar for CONFIG serves, with all its workers: the probe of a container.
+
+    It asks where CONFIG's `sidecar` says that they listen, with the question that Envoy asks (grpc.health.v1). The
+    exit code is 0 when all serve, else 1.
+    """
+    addresses = load_config(config).gateway.sidecar.addresses
+    reasons = {address: why_not_serving(address, seconds=timeout) for address in addresses}
+    silent = [f"{address}: {reason}" for address, reason in reasons.items() if reason is not None]
+    if silent:
+        raise Failure(f"{len(silent)} of {len(addresses)} workers do not serve: {'; '.join(silent)}")
+    click.echo(f"serving: {', '.join(addresses)}")

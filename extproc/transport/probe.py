@@ -1,0 +1,24 @@
+"""Asking a running server how it is, as Envoy does."""
+
+from __future__ import annotations
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+
+_NO_PROXY = (("grpc.enable_http_proxy", 0),)
+"""A sidecar is on this host or next to it; the environment's proxy is for the world outside."""
+
+
+def why_not_serving(address: str, *, seconds: float) -> str | None:
+    """Return why the server at *address* (`unix:/path` or `host:port`) takes no attempts; None when it does.
+
+    One that has not answered within so many *seconds* does not.
+    """
+    with grpc.insecure_channel(address, options=_NO_PROXY) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=seconds)
+        except grpc.RpcError as error:
+            return f"no answer: {error.code().name}"
+    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+        return None
+    return f"it says {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
