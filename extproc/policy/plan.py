@@ -114,9 +114,9 @@ class Plan:
     def _candidates(self, strategy: Strategy, failed: Target) -> Candidates:
         """Return who may follow *failed* in this round, blocked or not."""
         pool = self.memory.roster.candidates(self.terms, strategy, failed)
-        # No strategy but same_model leads to the failed target itself, and that one leads nowhere else.
+        # No strategy but same_model leads to the failed target itself, and there it is meant.
         tried = self.story.tried - {failed.id}
-        return pool.without(tried) if tried and strategy is not Strategy.SAME_MODEL else pool
+        return pool.without(tried) if tried else pool
 
     def _next_round(self) -> Plan:
         story = replace(self.story, round=self.story.round + 1, round_start=self.story.attempts_made)
