@@ -71,6 +71,10 @@ def test_other_failures_do_not_speak_of_the_key(outcome: Outcome) -> None:
     assert blocks.snapshot(now=NOW) == ()
 
 
+def test_two_keys_are_a_choice_already() -> None:
+    assert keys(Journey(engine_of(keys=2)).gets(http(429), http(429))) == [(P, 0), (P, 1), (S, 0)]
+
+
 def test_every_key_is_tried_once() -> None:
     """Beginning with the one after that whose turn it was."""
     engine = engine_of()

@@ -29,7 +29,7 @@ def test_a_clients_mistake_is_final() -> None:
 
 def test_a_listed_code_is_retriable() -> None:
     """Whatever its default class: 4xx as well as 3xx."""
-    assert kinds(307, 400, 404, 503, listed=(307, 400, 404, 503)) == [Kind.HTTP] * 4
+    assert kinds(300, 307, 400, 404, 503, listed=(300, 307, 400, 404, 503)) == [Kind.HTTP] * 5
 
 
 def test_a_code_that_means_success_is_never_retried() -> None:

@@ -127,6 +127,16 @@ def test_enough_slow_answers_make_a_block(measure: Measure) -> None:
     assert seen == [0, 0, 1, 0, 0, 1]
 
 
+def test_slow_answers_of_others_do_not_count() -> None:
+    """Each target has a window of its own."""
+    rule = a_high_latency(min_triggers=2, max_attempts=9)
+    blocks = Blocks()
+    engine = an_engine(policy=a_policy(high_latency=rule, fallback_models=(S,)), blocks=blocks)
+
+    assert Journey(engine).gets(Reply(http(503), took=1500), Reply(took=1500)).path == [P, S]
+    assert blocks.snapshot(now=NOW) == ()
+
+
 def test_slow_answers_too_far_apart_make_no_block() -> None:
     rule = a_high_latency(min_triggers=2, window=10_000)
     blocks = Blocks()
