@@ -64,7 +64,7 @@ def test_what_is_no_envoy_configuration_is_told(home: Home, gateway: SmallGatewa
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("command", ["validate", "render", "doctor", "serve", "up"])
+@pytest.mark.parametrize("command", ["validate", "render", "doctor", "serve", "ready", "up"])
 def test_a_missing_file_is_told_alike_by_every_command(command: str) -> None:
     """One message, one exit code."""
     done = invoke(command, "nowhere.yaml")
@@ -103,7 +103,9 @@ def test_a_bad_script_is_wrong_usage() -> None:
     assert "Invalid value for --script: script, column 6" in done.err
 
 
-@pytest.mark.parametrize("command", ["up", "down", "demo", "validate", "schema", "render", "doctor", "serve", "mock"])
+@pytest.mark.parametrize(
+    "command", ["up", "down", "demo", "validate", "schema", "render", "doctor", "serve", "ready", "mock"]
+)
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     """A stranger needs nothing else."""
     done = invoke(command, "--help")
@@ -129,6 +131,7 @@ def test_help_lists_every_command() -> None:
         "render",
         "doctor",
         "serve",
+        "ready",
         "mock",
     ]
 
