@@ -66,8 +66,8 @@ class Engine:
                 return another_key
         if not outcome.retriable:
             return Deliver(story)
-        plan = Plan(self._memory, terms, learn.failed(story, target, outcome, duration), now, dice)
-        return Deliver(story) if plan.allows_no_retry() else plan.next_attempt(target)
+        failed = learn.failed(story, target, outcome, duration)
+        return Plan(self._memory, terms, failed, now, dice).next_attempt(target) or Deliver(story)
 
     def ended(self, story: Story, *, duration: Millis, now: Instant, dice: Dice) -> None:
         """Take note that a delivered answer has ended, *duration* milliseconds after its request was sent."""

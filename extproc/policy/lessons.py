@@ -49,14 +49,14 @@ class Memory:
         return key
 
 
-@dataclass(frozen=True, slots=True)
 class Lessons:
     """Takes note of what attempts teach, under one policy at one instant."""
 
-    policy: Policy
-    memory: Memory
-    now: Instant
-    dice: Dice
+    def __init__(self, policy: Policy, memory: Memory, now: Instant, dice: Dice) -> None:
+        self.policy = policy
+        self.memory = memory
+        self.now = now
+        self.dice = dice
 
     def timed(self, story: Story, target: Target, duration: Millis) -> Story:
         """Take note of how long *target* took, if that is longer than on_high_latency allows.
@@ -78,8 +78,8 @@ class Lessons:
         slow = self.policy.high_latency
         if (
             slow is not None
-            and outcome.kind is Kind.HTTP
             and duration > slow.threshold
+            and outcome.kind is Kind.HTTP
             and outcome.status not in self.policy.on_status
         ):
             outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)

@@ -167,6 +167,8 @@ class Policy:
     def rule_for(self, outcome: Outcome) -> Rule:
         """Return the rule that a failure with this outcome is charged to."""
         match outcome.kind:
+            case Kind.HTTP:
+                return self.on_status.get(outcome.status, self.default)
             case Kind.TIMEOUT:
                 return self.on_timeout or self.default
             case Kind.CONNECTION_ERROR:
@@ -175,4 +177,4 @@ class Policy:
                 slow = self.high_latency
                 return Rule("on_high_latency", slow.strategy, slow.max_attempts, self.default.backoff)
             case _:
-                return self.on_status.get(outcome.status, self.default)
+                return self.default

@@ -77,16 +77,15 @@ class Plan:
         story = self.story.with_failure(outcome, None, duration, now=self.now)
         return Try(story.then(Step(target.id, self.now, Reason.NEXT_KEY, key)))
 
-    def allows_no_retry(self) -> bool:
-        """Return whether the only attempt so far has failed and was never to be followed by another."""
-        story, policy = self.story, self.policy
-        never = policy.rule_for(story.failures[-1].outcome).max_attempts == 0 or policy.max_total_attempts == 1
-        return never and story.attempts_made == 1
+    def next_attempt(self, failed: Target) -> Try | Exhausted | None:
+        """Return what follows the last failure of the story, which was *failed*'s.
 
-    def next_attempt(self, failed: Target) -> Try | Exhausted:
-        """Return what follows the last failure of the story, which was *failed*'s."""
+        None if it was the only attempt, and was never to be followed by another.
+        """
         story = self.story
         rule = self.policy.rule_for(story.failures[-1].outcome)
+        if story.attempts_made == 1 and (rule.max_attempts == 0 or self.policy.max_total_attempts == 1):
+            return None
         if story.charged(rule.name) > rule.max_attempts:
             return self._stop(StopReason.RULE_SPENT)
         if (spent := self._spent(story.attempts_made)) is not None:
