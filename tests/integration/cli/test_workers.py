@@ -100,7 +100,7 @@ def test_each_worker_has_a_socket_of_its_own_and_is_ready_before_it_is_said(home
         assert list(home.directory.glob("*.sock")) == []
 
 
-def test_workers_may_listen_on_ports_in_a_row(home: Home, pair: SmallGateway) -> None:
+def test_a_single_worker_listens_where_it_is_told(home: Home, pair: SmallGateway) -> None:
     with (
         reserved_ports(1) as (port,),
         home.running("serve", pair.config, "--workers", "1", "--listen", f"127.0.0.1:{port}", until="ready"),
