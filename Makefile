@@ -9,7 +9,7 @@ CODE = extproc protos tests benchmarks
 
 .DEFAULT_GOAL = help
 .PHONY: help install demo test test-core test-rest test-slow lint format types layers protos protos-check bench check \
-	constraints clean
+	compose constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ bench: $(READY) ## measure what an attempt costs
 	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
 
 check: lint types layers protos-check test ## all that CI runs
+
+compose: ## test the gateway in containers, where a Docker engine is there
+	@deploy/compose-check.sh
 
 constraints: ## take the newest versions of everything into constraints.txt
 	@directory=$$(mktemp -d) && trap "rm -r $$directory" EXIT && $(PYTHON) -m venv $$directory && \
