@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from extproc.policy.model import Api, Credential, Strategy
 
@@ -24,8 +24,7 @@ class Exclusion(StrEnum):
     WILDCARD = "wildcard"  # stands for any model: nobody asked for one in particular
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What stays the same through all attempts of one request."""
 
     policy: Policy  # the primary's
