@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, P2, P, S, T, a_target, after, always, http
+from builders import HALF, NOW, P2, P, S, T, a_target, after, always, http
 
 from extproc.policy.attempts import FailedAttempt
 from extproc.policy.availability import Availability
@@ -123,6 +123,14 @@ def test_the_longer_of_backoff_and_retry_after(released: int, wait: int) -> None
     chosen = Chooser(blocked={P: released}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
 
     assert chosen == Chosen(a_target(P), wait, blocked=True)
+
+
+def test_chance_has_its_say_in_the_wait_for_one_blocked() -> None:
+    """And for one avoided: the back-off keeps its jitter."""
+    pause = Pause(Backoff(Reach.SAME_MODEL, 100, 5000, Jitter.EQUAL), failed(P))
+
+    for chooser in (Chooser(avoided={P: 10}, dice=HALF), Chooser(blocked={P: 10}, dice=HALF)):
+        assert chooser.choose(a_pool(P), pause) == Chosen(a_target(P), 75, blocked=True)
 
 
 def test_whose_wait_would_be_too_long_is_passed_over() -> None:

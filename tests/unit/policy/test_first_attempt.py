@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, P2, P, S, T, a_high_latency, a_policy, a_rule, a_story, a_target, after, an_engine, http
+from builders import HALF, NOW, P2, P, S, T, a_high_latency, a_policy, a_rule, a_story, a_target, after, an_engine, http
 from journeys import Call, Journey
 
 from extproc.policy.attempts import Reason, Step
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
-from extproc.policy.model import CandidateOrder, Strategy
+from extproc.policy.model import Api, CandidateOrder, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.model import Policy, Target
@@ -46,6 +47,16 @@ def test_the_primary_gets_the_first_attempt(policy: Policy | None) -> None:
     journey = Journey(an_engine(policy=policy), timeout=4000)
 
     assert journey.decision == Try(a_story(Step(P, NOW, Reason.PRIMARY, key=0, waited=0), timeout=4000))
+
+
+@pytest.mark.parametrize("policy", [None, a_policy()])
+def test_the_story_carries_the_digest_of_the_body(policy: Policy | None) -> None:
+    """Each attempt is checked against it."""
+    engine = an_engine(policy=policy)
+
+    decision = engine.first(a_target(), Api.CHAT, now=NOW, deadline=after(9), dice=HALF, body_sha256=b"digest")
+
+    assert decision == Try(replace(a_story(timeout=9), body_sha256=b"digest"))
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503])

@@ -59,6 +59,29 @@ def test_keys_take_turns_without_a_policy_too() -> None:
     assert [keys(Journey(engine)) for _ in range(4)] == [[(P, 0)], [(P, 1)], [(P, 2)], [(P, 0)]]
 
 
+def test_each_target_has_turns_of_its_own() -> None:
+    other = a_target(S, keys=3)
+    engine = an_engine(KEYED, other)
+
+    used = [Journey(engine, target).calls[0].key for target in (P, P, S, P, S)]
+
+    assert used == [0, 1, 0, 2, 1]
+
+
+def test_keys_that_are_set_aside_are_passed_over_without_a_policy_too() -> None:
+    """Requests that have one have found out; until they are released."""
+    blocks = Blocks()
+    blocks.add(aside(1000, 0), now=NOW)
+    engine = an_engine(KEYED, blocks=blocks)
+
+    assert [keys(Journey(engine, now=after(at))) for at in (0, 999, 1000, 1000)] == [
+        [(P, 1)],
+        [(P, 2)],
+        [(P, 0)],
+        [(P, 1)],
+    ]
+
+
 def test_keys_take_turns_across_attempts() -> None:
     """A failure that does not speak of the key uses the next one as well."""
     policy = a_policy(default=a_rule(strategy=Strategy.SAME_MODEL))

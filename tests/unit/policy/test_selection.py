@@ -113,6 +113,15 @@ def test_each_question_has_its_own_answer() -> None:
     assert answers() == [[S], [T, S], [S], [P2], [P, P2], [S]]
 
 
+def test_an_answer_is_found_only_once() -> None:
+    """Going through all targets at each decision would be most of what it costs."""
+    roster, terms = Roster(a_catalog(*ALL)), Terms(a_policy(), a_target(P), Api.CHAT)
+
+    found = [roster.candidates(terms, Strategy.DIFFERENT_PROVIDER, a_target(P)) for _ in range(2)]
+
+    assert found[0] is found[1]
+
+
 def test_answers_do_not_grow_with_names_that_clients_invent() -> None:
     """All models of a wildcard ask the same question."""
     roster = Roster(a_catalog(wildcards=[a_target("ollama/*", wildcard=True)]))
