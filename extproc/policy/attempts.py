@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from extproc.policy.outcome import Kind
+from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Block
@@ -27,7 +27,7 @@ class Reason(StrEnum):
     LAST_RESORT = "last_resort"  # nothing but blocked targets is left
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """The next attempt: whom to call, with which key, not before when, and why."""
 
@@ -38,7 +38,7 @@ class Step:
     waited: Millis = 0  # length of the wait that not_before ends; 0: at once
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FailedAttempt:
     """One attempt that failed."""
 
@@ -62,7 +62,7 @@ class FailedAttempt:
         return self.outcome.label
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Story:
     """What survives from one attempt to the next; a value, never changed in place.
 

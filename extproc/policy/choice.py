@@ -1,17 +1,14 @@
-"""Which of the candidates, and after which wait.
-
-The values here live for one decision only. They are named tuples because a frozen dataclass takes four times as long
-to make.
-"""
+"""Which of the candidates, and after which wait."""
 
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from extproc.policy.backoff import Reach
 from extproc.policy.decision import StopReason
 from extproc.policy.model import CandidateOrder
+from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +20,8 @@ if TYPE_CHECKING:
     from extproc.policy.selection import Candidates
 
 
-class Limits(NamedTuple):
+@value
+class Limits:
     """What no wait may cross."""
 
     now: Instant
@@ -42,7 +40,8 @@ class Limits(NamedTuple):
         return None
 
 
-class Pause(NamedTuple):
+@value
+class Pause:
     """The wait of our own making before an attempt: back-off, and the delay before a new round."""
 
     backoff: Backoff | None = None
@@ -68,7 +67,8 @@ class Pause(NamedTuple):
         return max(self.at_least, backoff.delay(sum(reached), dice, previous=failures[-1].waited))
 
 
-class Chosen(NamedTuple):
+@value
+class Chosen:
     """A target to call after *wait*; *blocked* when it was taken although it is avoided or had to be waited for."""
 
     target: Target

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
+
+from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.attempts import FailedAttempt, Story
@@ -22,14 +23,14 @@ class StopReason(StrEnum):
     NO_CANDIDATE = "no_candidate"  # every candidate was tried
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Try:
     """Make the attempt that `story.next` describes."""
 
     story: Story
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deliver:
     """Pass the answer on to the client as it is.
 
@@ -39,7 +40,7 @@ class Deliver:
     story: Story
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exhausted:
     """Nothing more is tried.
 

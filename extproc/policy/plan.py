@@ -98,7 +98,7 @@ class Plan:
         # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
         rounds_remain = rule.strategy is not Strategy.SAME_MODEL and story.round < self.policy.rounds
         if rounds_remain and all(failure.outcome.transient for failure in story.this_round):
-            return self._next_round().begin(pause._replace(at_least=self.policy.round_delay), Reason.NEXT_ROUND)
+            return self._next_round().begin(replace(pause, at_least=self.policy.round_delay), Reason.NEXT_ROUND)
         return self._stop(chosen, pool)
 
     def has_alternative(self, target: Target) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from extproc.policy.model import Api, Credential, Strategy
+from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -24,7 +24,8 @@ class Exclusion(StrEnum):
     WILDCARD = "wildcard"  # stands for any model: nobody asked for one in particular
 
 
-class Terms(NamedTuple):
+@value
+class Terms:
     """What stays the same through all attempts of one request."""
 
     policy: Policy  # the primary's
@@ -32,7 +33,7 @@ class Terms(NamedTuple):
     api: Api
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quest:
     """What is looked for: a target that can serve a request, by *strategy* relative to the target *origin*."""
 
@@ -85,7 +86,7 @@ class Quest:
                 assert_never(target.credential)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Candidates:
     """The targets that fit: *named* by fallback_models in that order, then *others* in file order."""
 
