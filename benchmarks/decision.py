@@ -30,7 +30,7 @@ GOAL = 20.0
 """Microseconds that the median of a decision may take."""
 
 NOW = Instant(1_800_000_000_000)
-RUNS, RUN = 200, 100
+RUNS, RUN = 500, 100
 
 TARGETS = [
     Target(TargetId(f"provider{n}/model"), f"provider{n}", f"https://api.provider{n}.test:443", frozenset(Api))
