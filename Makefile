@@ -34,7 +34,7 @@ test: test-core test-rest ## run the whole test suite, but for what takes minute
 # The rules and one attempt's conversation are pure: tests without I/O must reach every branch of them.
 test-core: $(READY)
 	@coverage_file=.coverage.$$$$ && trap "rm -f $$coverage_file" EXIT && export COVERAGE_FILE=$$coverage_file && \
-	$(BIN)/coverage run -m pytest -m 'not slow' tests/unit tests/property && \
+	$(BIN)/coverage run -m pytest -m 'not slow' tests/unit tests/property tests/simulation && \
 	$(BIN)/coverage report --include='extproc/policy/*,extproc/exchange/*' --fail-under=100
 
 test-rest: $(READY)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.exchange.headers import is_json
+from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.outcome import Kind, Outcome, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
 
@@ -64,7 +65,8 @@ def outcome_of(
         wish=_wish(answer.headers.get("x-should-retry")),
     )
     retry_after = None
-    if kind is Kind.HTTP:
+    # A refusal of the key is final for the request, and yet may say for how long the key is to rest.
+    if kind is Kind.HTTP or answer.status in KEY_REFUSED:
         retry_after = read_retry_after(answer.headers, status=answer.status, now=now)
         if policy is not None and quota_is_used_up(body):
             retry_after = policy.retry_after.cap

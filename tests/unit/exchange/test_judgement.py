@@ -131,3 +131,9 @@ def test_any_other_429_is_what_its_headers_say(body: bytes) -> None:
     got = outcome_of(answer(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429, retry_after=1000)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_refused_keys_wait_is_read(status: int) -> None:
+    """Final for the request, unless another key is there; the refused one rests for as long as was said."""
+    assert judged(answer(status, retry_after="2")) == Outcome(Kind.FINAL, status, retry_after=2000)
