@@ -42,8 +42,7 @@ def send(
         time_limit=limit,
         extra=_idempotency(request, story, policy),
     )
-    not_before = story.next.not_before
-    return Send(set_headers, remove_headers, body, not_before if not_before > now else None)
+    return Send(set_headers, remove_headers, body, story.next.held_until(now))
 
 
 def _idempotency(request: ClientRequest, story: Story, policy: Policy | None) -> tuple[tuple[str, str], ...]:

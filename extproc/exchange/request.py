@@ -10,7 +10,6 @@ from extproc import names
 from extproc.exchange import errors
 from extproc.exchange.body import Malformed, ModelSpans, read
 from extproc.exchange.headers import is_json
-from extproc.exchange.paths import api_of
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Answer, Headers
@@ -57,9 +56,8 @@ class ClientRequest:
         return hashlib.sha256(self.body or b"").digest()
 
 
-def read_request(headers: Headers, body: bytes | None) -> ClientRequest:
-    """Return the request that *headers* and *body* (None: there is none) make."""
-    api = api_of(headers.get(":path", "/"))
+def read_request(headers: Headers, api: Api, body: bytes | None) -> ClientRequest:
+    """Return the request that *headers* and *body* (None: there is none) make, which is for *api* by its path."""
     if body is None:
         return ClientRequest(headers, api, body)
     if is_json(headers):

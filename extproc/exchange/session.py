@@ -149,13 +149,13 @@ class Session:
             return self._refused(errors.state_unreadable(self._api, request_id=self._request_id))
         if event.end_of_stream:
             return self._on_request(None, now)
-        return Proceed(None if self._carried is None else _still_to_come(self._carried.next.not_before, now))
+        return Proceed(None if self._carried is None else self._carried.next.held_until(now))
 
     def _on_request(self, body: bytes | None, now: Instant) -> Directive:
         most = self._exchange.max_body
         if body is not None and len(body) > most:
             return self._refused(errors.body_too_large(self._api, most, request_id=self._request_id))
-        request = read_request(self._headers, body)
+        request = read_request(self._headers, self._api, body)
         story = self._story(request, now)
         if isinstance(story, Answer):
             return self._refused(story)
@@ -289,7 +289,3 @@ class Session:
             stop=stop,
             next_target=next_target,
         )
-
-
-def _still_to_come(instant: Instant, now: Instant) -> Instant | None:
-    return instant if instant > now else None

@@ -37,6 +37,10 @@ class Step:
     key: int = 0
     waited: Millis = 0  # length of the wait that not_before ends; 0: at once
 
+    def held_until(self, now: Instant) -> Instant | None:
+        """Return when the attempt may be made; None when that time has come."""
+        return self.not_before if self.not_before > now else None
+
 
 @value
 class FailedAttempt:
