@@ -20,30 +20,14 @@ from builders import (
     http,
 )
 from journeys import Journey, Reply
+from keyed import KEYED, aside, engine_of, keys
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver
-from extproc.policy.model import CandidateOrder, Lifetime, Policy, RetryAfterHandling, Strategy
+from extproc.policy.model import CandidateOrder, Lifetime, RetryAfterHandling, Strategy
 
 if TYPE_CHECKING:
-    from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
-
-KEYED = a_target(P, keys=3)
-
-
-def engine_of(policy: Policy | None = None, *, blocks: Blocks | None = None, keys: int = 3) -> Engine:
-    """Return an engine whose primary has several keys, and S to fall back to."""
-    policy = policy or a_policy(fallback_models=(S,))
-    return an_engine(a_target(P, keys=keys), S, policy=policy, blocks=blocks)
-
-
-def keys(journey: Journey) -> list[tuple[str, int]]:
-    return [(call.target, call.key) for call in journey.calls]
-
-
-def aside(until: int, number: int) -> Block:
-    return Block(BlockKind.KEY, f"{P}#{number}", after(until))
 
 
 def test_keys_take_turns_across_requests() -> None:
