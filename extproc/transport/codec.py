@@ -7,6 +7,7 @@ into another one, and a request body may have megabytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,9 @@ _BAD_GATEWAY = 502
 
 _BODILESS = frozenset({204, 205, 304})
 """Statuses whose answers have no body (RFC 9110): Envoy makes a protocol error of one that has."""
+
+_STATUS_DIGITS = 3
+"""RFC 9110 section 15. What has more would not fit into the attempt state, either."""
 
 _JUDGED = (names.UNJUDGED, names.JUDGED)
 
@@ -77,7 +81,7 @@ def decode(request: pb.ProcessingRequest) -> Event | Unasked:
     """Return what Envoy tells us with *request*.
 
     Raises:
-        MessageError: it is of no kind at all, or an answer without a status.
+        MessageError: it is of no kind at all, or about an answer whose status or flags are none.
     """
     kind = request.WhichOneof("request")
     match kind:
@@ -142,12 +146,14 @@ def _request_headers(message: pb.HttpHeaders) -> RequestHeaders:
 def _response_headers(request: pb.ProcessingRequest) -> ResponseHeaders:
     headers = read_fields(request.response_headers.headers)
     status = headers.get(":status", "")
-    if not (status.isascii() and status.isdecimal()):
-        raise MessageError("response headers: expected a number as :status, got something else")
+    if not (status.isascii() and status.isdecimal() and len(status) <= _STATUS_DIGITS):
+        raise MessageError("response headers: expected a number of three digits as :status, got something else")
     attributes = request.attributes.get(_ATTRIBUTES)
     if attributes is None:
         return ResponseHeaders(int(status), headers)
     flags = attributes.fields.get(names.FLAGS_ATTRIBUTE)
+    if flags is not None and not isfinite(flags.number_value):
+        raise MessageError("response headers: expected a number as response.flags, got none that is finite")
     details = attributes.fields.get(names.DETAILS_ATTRIBUTE)
     return ResponseHeaders(
         status=int(status),

@@ -83,11 +83,26 @@ def test_attributes_of_another_filter_are_not_ours() -> None:
     assert FILTER not in message.attributes
 
 
-@pytest.mark.parametrize("status", ["", "abc", "-1", "20\u00b2", "200, 200"])
+@pytest.mark.parametrize("status", ["", "abc", "-1", "20\u00b2", "200, 200", "1000", "0200", str(2**31), "2" * 5_000])
 def test_an_answer_without_a_status_is_no_answer(status: str) -> None:
     """Nothing can be decided about it."""
     with pytest.raises(MessageError):
         decode(response_headers(status))
+
+
+@pytest.mark.parametrize("flags", [float("nan"), float("inf"), float("-inf")])
+def test_flags_that_are_no_number_are_refused(flags: float) -> None:
+    """A double can be what has no bits; why there is no answer is not guessed."""
+    with pytest.raises(MessageError):
+        decode(response_headers(503, attributes={"response.flags": flags}))
+
+
+@pytest.mark.parametrize("flags", [-1.0, 0.5, 1e308])
+def test_flags_that_no_envoy_has_are_some_number(flags: float) -> None:
+    """Bits that nobody knows say nothing."""
+    event = decode(response_headers(503, attributes={"response.flags": flags}))
+
+    assert event == ResponseHeaders(503, {":status": "503"}, flags=int(flags))
 
 
 def test_headers_without_status_are_no_answer() -> None:
