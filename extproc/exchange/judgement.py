@@ -36,15 +36,18 @@ def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
     if policy is None or answer.status != 429 or is_local_reply(answer) or not is_json(answer.headers):
         return False
     length = answer.headers.get("content-length", "")
-    return length.isascii() and length.isdecimal() and 0 < int(length) <= _LONGEST_ERROR
+    # Few digits first: Python refuses to read a number of thousands.
+    return length.isascii() and length.isdecimal() and len(length) < 10 and 0 < int(length) <= _LONGEST_ERROR
 
 
 def quota_is_used_up(body: bytes) -> bool:
     """Return whether the body of a 429 says that waiting will not help.
 
     OpenAI, "Error codes": a 429 is for too many requests, or for a quota or a balance that is used up; only the code
-    in the body tells them apart.
+    in the body tells them apart. Nothing is read that is longer than what was asked for.
     """
+    if len(body) > _LONGEST_ERROR:
+        return False
     try:
         error = json.loads(body)["error"]
         return _QUOTA in {error.get("code"), error.get("type")}

@@ -95,6 +95,7 @@ POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
         (readable(length="0"), POLICY, False),
         (readable(length="16385"), POLICY, False),
         (readable(length="80, 80"), POLICY, False),
+        (readable(length="9" * 5_000), POLICY, False),
         (readable(details="rate_limited"), POLICY, False),
     ],
 )
@@ -125,6 +126,7 @@ def test_a_quota_that_is_used_up_is_a_wait_of_the_longest_kind(place: str) -> No
         b'{"error": "insufficient_quota"}',
         b'{"error": {"code": ["insufficient_quota"], "type": {}}}',
         b'{"error": {"code": "rate_limit_exceeded", "message": "insufficient_quota"}}',
+        b'{"error": {"code": "insufficient_quota"}}' + b" " * 16_384,  # longer than it said it would be
     ],
 )
 def test_any_other_429_is_what_its_headers_say(body: bytes) -> None:
