@@ -16,6 +16,9 @@ from extproc.policy.model import Instant, TargetId
 from extproc.policy.outcome import Kind, Outcome
 from extproc.transport.errors import StateError
 
+_LONGEST = 64 * 1024
+"""Envoy lets fewer bytes through in all headers of a request together: nobody has written a longer state."""
+
 
 def encode_story(story: Story) -> str:
     """Return *story* as the value of a header."""
@@ -48,6 +51,8 @@ def decode_story(text: str) -> Story:
         StateError: *text* is not what `encode_story` writes, or a newer version wrote a word that this one does
             not know.
     """
+    if len(text) > _LONGEST:
+        raise StateError(f"attempt state: expected at most {_LONGEST} characters, got {len(text)}")
     try:
         message = pb.Story.FromString(a2b_base64(text, strict_mode=True))
         if not (message.primary and message.HasField("next")):

@@ -97,6 +97,12 @@ def test_anything_else_is_refused(text: str) -> None:
         decode_story(text)
 
 
+def test_a_state_that_envoy_would_not_carry_is_refused() -> None:
+    """What is done with a list takes time, and other attempts wait: nobody makes a list of a million failures."""
+    with pytest.raises(StateError):
+        decode_story(encode_story(replace(a_story(), failures=a_story().failures * 1_000)))
+
+
 def test_a_word_of_a_newer_version_is_refused() -> None:
     """Guessing what another version meant could call a provider that must not be called."""
     unknown = pb.Story(primary=b"a/b", next=pb.Step(target=b"a/b", reason="by_moonlight"))
