@@ -99,7 +99,9 @@ class Lessons:
         if not _speaks_of_key(target, outcome):
             return False
         rest = KEY_REST if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
-        block = Block(BlockKind.KEY, key_subject(target, story.next.key), Instant(self.now + rest))
+        # The story may come from a process that was configured with more keys: this is the one that was sent.
+        key = story.next.key % target.keys
+        block = Block(BlockKind.KEY, key_subject(target, key), Instant(self.now + rest))
         self.memory.blocks.add(block, now=self.now)
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,11 @@ from builders import (
     S,
     a_policy,
     a_rule,
+    a_step,
+    a_story,
     a_target,
     after,
+    always,
     an_engine,
     final,
     http,
@@ -24,7 +28,7 @@ from keyed import KEYED, aside, engine_of, keys
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver
-from extproc.policy.model import CandidateOrder, Lifetime, RetryAfterHandling, Strategy
+from extproc.policy.model import Api, CandidateOrder, Lifetime, RetryAfterHandling, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome
@@ -90,6 +94,17 @@ def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
     Journey(engine_of(blocks=blocks)).gets(Reply(outcome, took=30))
 
     assert blocks.snapshot(now=NOW) == (aside(30 + rest, 0),)
+
+
+@pytest.mark.parametrize("number", [4, -2, 2**31 - 3])
+def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> None:
+    """A story may come from a process with more keys; numbers that no key has would be remembered for nothing."""
+    blocks = Blocks()
+    story = a_story(replace(a_step(P), key=number))
+
+    engine_of(blocks=blocks).after(story, final(401), Api.CHAT, duration=0, now=NOW, dice=always(0))
+
+    assert blocks.snapshot(now=NOW) == (aside(60_000, 1),)
 
 
 def test_a_key_that_is_set_aside_is_not_used() -> None:
