@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,11 +95,11 @@ def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
     assert blocks.snapshot(now=NOW) == (aside(30 + rest, 0),)
 
 
-@pytest.mark.parametrize("number", [4, -2, 2**31 - 3])
+@pytest.mark.parametrize("number", [4, -2, 2**31 - 1])
 def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> None:
     """A story may come from a process with more keys; numbers that no key has would be remembered for nothing."""
     blocks = Blocks()
-    story = a_story(replace(a_step(P), key=number))
+    story = a_story(a_step(P, key=number))
 
     engine_of(blocks=blocks).after(story, final(401), Api.CHAT, duration=0, now=NOW, dice=always(0))
 
