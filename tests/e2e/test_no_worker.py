@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +14,12 @@ from support.checks import check_delivered, check_openai_error
 from support.gateway import running_gateway
 from support.providers import P
 from support.waiting import eventually
+from support.workers import no_worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from support.gateway import Gateway
-    from support.up import Up
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -35,18 +34,6 @@ async def gateway() -> AsyncIterator[Gateway]:
     async with running_gateway(policy=policy, sidecar={"workers": 2}, trouble=[TRACEBACK]) as gateway:
         yield gateway
         await eventually(lambda: len(gateway.up.workers) == 2)
-
-
-@contextmanager
-def no_worker(up: Up) -> Iterator[None]:
-    """Kill all workers, and keep the sidecar from replacing them while the context lasts."""
-    os.kill(up.sidecar, signal.SIGSTOP)
-    try:
-        for pid in up.workers:
-            os.kill(pid, signal.SIGKILL)
-        yield
-    finally:
-        os.kill(up.sidecar, signal.SIGCONT)
 
 
 async def test_without_a_worker_requests_are_refused_within_seconds(gateway: Gateway) -> None:
