@@ -21,6 +21,9 @@ UNJUDGED = "x-extproc-unjudged"
 JUDGED = "judged"
 """Value of `UNJUDGED` in every answer the sidecar has looked at."""
 
+DEGRADED = "x-extproc-degraded"
+"""Request, inside: the default target may be asked without the sidecar. Response, to the client: it was."""
+
 MODEL = "x-extproc-model"
 """Response, to the client: the target that answered."""
 
@@ -41,6 +44,9 @@ EXTPROC_CLUSTER = "extproc"
 
 ATTEMPT_CLUSTER = "attempt"
 """Envoy cluster whose only endpoint is the attempt listener."""
+
+DEGRADED_CLUSTER = "degraded"
+"""Envoy cluster of the default target, for requests that no worker of the sidecar is there to decide on."""
 
 ATTEMPT_LISTENER = "attempt"
 """Envoy internal listener: one pass through it is one attempt."""

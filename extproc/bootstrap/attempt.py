@@ -43,30 +43,32 @@ from extproc.bootstrap.connections import (
     router,
     untouched_request_id,
 )
+from extproc.bootstrap.degraded.envoy import degraded_route
 from extproc.bootstrap.headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
+from extproc.bootstrap.patience import MARGIN
 from extproc.bootstrap.typed import duration, http_filter
 from extproc.bootstrap.upstream import last_upstream_filter
 
 if TYPE_CHECKING:
+    from extproc.bootstrap.degraded.plan import Degraded
     from extproc.policy.model import Millis
 
 NEXT_WORKER: Millis = 1
 """After how long a stream that one worker has not taken goes to the next one."""
 
-MARGIN: Millis = 10_000
-"""By how much ext_proc's patience exceeds the longest hold: what a busy sidecar may need on top."""
 
-
-def attempt_listener(*, longest_hold: Millis, body_limit: int) -> Listener:
+def attempt_listener(*, longest_hold: Millis, body_limit: int, degraded: Degraded | None = None) -> Listener:
     """Return the internal listener; a sidecar may hold an attempt back for up to *longest_hold*.
+
+    *degraded* is where requests go that no worker is there to decide on; None: nowhere.
 
     It limits no time itself: a provider may think for long, and the edge's and the sidecar's limits are enough.
     """
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
         http_filters=[_ext_proc(longest_hold + MARGIN), router(at_provider(), last_upstream_filter())],
-        route_config=only_host(names.ATTEMPT_LISTENER, _named_cluster(body_limit)),
+        route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, degraded)),
         local_reply_config=attempt_replies(),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         scheme_header_transformation=SchemeHeaderTransformation(match_upstream=True),
@@ -132,12 +134,13 @@ def _another_worker() -> RetryPolicy:
     )
 
 
-def _named_cluster(body_limit: int) -> VirtualHost:
+def _targets(body_limit: int, degraded: Degraded | None) -> VirtualHost:
     """Return the route to the cluster that the sidecar names; nothing is retried here, that is the edge's part."""
+    named = only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0)))
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[_marked_unjudged()],
-        routes=only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0))),
+        routes=named if degraded is None else [degraded_route(degraded), *named],
     )
 
 

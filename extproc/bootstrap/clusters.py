@@ -25,7 +25,6 @@ from envoy_data_plane.envoy.type.v3 import Percent
 from extproc import names
 from extproc.bootstrap.connections import MAX_HEADERS, MAX_HEADERS_KB
 from extproc.bootstrap.discovery import by_address, by_name, is_address
-from extproc.bootstrap.scripts import carry_state
 from extproc.bootstrap.typed import duration, socket_address, split_host_port
 from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options, last_upstream_filter
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
+    from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
     from extproc.config.gateway import RetryBudget
     from extproc.policy.model import Millis
@@ -61,8 +61,8 @@ WINDOW = 16 * 1024 * 1024
 """HTTP/2 flow control for bodies that come back changed: by default a large one would cost many round trips."""
 
 
-def attempt_cluster(retry_budget: RetryBudget | None) -> Cluster:
-    """Return the cluster whose only endpoint is the attempt listener, in memory.
+def attempt_cluster(retry_budget: RetryBudget | None, state_carrier: HttpFilter) -> Cluster:
+    """Return the cluster whose only endpoint is the attempt listener, in memory; *state_carrier* sees each attempt.
 
     HTTP/1.1 is as fast as HTTP/2 there, and keeps one request's fate apart from another's.
     """
@@ -79,7 +79,7 @@ def attempt_cluster(retry_budget: RetryBudget | None) -> Cluster:
                 max_response_headers_kb=MAX_HEADERS_KB,
             ),
             explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions()),
-            http_filters=[carry_state(), last_upstream_filter()],
+            http_filters=[state_carrier, last_upstream_filter()],
         )
     )
     return cluster

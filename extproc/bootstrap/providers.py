@@ -31,7 +31,10 @@ from extproc.bootstrap.typed import duration, socket_address
 from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster as EnvoyCluster
+    from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
     from extproc.config.gateway import Cluster
 
@@ -39,14 +42,23 @@ KEEPALIVE = TcpKeepalive(keepalive_time=30, keepalive_interval=10, keepalive_pro
 """A provider may be silent for minutes while it thinks: a connection that is dead meanwhile is known after a minute."""
 
 
-def provider_cluster(cluster: Cluster, *, ca_file: str) -> EnvoyCluster:
-    """Return the cluster of one provider endpoint; *ca_file* holds the authorities that TLS trusts."""
-    found = by_address(cluster.name) if is_address(cluster.host) else by_name(cluster.name, each_address_a_host=False)
+def provider_cluster(
+    cluster: Cluster, *, ca_file: str, name: str | None = None, filters: Sequence[HttpFilter] = ()
+) -> EnvoyCluster:
+    """Return the cluster of one provider endpoint; *ca_file* holds the authorities that TLS trusts.
+
+    *name* is what it is called if not as the configuration calls it. *filters* stand before it instead of those that
+    the attempt listener's router has for every cluster.
+    """
+    name = name or cluster.name
+    found = by_address(name) if is_address(cluster.host) else by_name(name, each_address_a_host=False)
     found.connect_timeout = duration(cluster.connect_timeout)
-    found.load_assignment = endpoints(cluster.name, [socket_address(cluster.host, cluster.port)])
+    found.load_assignment = endpoints(name, [socket_address(cluster.host, cluster.port)])
     found.circuit_breakers = circuit_breakers()
     found.upstream_connection_options = UpstreamConnectionOptions(tcp_keepalive=KEEPALIVE)
-    found.typed_extension_protocol_options = http_options(_http(cluster))
+    options = _http(cluster)
+    options.http_filters = list(filters)
+    found.typed_extension_protocol_options = http_options(options)
     if cluster.tls:
         found.transport_socket = _tls(ca_file)
     return found

@@ -7,24 +7,34 @@ from typing import TYPE_CHECKING
 import yaml
 from betterproto2 import Casing
 from envoy_data_plane.envoy.config.bootstrap.v3 import Admin, Bootstrap, BootstrapStaticResources
+from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.extensions.bootstrap.internal_listener.v3 import InternalListener
 
+from extproc import names
 from extproc.bootstrap.attempt import attempt_listener
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
+from extproc.bootstrap.degraded.envoy import upstream_filters
+from extproc.bootstrap.degraded.plan import degraded_of
 from extproc.bootstrap.discovery import name_service
 from extproc.bootstrap.edge import edge_listener
+from extproc.bootstrap.patience import BRIDGING_TRIES
 from extproc.bootstrap.providers import provider_cluster
+from extproc.bootstrap.scripts import carry_state
 from extproc.bootstrap.trust import CA_FILES
 from extproc.bootstrap.typed import extension, socket_address, split_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envoy_data_plane.envoy.config.cluster.v3 import Cluster
+
+    from extproc.bootstrap.degraded.plan import Degraded
     from extproc.config.gateway import Gateway
     from extproc.policy.catalog import Catalog
 
-BRIDGING_TRIES = 40
-"""Re-dispatches on top of what the policies may ask for: while no worker answers, these last about 5 s."""
+
+NODE = Node(id="extproc", cluster="extproc")
+"""Envoy wants a name before it reads a secret, from files too."""
 
 
 def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: str = CA_FILES[0]) -> Bootstrap:
@@ -33,23 +43,33 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
     *sidecar_addresses* are the workers' (`unix:/path` or `host:port`); *ca_file* holds the authorities that TLS to
     providers trusts. Nothing in it is secret: keys stay with the sidecar.
     """
-    body_limit = gateway.sidecar.max_body_bytes
+    body_limit, degraded = gateway.sidecar.max_body_bytes, degraded_of(gateway)
     return Bootstrap(
+        node=None if degraded is None else NODE,
         admin=Admin(address=socket_address(*split_host_port(gateway.envoy.admin))),
         bootstrap_extensions=[extension("envoy.bootstrap.internal_listener", InternalListener())],
         typed_dns_resolver_config=name_service(),
         static_resources=BootstrapStaticResources(
             listeners=[
                 edge_listener(gateway.listener, body_limit=body_limit, retries=_retries(gateway.catalog)),
-                attempt_listener(longest_hold=gateway.longest_hold, body_limit=body_limit),
+                attempt_listener(longest_hold=gateway.longest_hold, body_limit=body_limit, degraded=degraded),
             ],
             clusters=[
-                attempt_cluster(gateway.envoy.retry_budget),
+                attempt_cluster(gateway.envoy.retry_budget, carry_state(let_through=degraded is not None)),
                 extproc_cluster(sidecar_addresses),
                 *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),
+                *degraded_clusters(degraded, ca_file),
             ],
         ),
     )
+
+
+def degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]:
+    """Return the cluster of requests that no worker is there to decide on, if they go anywhere."""
+    if degraded is None:
+        return []
+    filters = upstream_filters(degraded)
+    return [provider_cluster(degraded.cluster, ca_file=ca_file, name=names.DEGRADED_CLUSTER, filters=filters)]
 
 
 def to_yaml(message: Bootstrap) -> str:

@@ -9,6 +9,7 @@ from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 
 from extproc import names
+from extproc.bootstrap.patience import LAST_TRY
 from extproc.bootstrap.typed import http_filter
 
 if TYPE_CHECKING:
@@ -34,6 +35,44 @@ end
 
 It stands in the upstream chain of cluster `attempt`, which sees every attempt of a request and shares the metadata of
 the one stream they all belong to. Without it each attempt would begin the story anew, and none would end it.
+"""
+
+LET_THROUGH = f"""\
+local PATIENCE = {LAST_TRY}
+local gone = false
+
+function envoy_on_request(handle)
+  local kept = handle:streamInfo():dynamicMetadata():get("{names.STATE_METADATA}")
+  if kept and kept["state"] then
+    handle:headers():replace("{names.STATE}", kept["state"])
+  end
+  if kept and kept["alone"] and (gone or kept["alone"] >= PATIENCE) then
+    handle:headers():replace("{names.DEGRADED}", "1")
+  end
+end
+
+function envoy_on_response(handle)
+  local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
+  local state, unjudged = headers:get("{names.STATE}"), headers:get("{names.UNJUDGED}")
+  if state then
+    metadata:set("{names.STATE_METADATA}", "state", state)
+    headers:remove("{names.STATE}")
+  end
+  if unjudged == "0" then
+    local kept = metadata:get("{names.STATE_METADATA}")
+    local alone = (kept and kept["alone"] or 0) + 1
+    metadata:set("{names.STATE_METADATA}", "alone", alone)
+    gone = gone or alone >= PATIENCE
+  elseif unjudged == "{names.JUDGED}" and not headers:get("{names.DEGRADED}") then
+    gone = false
+  end
+end
+"""
+"""The same, and lets a request through to the default target that has met no worker so often that none is coming.
+
+That takes as long as bridging a restart does. Once it is known (each of Envoy's threads learns it by itself), other
+requests need not wait for it again: one try, then they are let through. The sidecar is asked first every time, so the
+first answer of a worker ends it.
 """
 
 NO_MORE_ATTEMPTS = {
@@ -69,9 +108,9 @@ end
 used up. Such an answer has none of its own."""
 
 
-def carry_state() -> HttpFilter:
-    """Return the upstream HTTP filter that runs `CARRY_STATE`."""
-    return _lua(CARRY_STATE)
+def carry_state(*, let_through: bool) -> HttpFilter:
+    """Return the upstream HTTP filter that runs `CARRY_STATE`; or `LET_THROUGH`, if that is wanted."""
+    return _lua(LET_THROUGH if let_through else CARRY_STATE)
 
 
 def end_marked_answers() -> HttpFilter:

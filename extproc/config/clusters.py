@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from extproc.config.wire import Site
 
-RESERVED = frozenset({names.EXTPROC_CLUSTER, names.ATTEMPT_CLUSTER})
+RESERVED = frozenset({names.EXTPROC_CLUSTER, names.ATTEMPT_CLUSTER, names.DEGRADED_CLUSTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def compile_clusters(sites: Sequence[Site]) -> Clusters:
     for site in sites:
         cluster = _cluster_of(site)
         if cluster.name in RESERVED:
-            problems.append(Problem(f"{cluster.place}.cluster", "this name is taken by the sidecar's own cluster"))
+            problems.append(Problem(f"{cluster.place}.cluster", "this name is taken by a cluster of the gateway's own"))
             continue
         other = first.setdefault(cluster.name, cluster)
         if other != cluster:

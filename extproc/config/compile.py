@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.config.checks import Identity, exact_names, names_of, resolve_alias
 from extproc.config.clusters import cluster_name, compile_clusters
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.gateway import EnvoySettings, Gateway, Listener, RetryBudget, SidecarSettings
+from extproc.config.gateway import EnvoySettings, Gateway, Listener, OnFailure, RetryBudget, SidecarSettings
 from extproc.config.policies import compile_policy
 from extproc.config.wire import Entry, Site, locate, target_of, upstream_of
 from extproc.exchange.upstream import Upstreams
@@ -33,6 +33,8 @@ def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tu
     problems += refused
     clusters = compile_clusters(sites)
     problems += clusters.problems
+    if config.sidecar.on_failure is OnFailure.DEFAULT_PROVIDER and not any(site.table.default for site in sites):
+        problems.append(Problem("sidecar.on_failure", "default_provider needs a model with `default: true`"))
     if problems:
         raise ConfigError(problems)
     return Gateway(
@@ -107,9 +109,12 @@ def _listener(table: ListenerTable) -> Listener:
 
 
 def _sidecar(table: SidecarTable) -> SidecarSettings:
-    return SidecarSettings(table.listen, table.workers, table.admin, table.max_body_bytes, table.log_format)
+    return SidecarSettings(
+        table.listen, table.workers, table.admin, table.max_body_bytes, table.log_format, table.on_failure
+    )
 
 
 def _envoy(table: EnvoyTable) -> EnvoySettings:
     budget = table.retry_budget
-    return EnvoySettings(table.admin, None if budget is None else RetryBudget(budget.percent, budget.min_concurrency))
+    retry_budget = None if budget is None else RetryBudget(budget.percent, budget.min_concurrency)
+    return EnvoySettings(table.admin, retry_budget, table.secrets)

@@ -23,6 +23,13 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class OnFailure(StrEnum):
+    """What becomes of requests while no worker of the sidecar is there to decide."""
+
+    REJECT = "reject"  # refused, and told to come again
+    DEFAULT_PROVIDER = "default_provider"  # sent to the default target, by Envoy alone and without a policy
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Where clients reach us, and how long one request may take in all."""
@@ -55,6 +62,7 @@ class SidecarSettings:
     admin: str
     max_body_bytes: int
     log_format: LogFormat
+    on_failure: OnFailure = OnFailure.REJECT
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -76,6 +84,7 @@ class EnvoySettings:
 
     admin: str
     retry_budget: RetryBudget | None = None  # None: every request may fail over, however many do
+    secrets: str = "/etc/envoy/secrets"  # the directory in which Envoy finds the credentials of on_failure
 
 
 @dataclass(frozen=True, slots=True)

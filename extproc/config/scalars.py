@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
 from extproc.config.environment import FromEnvironment
-from extproc.config.gateway import LogFormat
+from extproc.config.gateway import LogFormat, OnFailure
 from extproc.policy.model import CandidateOrder, Lifetime, Measure, Millis, Scope, Strategy
 
 if TYPE_CHECKING:
@@ -112,3 +112,4 @@ ScopeName = Annotated[Scope, Strict(strict=False)]
 LifetimeName = Annotated[Lifetime, Strict(strict=False)]
 MeasureName = Annotated[Measure, Strict(strict=False)]
 LogFormatName = Annotated[LogFormat, Strict(strict=False)]
+OnFailureName = Annotated[OnFailure, Strict(strict=False)]

@@ -15,7 +15,7 @@ from extproc.config.addresses import (
     check_listen,
     worker_addresses,
 )
-from extproc.config.gateway import LogFormat
+from extproc.config.gateway import LogFormat, OnFailure
 from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
 from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
 from extproc.config.scalars import (
@@ -24,6 +24,7 @@ from extproc.config.scalars import (
     Given,
     LogFormatName,
     NonNegative,
+    OnFailureName,
     Percent,
     PortNumber,
     Positive,
@@ -35,6 +36,7 @@ from extproc.config.schema_retry import RetryPolicyTable, Table
 
 MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*/(\*|[!-)+-~]+)$"
 CLUSTER_PATTERN = r"^[!-~]{1,255}$"
+DIRECTORY_PATTERN = r"^/[!-~]*$"
 
 
 def _model(value: str) -> str:
@@ -59,6 +61,12 @@ def _cluster(value: str) -> str:
     return value
 
 
+def _directory(value: str) -> str:
+    if re.fullmatch(DIRECTORY_PATTERN, value) is None:
+        raise ValueError("expected the absolute path of a directory, without spaces")
+    return value.rstrip("/")
+
+
 def _listener_type(value: object) -> object:
     if isinstance(value, str) and value in {"prompt", "agent"}:
         raise ValueError("only listeners of type model are served here; remove this one")
@@ -80,6 +88,7 @@ ModelName = Annotated[
 ]
 Interface = Annotated[str, AfterValidator(_interface), WithJsonSchema({"enum": list(INTERFACES)})]
 ClusterName = Annotated[str, AfterValidator(_cluster), WithJsonSchema({"type": "string", "pattern": CLUSTER_PATTERN})]
+Directory = Annotated[str, AfterValidator(_directory), WithJsonSchema({"type": "string", "pattern": DIRECTORY_PATTERN})]
 Headers = dict[HeaderName, HeaderValue]
 
 
@@ -168,6 +177,7 @@ class SidecarTable(Table):
     admin: HostPort = "127.0.0.1:1064"
     max_body_bytes: Positive = 64 * 1024 * 1024
     log_format: LogFormatName = LogFormat.TEXT
+    on_failure: OnFailureName = OnFailure.REJECT
 
     @field_validator("workers")
     @classmethod
@@ -196,6 +206,7 @@ class EnvoyTable(Table):
 
     admin: IpPort = "127.0.0.1:9901"
     retry_budget: Annotated[RetryBudgetTable | None, Given] = None
+    secrets: Directory = "/etc/envoy/secrets"
 
 
 class ConfigTable(Table):

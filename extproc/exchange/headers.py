@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from extproc.exchange.upstream import Upstream
     from extproc.policy.model import Millis
 
-_VERSION: Final = "anthropic-version"
-_DEFAULT_VERSION: Final = "2023-06-01"
+VERSION: Final = "anthropic-version"
+DEFAULT_VERSION: Final = "2023-06-01"
+"""What the Messages API asks every request for (platform.claude.com/docs/en/api/versioning)."""
 
 # Meant for a proxy, and the proxy is us. Not x-forwarded-proto, though Envoy puts it there: it finds no
 # route without it, so it is dropped behind the route instead.
@@ -40,7 +41,7 @@ _CLIENT_CREDENTIALS: Final = frozenset(
         "ocp-apim-subscription-key",
         "openai-organization",
         "openai-project",
-        _VERSION,
+        VERSION,
         "cookie",  # the client's browser or SDK keeps cookies by host, and the host is us
     }
 )
@@ -78,7 +79,7 @@ def request_changes(
     that has changed. *time_limit* is the longest wait for the response headers; None or 0: no limit. *extra* are
     headers of the attempt's own. The operator's headers win over credentials and lose to all that makes routing work.
     """
-    sent = _credential(upstream, api, key) | _version(client, api) | _operators(upstream) | dict(extra)
+    sent = _version(client, api) | secret_headers(upstream, api, key) | dict(extra)
     sent |= {
         names.CLUSTER: upstream.cluster,
         ":authority": upstream.authority,
@@ -89,10 +90,22 @@ def request_changes(
         sent[names.TRY_TIMEOUT] = str(time_limit)
     if body_length is not None:
         sent["content-length"] = str(body_length)
-    unwanted = _NEVER_LEAVES if upstream.passthrough else _UNWANTED
-    internal = names.INTERNAL_PREFIXES
+    unwanted, internal = unwanted_headers(upstream), names.INTERNAL_PREFIXES
     removed = (name for name in client if (name in unwanted or name.startswith(internal)) and name not in sent)
     return HeaderChanges(tuple(sent.items()), tuple(removed))
+
+
+def secret_headers(upstream: Upstream, api: Api, key: int = 0) -> dict[str, str]:
+    """Return what requests for *api* at *upstream* carry that is the operator's own: a credential, and their headers.
+
+    *key* says whose turn it is among the upstream's keys. The operator's headers win.
+    """
+    return _credential(upstream, api, key) | _operators(upstream)
+
+
+def unwanted_headers(upstream: Upstream) -> frozenset[str]:
+    """Return which of a client's headers are not for *upstream*, besides the internal ones."""
+    return _NEVER_LEAVES if upstream.passthrough else _UNWANTED
 
 
 def answer_removals(answer: Headers) -> tuple[str, ...]:
@@ -133,7 +146,7 @@ def _credential(upstream: Upstream, api: Api, key: int) -> dict[str, str]:
 
 
 def _version(client: Headers, api: Api) -> dict[str, str]:
-    return {_VERSION: client.get(_VERSION) or _DEFAULT_VERSION} if api is Api.MESSAGES else {}
+    return {VERSION: client.get(VERSION) or DEFAULT_VERSION} if api is Api.MESSAGES else {}
 
 
 def _operators(upstream: Upstream) -> dict[str, str]:

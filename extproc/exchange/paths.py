@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
@@ -10,6 +11,7 @@ from extproc.policy.model import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from extproc.exchange.upstream import Upstream
 
@@ -27,6 +29,9 @@ _API_OF_PATH: Final[Mapping[str, Api]] = MappingProxyType(
         "/messages/count_tokens": Api.MESSAGES,
     }
 )
+MESSAGES_PATHS: Final = tuple(path for path, api in _API_OF_PATH.items() if api is Api.MESSAGES)
+"""Where the Messages API is, without the leading `/v1`."""
+
 _API_OF_FOLDER: Final[Mapping[str, Api]] = MappingProxyType({"images": Api.IMAGES, "audio": Api.AUDIO})
 
 
@@ -38,6 +43,16 @@ def api_of(path: str) -> Api:
     if name and folder in _API_OF_FOLDER:
         return _API_OF_FOLDER[folder]
     return _API_OF_PATH.get(resource, Api.OTHER)
+
+
+def paths_of(apis: AbstractSet[Api]) -> str:
+    """Return a regular expression for the paths, without their query, by which `api_of` knows one of *apis*.
+
+    There must be one besides `OTHER`, which has no paths of its own: it is all the rest.
+    """
+    whole = [re.escape(path) for path, api in _API_OF_PATH.items() if api in apis]
+    folders = [f"/{re.escape(folder)}/.*[^/]" for folder, api in _API_OF_FOLDER.items() if api in apis]
+    return f"(?:{_VERSION})?(?:{'|'.join(whole + folders)})/*"
 
 
 def path_for(client_path: str, upstream: Upstream) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from extproc.policy.catalog import Catalog
     from extproc.policy.model import Api, Target
 
-_MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
+MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
 """Content types of clients that did not think of one (`curl -d` says the last): the body tells."""
 
 
@@ -66,7 +66,7 @@ def read_request(headers: Headers, api: Api, body: bytes | None) -> ClientReques
                 return ClientRequest(headers, api, body, problem=problem)
             case found:
                 return ClientRequest(headers, api, body, model=found)
-    if headers.get("content-type", "").partition(";")[0].strip().lower() in _MAYBE_JSON and body[:1] == b"{":
+    if headers.get("content-type", "").partition(";")[0].strip().lower() in MAYBE_JSON and body[:1] == b"{":
         found_anyway = read(body)
         if isinstance(found_anyway, ModelSpans):
             return ClientRequest(headers, api, body, model=found_anyway)

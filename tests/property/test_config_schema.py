@@ -32,7 +32,7 @@ BEYOND_A_SCHEMA = (
     "this alias leads in a circle",
     "has the same cluster with",
     "contradicts the model's provider",
-    "this name is taken by the sidecar's own cluster",
+    "this name is taken by a cluster of the gateway's own",
     "the path must be made of",
     "needs a valid host, and a port",
     "expected host:port",

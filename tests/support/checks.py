@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from extproc.mock.record import Call
 
-_TOLD_TO_CLIENTS = {names.MODEL, names.ATTEMPTS}
+_TOLD_TO_CLIENTS = {names.MODEL, names.ATTEMPTS, names.DEGRADED}
 
 
 def check_sent(call: Call, *, key: str) -> None:

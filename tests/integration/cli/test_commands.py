@@ -72,6 +72,50 @@ def test_a_missing_file_is_told_alike_by_every_command(command: str) -> None:
     assert (done.code, done.err) == (3, "Error: nowhere.yaml: there is no such file\n")
 
 
+def test_secrets_are_written_for_envoy_alone(home: Home, gateway: SmallGateway) -> None:
+    """Where it is told to, as one user's own; the configuration still holds none."""
+    table = yaml.safe_load(gateway.config.read_text())
+    table["model_providers"][0]["default"] = True
+    table["sidecar"] = {**table.get("sidecar", {}), "on_failure": "default_provider"}
+    gateway.config.write_text(yaml.safe_dump(table))
+    secrets = home.directory / "secrets"
+
+    done = invoke("render", gateway.config, "--secrets", secrets)
+    again = invoke("render", gateway.config, "--secrets", secrets)
+
+    assert (done.code, done.err) == (again.code, again.err) == (0, "")
+    assert KEY not in done.out
+    assert [file.name for file in secrets.iterdir()] == ["authorization.yaml"]
+    assert KEY in (secrets / "authorization.yaml").read_text()
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert (secrets / "authorization.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_there_may_be_no_secrets_to_write(home: Home, gateway: SmallGateway) -> None:
+    """Who asks for them believes that Envoy needs some: it is told that it does not."""
+    secrets = home.directory / "secrets"
+
+    done = invoke("render", gateway.config, "--secrets", secrets)
+
+    assert done.code == 0
+    assert "nothing to write" in done.err
+    assert not secrets.exists()
+
+
+def test_secrets_that_cannot_be_written_are_told(home: Home, gateway: SmallGateway) -> None:
+    table = yaml.safe_load(gateway.config.read_text())
+    table["model_providers"][0]["default"] = True
+    table["sidecar"] = {"on_failure": "default_provider"}
+    gateway.config.write_text(yaml.safe_dump(table))
+    (home.directory / "taken").write_text("")
+
+    done = invoke("render", gateway.config, "--secrets", home.directory / "taken" / "secrets")
+
+    assert done.code != 0
+    assert str(home.directory / "taken") in done.err
+    assert KEY not in done.err
+
+
 def test_what_is_rendered_holds_no_key(gateway: SmallGateway) -> None:
     """Envoy's file may be shown to anyone: keys stay with the sidecar."""
     done = invoke("render", gateway.config)

@@ -4,6 +4,7 @@ import pytest
 from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress
 
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
+from extproc.bootstrap.scripts import carry_state
 from extproc.config.gateway import RetryBudget
 
 
@@ -41,7 +42,7 @@ def test_every_address_of_a_workers_name_is_a_worker() -> None:
 
 def test_re_dispatches_are_not_limited() -> None:
     """Envoy would make three at a time."""
-    breakers = attempt_cluster(None).circuit_breakers
+    breakers = attempt_cluster(None, carry_state(let_through=False)).circuit_breakers
 
     assert breakers is not None
     assert breakers.thresholds[0].max_retries == 1_000_000
@@ -50,7 +51,7 @@ def test_re_dispatches_are_not_limited() -> None:
 
 def test_re_dispatches_are_limited_on_request() -> None:
     """Envoy takes the budget instead of the number."""
-    breakers = attempt_cluster(RetryBudget(20.0, 10)).circuit_breakers
+    breakers = attempt_cluster(RetryBudget(20.0, 10), carry_state(let_through=False)).circuit_breakers
 
     assert breakers is not None
     budget = breakers.thresholds[0].retry_budget

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from support.compiled import a_cluster, a_gateway
 
-from extproc.bootstrap.render import BRIDGING_TRIES, bootstrap, to_yaml
+from extproc.bootstrap.patience import BRIDGING_TRIES
+from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.policy.catalog import Catalog
 from extproc.policy.model import Policy, Rule, TargetId
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from unit.config.files import P, S, a_file, a_provider, gateway
+from unit.config.files import P, S, a_file, a_provider, gateway, problems
 
 from extproc.config import compile as compiling
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.gateway import EnvoySettings, Listener, LogFormat, RetryBudget, SidecarSettings
+from extproc.config.gateway import EnvoySettings, Listener, LogFormat, OnFailure, RetryBudget, SidecarSettings
 from extproc.config.schema import ConfigTable
 from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
 from extproc.config.wire import Entry
@@ -26,6 +26,7 @@ def test_settings_have_defaults() -> None:
 def test_settings_arrive() -> None:
     found = gateway(
         a_file(
+            a_provider(default=True),
             listeners=[{"type": "model", "name": "llm", "address": "127.0.0.1", "port": 1, "timeout": "1.5m"}],
             sidecar={
                 "listen": "unix:/s",
@@ -33,14 +34,34 @@ def test_settings_arrive() -> None:
                 "admin": "0.0.0.0:2",
                 "max_body_bytes": 1,
                 "log_format": "json",
+                "on_failure": "default_provider",
             },
-            envoy={"admin": "127.0.0.2:3", "retry_budget": {"percent": 33, "min_concurrency": 0}},
+            envoy={
+                "admin": "127.0.0.2:3",
+                "retry_budget": {"percent": 33, "min_concurrency": 0},
+                "secrets": "/run/secrets/",
+            },
         )
     )
 
     assert found.listener == Listener("llm", "127.0.0.1", 1, 90_000)
-    assert found.sidecar == SidecarSettings("unix:/s", 4, "0.0.0.0:2", 1, LogFormat.JSON)
-    assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0))
+    assert found.sidecar == SidecarSettings("unix:/s", 4, "0.0.0.0:2", 1, LogFormat.JSON, OnFailure.DEFAULT_PROVIDER)
+    assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0), "/run/secrets")
+
+
+def test_only_a_default_can_be_sent_to_without_the_sidecar() -> None:
+    """Nobody else may get what is meant for others."""
+    assert problems(a_file(sidecar={"on_failure": "default_provider"})) == [
+        "sidecar.on_failure: default_provider needs a model with `default: true`"
+    ]
+
+
+@pytest.mark.parametrize("path", ["secrets", "./secrets", "", "/with space", "/ü"])
+def test_secrets_are_in_a_directory_that_envoy_can_find(path: str) -> None:
+    """Envoy may be started anywhere."""
+    assert problems(a_file(envoy={"secrets": path})) == [
+        "envoy.secrets: expected the absolute path of a directory, without spaces"
+    ]
 
 
 @pytest.mark.parametrize(

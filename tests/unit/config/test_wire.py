@@ -290,8 +290,8 @@ def test_targets_of_one_cluster_may_have_first_byte_limits_of_their_own() -> Non
     assert names_of_clusters(a_provider(P, timeouts={"first_byte": "1s"}), a_provider("openai/b")) == ["openai"]
 
 
-@pytest.mark.parametrize("name", ["extproc", "attempt"])
+@pytest.mark.parametrize("name", ["extproc", "attempt", "degraded"])
 def test_our_own_clusters_cannot_be_named(name: str) -> None:
     assert problems(a_file(a_provider(cluster=name))) == [
-        "model_providers[0].cluster: this name is taken by the sidecar's own cluster"
+        "model_providers[0].cluster: this name is taken by a cluster of the gateway's own"
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.bootstrap.doctor.checks import (
     bodies,
+    degraded,
     ext_proc,
     headers,
     inside,
@@ -65,6 +66,9 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "edge-timeout": times.at_edge,
         "attempt-timeout": times.in_attempts,
         "idle-timeout": times.idle,
+        "degraded-route": degraded.route,
+        "degraded-decided": degraded.only_undecided,
+        "degraded-let-through": degraded.let_through,
         "headers-from-clients": headers.from_clients,
         "headers-to-clients": headers.to_clients,
         "headers-at-providers": headers.at_providers,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from extproc import names
 from extproc.bootstrap.doctor.finding import error, warning
 from extproc.bootstrap.doctor.model.filters import ExtProc, Router, Unseen
+from extproc.bootstrap.patience import MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from extproc.bootstrap.doctor.case import Case
     from extproc.bootstrap.doctor.finding import Flaw
     from extproc.bootstrap.doctor.model.listeners import Manager
-
-MARGIN = 10_000
-"""Milliseconds that a busy sidecar may need on top of the longest wait."""
 
 CHANGED = (
     ":authority",

@@ -58,7 +58,7 @@ def retry_budget(case: Case) -> Iterator[Flaw]:
 def state_carrier(case: Case) -> Iterator[Flaw]:
     """Find that no attempt learns what happened in those before it."""
     for cluster in case.roles.inside:
-        place, scripts = _scripts(case, cluster)
+        place, scripts = scripts_of(case, cluster)
         if any(_carries(script.text) for script in scripts if script.text is not None):
             continue
         hidden = next((script for script in scripts if script.text is None), None)
@@ -76,7 +76,7 @@ def state_carrier(case: Case) -> Iterator[Flaw]:
             )
 
 
-def _scripts(case: Case, cluster: Cluster) -> tuple[str, list[Script]]:
+def scripts_of(case: Case, cluster: Cluster) -> tuple[str, list[Script]]:
     """Return the Lua filters before *cluster*, and the place of its chain; without one it has the edge's router's."""
     if cluster.filters:
         place, chain = f"{cluster.options}.http_filters", cluster.filters

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.bootstrap.doctor.finding import error, warning
+from extproc.bootstrap.patience import BRIDGING_TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,6 @@ BY_ANSWER = frozenset({"5xx", "gateway-error", "retriable-4xx", "retriable-statu
 
 RETRIED = ("0", "408", "425", "429", "500", "503", "529")
 DELIVERED = ("200", "400", "404", names.JUDGED)
-
-BRIDGING_TRIES = 40
-"""Re-dispatches that bridge about 5 s without any worker."""
 
 LONGEST_FIRST_BACK_OFF = 10
 SHORTEST_LAST_BACK_OFF = 100

@@ -61,6 +61,7 @@ class Route:
     clusters: tuple[str, ...]
     cluster_header: str | None
     conditional: bool  # it concerns requests with certain headers or parameters only
+    headers: tuple[HeaderMatch, ...]
     high_priority: bool
     timeout: Limit
     idle_timeout: Limit | None

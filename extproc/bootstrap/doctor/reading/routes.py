@@ -51,6 +51,7 @@ def _route(node: Node, host: Node, config: Node, buffer_limit: int) -> Route:
         clusters=tuple(_clusters(action)),
         cluster_header=action.at("cluster_header").text().lower() or None,
         conditional=any(node.at("match", key).present for key in ("headers", "query_parameters", "grpc")),
+        headers=tuple(header_match(one) for one in node.at("match", "headers").items()),
         high_priority=action.at("priority").value in _HIGH,
         timeout=limit(action.at("timeout"), _TIMEOUT),
         idle_timeout=_optional(action.at("idle_timeout")),

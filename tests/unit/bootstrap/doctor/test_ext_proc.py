@@ -17,9 +17,6 @@ from unit.bootstrap.doctor.patients import (
     words,
 )
 
-from extproc.bootstrap.attempt import MARGIN as RENDERED_MARGIN
-from extproc.bootstrap.doctor.checks.ext_proc import MARGIN
-
 RULES = f"{EXT_PROC}.mutation_rules"
 PER_ROUTE = "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 
@@ -180,11 +177,6 @@ def test_no_margin_is_a_warning() -> None:
     assert told(an_operator().put(f"{EXT_PROC}.message_timeout", "60s")) == [
         (WARNING, "message-timeout", f"{EXT_PROC}.message_timeout")
     ]
-
-
-def test_the_margin_is_the_one_that_render_writes() -> None:
-    """The doctor does without Envoy's classes, which take long to load."""
-    assert MARGIN == RENDERED_MARGIN
 
 
 @pytest.mark.parametrize("value", [False, None])

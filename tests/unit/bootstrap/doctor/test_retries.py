@@ -16,9 +16,6 @@ from unit.bootstrap.doctor.patients import (
     words,
 )
 
-from extproc.bootstrap.doctor.checks.retries import BRIDGING_TRIES
-from extproc.bootstrap.render import BRIDGING_TRIES as RENDERED_TRIES
-
 
 def test_an_edge_that_never_tries_again_is_told() -> None:
     assert told(an_operator().drop(RETRY)) == [(ERROR, "retry-missing", RETRY)]
@@ -155,10 +152,6 @@ def test_by_default_the_edge_tries_once_more() -> None:
 
 def test_a_restart_takes_more_tries_than_the_policy() -> None:
     assert told(an_operator().put(f"{RETRY}.num_retries", 49)) == [(WARNING, "retry-count", f"{RETRY}.num_retries")]
-
-
-def test_as_many_tries_bridge_a_restart_as_render_writes() -> None:
-    assert BRIDGING_TRIES == RENDERED_TRIES
 
 
 def test_a_failover_does_not_wait() -> None:

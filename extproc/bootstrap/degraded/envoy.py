@@ -1,0 +1,91 @@
+"""The route and the filters of requests that nobody has decided on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy_data_plane.envoy.config.core.v3 import (
+    ApiVersion,
+    ConfigSource,
+    DataSource,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
+    PathConfigSource,
+    TypedExtensionConfig,
+)
+from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher, Route, RouteAction, RouteMatch
+from envoy_data_plane.envoy.extensions.filters.http.credential_injector.v3 import CredentialInjector
+from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
+from envoy_data_plane.envoy.extensions.http.injected_credentials.generic.v3 import Generic
+from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import SdsSecretConfig
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher
+from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc import names
+from extproc.bootstrap.degraded.secrets import secret_file
+from extproc.bootstrap.headers import at_provider
+from extproc.bootstrap.typed import duration, http_filter
+from extproc.bootstrap.upstream import last_upstream_filter
+
+if TYPE_CHECKING:
+    from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+
+    from extproc.bootstrap.degraded.plan import Degraded
+
+
+def degraded_route(degraded: Degraded) -> Route:
+    """Return the attempt listener's route for requests that are let through and for which no worker names a cluster.
+
+    What comes back is final, whatever it is: there is no policy to say otherwise.
+    """
+    return Route(
+        match=RouteMatch(
+            safe_regex=RegexMatcher(regex=degraded.paths),
+            headers=[
+                HeaderMatcher(name=names.DEGRADED, present_match=True),
+                HeaderMatcher(name=names.CLUSTER, present_match=False),
+            ],
+        ),
+        route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=degraded.authority),
+        response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNJUDGED, names.JUDGED)],
+    )
+
+
+def upstream_filters(degraded: Degraded) -> list[HttpFilter]:
+    """Return the filters of the cluster: credential, script, and the two that every provider's cluster has.
+
+    They stand there and not in the listener: an attempt that the sidecar does decide on must never pass them, and
+    which of the two it is shows only when its cluster has been chosen.
+    """
+    return [
+        *(_credential(name, degraded.directory) for name in degraded.secrets),
+        http_filter("envoy.filters.http.lua", Lua(default_source_code=DataSource(inline_string=degraded.script))),
+        at_provider(),
+        last_upstream_filter(),
+    ]
+
+
+def _credential(name: str, directory: str) -> HttpFilter:
+    """Return the filter that sets the header *name*; without its value, no request passes."""
+    source = ConfigSource(
+        path_config_source=PathConfigSource(path=f"{directory}/{secret_file(name)}"),
+        resource_api_version=ApiVersion.V3,
+    )
+    generic = Generic(credential=SdsSecretConfig(name=name, sds_config=source), header=name)
+    return http_filter(
+        "envoy.filters.http.credential_injector",
+        CredentialInjector(
+            overwrite=True,
+            credential=TypedExtensionConfig(
+                name="envoy.http.injected_credentials.generic", typed_config=Packed.pack(generic)
+            ),
+        ),
+    )
+
+
+def _set(name: str, value: str) -> HeaderValueOption:
+    return HeaderValueOption(
+        header=HeaderValue(key=name, value=value),
+        append_action=HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )

@@ -1,0 +1,69 @@
+"""Where requests go, and as what, while nobody is there to decide on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from extproc.bootstrap.degraded.script import script
+from extproc.bootstrap.degraded.secrets import secrets_of
+from extproc.bootstrap.degraded.target import default_target
+from extproc.exchange.paths import paths_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.config.gateway import Cluster, Gateway
+    from extproc.exchange.upstream import Upstream
+    from extproc.policy.model import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """The default target, as Envoy alone can ask it."""
+
+    cluster: Cluster
+    authority: str
+    paths: str  # a regular expression: the APIs that the target speaks, and nothing that only its provider may know
+    script: str
+    secrets: tuple[str, ...]  # names of the headers whose values are in Envoy's secret files
+    directory: str  # where those are
+
+
+def degraded_of(gateway: Gateway) -> Degraded | None:
+    """Return what *gateway* is to do without its sidecar; None: refuse requests."""
+    target = default_target(gateway)
+    if target is None:
+        return None
+    upstream = gateway.upstreams.of(target)
+    return Degraded(
+        cluster=next(cluster for cluster in gateway.clusters if cluster.name == upstream.cluster),
+        authority=upstream.authority,
+        paths=paths_of(target.speaks),
+        script=script(upstream, models=_models(gateway, upstream), any_of=_any_of(gateway, target, upstream)),
+        secrets=tuple(sorted(secrets_of(gateway))),
+        directory=gateway.envoy.secrets,
+    )
+
+
+def _models(gateway: Gateway, upstream: Upstream) -> Mapping[str, str]:
+    """Return for each name that clients use what the provider of *upstream* calls the model it gets instead.
+
+    Models that differ from the default in nothing but their name are asked for as they are; of all others the default
+    takes the place.
+    """
+    models: dict[str, str] = {}
+    for name, target_id in gateway.catalog.names.items():
+        meant = gateway.upstreams.of(gateway.catalog[target_id])
+        models[name] = meant.model if _beside(meant, upstream) else upstream.model
+    return models
+
+
+def _any_of(gateway: Gateway, target: Target, upstream: Upstream) -> str | None:
+    """Return what the names of models begin with that the default's provider takes whatever they are."""
+    wildcard = gateway.upstreams.wildcards.get(target.provider)
+    return f"{target.provider}/" if wildcard is not None and _beside(wildcard, upstream) else None
+
+
+def _beside(one: Upstream, other: Upstream) -> bool:
+    return replace(one, model="", first_byte=None) == replace(other, model="", first_byte=None)

@@ -1,0 +1,162 @@
+"""What the sidecar does to a request, as a script for Envoy: path, headers, and the model's name in the body."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from extproc.bootstrap.degraded import lua
+from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, unwanted_headers
+from extproc.exchange.paths import MESSAGES_PATHS
+from extproc.exchange.request import MAYBE_JSON
+from extproc.policy.model import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.exchange.upstream import Upstream
+
+
+def script(upstream: Upstream, *, models: Mapping[str, str], any_of: str | None) -> str:
+    """Return the script that makes any client's request one for *upstream*.
+
+    *models* says for names that clients use what the provider calls the model. A name that it does not hold is kept,
+    without its prefix, when it begins with *any_of*; any other becomes the upstream's own model.
+    """
+    constants = {
+        "MODELS": lua.table({_json(name): _json(model) for name, model in models.items()}),
+        "ANY_OF": "nil" if any_of is None else lua.text(any_of),
+        "DEFAULT": lua.text(_json(upstream.model)),
+        "PREFIX": lua.text(upstream.path_prefix),
+        "QUERY": lua.array(upstream.query.split("&") if upstream.query else ()),
+        "MESSAGES": lua.table(dict.fromkeys(MESSAGES_PATHS, "yes")),
+        "NOT_FOR_MESSAGES": lua.array(_removed(upstream, Api.MESSAGES)),
+        "NOT_FOR_OTHERS": lua.array(_removed(upstream, Api.OTHER)),
+        "VERSION": lua.text(VERSION),
+        "DEFAULT_VERSION": lua.text(DEFAULT_VERSION),
+        "UNSAID": lua.table(dict.fromkeys(sorted(MAYBE_JSON), "yes")),
+    }
+    return "".join(f"local {name} = {value}\n" for name, value in constants.items()) + _SCRIPT
+
+
+def _removed(upstream: Upstream, api: Api) -> list[str]:
+    """Return what a request for *api* must not carry: what is not for *upstream*, and what is for its other API."""
+    secret = {*secret_headers(upstream, Api.MESSAGES), *secret_headers(upstream, Api.OTHER)}
+    return sorted((unwanted_headers(upstream) | secret) - secret_headers(upstream, api).keys())
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+_SCRIPT = r"""local find, sub = string.find, string.sub
+
+-- Where the string that opens at byte *open* closes.
+local function closing(text, open)
+  local at = open + 1
+  while true do
+    local quote = find(text, '"', at, true)
+    if not quote then return nil end
+    local before = quote - 1
+    while sub(text, before, before) == '\\' do before = before - 1 end
+    if (quote - before) % 2 == 1 then return quote end
+    at = quote + 1
+  end
+end
+
+-- First and last byte of each text, quotes included, that the outermost object calls its model.
+local function models(text)
+  local found, depth, at = {}, 0, 1
+  while true do
+    local open, _, mark = find(text, '(["{}%[%]])', at)
+    if not open then return found end
+    at = open + 1
+    if mark == '{' or mark == '[' then
+      depth = depth + 1
+    elseif mark ~= '"' then
+      depth = depth - 1
+    else
+      local close = closing(text, open)
+      if not close then return found end
+      at = close + 1
+      if depth == 1 and sub(text, open, close) == '"model"' then
+        local _, value = find(text, '^[ \t\r\n]*:[ \t\r\n]*"', at)
+        local stop = value and closing(text, value)
+        if stop then
+          found[#found + 1] = { value, stop }
+          at = stop + 1
+        end
+      end
+    end
+  end
+end
+
+-- What the provider calls the model that is *named* so, a JSON text.
+local function sent(named)
+  local known = MODELS[named]
+  if known then return known end
+  if ANY_OF and sub(named, 2, #ANY_OF + 1) == ANY_OF and #named > #ANY_OF + 2 then
+    return '"' .. sub(named, #ANY_OF + 2)
+  end
+  return DEFAULT
+end
+
+-- *text* with the name that the provider knows, nil when it has it already.
+function spliced(text)
+  local found = models(text)
+  local last = found[#found]
+  if not last then return nil end
+  local name = sent((sub(text, last[1], last[2]):gsub('\\/', '/')))
+  local parts, at = {}, 1
+  for _, span in ipairs(found) do
+    if sub(text, span[1], span[2]) ~= name then
+      parts[#parts + 1] = sub(text, at, span[1] - 1)
+      parts[#parts + 1] = name
+      at = span[2] + 1
+    end
+  end
+  if at == 1 then return nil end
+  parts[#parts + 1] = sub(text, at)
+  return table.concat(parts)
+end
+
+-- The provider's path for a client's.
+function rewritten(path)
+  local resource, query = path:match('^([^?]*)%??(.*)$')
+  if resource == '/v1' or sub(resource, 1, 4) == '/v1/' then resource = sub(resource, 4) end
+  for _, parameter in ipairs(QUERY) do
+    local name = parameter:match('^[^=]*')
+    local given = false
+    for one in query:gmatch('[^&]+') do given = given or one:match('^[^=]*') == name end
+    if not given then query = query == '' and parameter or query .. '&' .. parameter end
+  end
+  return PREFIX .. resource .. (query == '' and '' or '?' .. query)
+end
+
+local function word(text)
+  return (text or ''):match('^[^;,]*'):match('^%s*(.-)%s*$'):lower()
+end
+
+-- Whether *text* is JSON, as far as its headers tell; some clients say nothing, and then its first byte does.
+function is_json(kind, encoding, text)
+  kind, encoding = word(kind), word(encoding)
+  if encoding ~= '' and encoding ~= 'identity' then return false end
+  if kind == 'application/json' or find(kind, '^application/[^%s/]+%+json$') then return true end
+  return UNSAID[kind] ~= nil and sub(text, 1, 1) == '{'
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local path, version = headers:get(':path'), headers:get(VERSION)
+  local for_messages = MESSAGES[(path:match('^[^?]*'):gsub('^/v1/', '/'):gsub('/+$', ''))]
+  for _, name in ipairs(for_messages and NOT_FOR_MESSAGES or NOT_FOR_OTHERS) do headers:remove(name) end
+  if for_messages and not headers:get(VERSION) then headers:replace(VERSION, version or DEFAULT_VERSION) end
+  headers:replace(':path', rewritten(path))
+  local kind, encoding = headers:get('content-type'), headers:get('content-encoding')
+  local body = handle:body() -- waits for it: what was got from the handle before is of no use afterwards
+  if not body then return end
+  local text = body:getBytes(0, body:length())
+  local changed = is_json(kind, encoding, text) and spliced(text)
+  if changed then handle:headers():replace('content-length', body:setBytes(changed)) end
+end
+"""

@@ -1,0 +1,89 @@
+"""The script that changes a model's name within Envoy, against the tokenizer that the sidecar is held to as well."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from json_texts import Reference, documents
+from support.lua import Script
+
+from extproc.bootstrap.degraded.script import script
+from extproc.exchange.paths import api_of, path_for, paths_of
+from extproc.exchange.upstream import Upstream
+from extproc.policy.model import Api
+
+MODELS = {"a": "b", "model": 'x"y', "": "empty"}
+DEFAULT = "größe"
+UPSTREAM = Upstream("cluster", "host.test", DEFAULT, path_prefix="/p", query="v=1&w=2")
+SCRIPT = Script(script(UPSTREAM, models=MODELS, any_of=None))
+
+known = st.sampled_from([f'"{name}"' for name in MODELS])
+paths = st.lists(
+    st.sampled_from(["/", "v1", "/v1/", "chat", "/completions", "messages", "images", "audio", "x", ".", "%2F"])
+).map("".join)
+queries = st.lists(st.sampled_from(["v", "w", "=", "&", "1", "?", "vv", "/v1"])).map("".join)
+
+
+def expected(document: str) -> bytes:
+    """Return *document* with the name that the script must write into it."""
+    spans = [(start, end) for key, start, end in Reference(document).found if key == '"model"']
+    strings = [(start, end) for start, end in spans if document[start] == '"']
+    if not strings:
+        return document.encode()
+    start, end = strings[-1]
+    names = {"": '"empty"', "a": '"b"', "model": '"x\\"y"'}
+    name = names.get(document[start + 1 : end - 1].replace("\\/", "/"), f'"{DEFAULT}"')
+    parts, at = [], 0
+    for start, end in strings:
+        parts += [document[at:start], name]
+        at = end
+    return "".join([*parts, document[at:]]).encode()
+
+
+@given(document=documents)
+@example('{"model":"a"}')
+@example('{"model":"model","model":1}')
+@example('{"model":"b"}')
+def test_the_scripts_spans_are_those_of_the_reference(document: str) -> None:
+    """Every text that the outermost object calls its model, plainly spelled, and not a byte besides."""
+    assert SCRIPT.spliced(document.encode()) == expected(document)
+
+
+@given(name=known, other=st.text(max_size=5))
+def test_a_name_is_found_whatever_else_there_is(name: str, other: str) -> None:
+    """The search does not lose its way in a text before it."""
+    quoted = '"' + other.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    document = f'{{"x":{quoted},"model":{name}}}'
+
+    assert SCRIPT.spliced(document.encode("utf-8", "replace")) != document.encode("utf-8", "replace")
+
+
+@given(body=st.binary(max_size=40) | documents.map(str.encode), place=st.integers(0, 60), byte=st.binary(max_size=2))
+@example(b"", 0, b"")
+@example(b'{"model":"', 9, b"\\")
+def test_no_bytes_raise(body: bytes, place: int, byte: bytes) -> None:
+    """A script that fails would send the request on half changed."""
+    SCRIPT.spliced(body[:place] + byte + body[place + 1 :])
+
+
+@given(path=paths, query=queries, asked=st.booleans())
+def test_the_path_is_the_one_that_the_sidecar_sends(path: str, query: str, *, asked: bool) -> None:
+    """Prefix, version and query."""
+    client = f"/{path}{'?' if asked else ''}{query if asked else ''}"
+
+    sent = SCRIPT.call("rewritten", client)
+
+    assert isinstance(sent, str)
+    assert sent.removesuffix("?") == path_for(client, UPSTREAM).removesuffix("?")
+
+
+@given(path=paths, apis=st.frozensets(st.sampled_from(Api)))
+def test_a_pattern_fits_the_paths_of_its_apis(path: str, apis: frozenset[Api]) -> None:
+    """And no other path."""
+    assume(apis - {Api.OTHER})
+
+    fits = re.fullmatch(paths_of(apis), f"/{path}") is not None
+
+    assert fits is (api_of(f"/{path}") in apis - {Api.OTHER})

@@ -1,0 +1,65 @@
+"""Requests without the sidecar: they go to the default target, and nothing else does."""
+
+from __future__ import annotations
+
+from unit.bootstrap.doctor.patients import (
+    ATTEMPT,
+    ATTEMPT_HOST,
+    ERROR,
+    HTTP,
+    INSIDE,
+    an_operator,
+    told,
+)
+from unit.config import files
+
+from extproc import names
+from extproc.bootstrap.scripts import CARRY_STATE
+
+ROUTE = f"{ATTEMPT_HOST}.routes[0]"
+CARRIER = f"{INSIDE}.{HTTP}.http_filters"
+
+GATEWAY = files.gateway(
+    files.a_file(
+        files.a_provider(default=True, retry_policy={}),
+        files.a_provider(files.S),
+        sidecar={"on_failure": "default_provider"},
+    )
+)
+
+
+def test_nothing_is_found_in_what_render_writes() -> None:
+    assert told(an_operator(GATEWAY), GATEWAY) == []
+
+
+def test_without_the_route_requests_would_be_refused() -> None:
+    assert told(an_operator(GATEWAY).drop(ROUTE), GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
+
+
+def test_a_route_that_sends_nothing_on_takes_nothing() -> None:
+    operator = an_operator(GATEWAY).drop(f"{ROUTE}.route").put(f"{ROUTE}.direct_response", {"status": 503})
+
+    assert told(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
+
+
+def test_what_a_worker_has_decided_on_must_not_be_taken() -> None:
+    """A worker may come back just then: the request carries another provider's credential by now."""
+    operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [{"name": names.DEGRADED, "present_match": True}])
+
+    assert told(operator, GATEWAY) == [(ERROR, "degraded-decided", f"{ROUTE}.match.headers")]
+
+
+def test_an_older_script_lets_nothing_through() -> None:
+    operator = an_operator(GATEWAY).put(
+        f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": CARRY_STATE}
+    )
+
+    assert told(operator, GATEWAY) == [(ERROR, "degraded-let-through", CARRIER)]
+
+
+def test_who_refuses_requests_needs_nothing_of_it() -> None:
+    """Not even an operator who has prepared for more."""
+    refusing = files.gateway(files.a_file(files.a_provider(default=True, retry_policy={}), files.a_provider(files.S)))
+
+    assert told(an_operator(refusing), refusing) == []
+    assert told(an_operator(GATEWAY), refusing) == []
