@@ -11,6 +11,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import DecodeError
+
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import (
@@ -26,7 +28,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
-from extproc.transport.errors import MessageError, StateError
+from extproc.transport.errors import AnswerError, MessageError, StateError
 from extproc.transport.fields import overwrite, read_fields
 from extproc.transport.state import decode_story, encode_story
 
@@ -77,6 +79,18 @@ class Unasked:
     kind: str
 
 
+def read(message: bytes) -> pb.ProcessingRequest:
+    """Return the message that those bytes are.
+
+    Raises:
+        MessageError: they are none.
+    """
+    try:
+        return pb.ProcessingRequest.FromString(message)
+    except DecodeError as error:
+        raise MessageError("ProcessingRequest: expected a message of ext_proc v3, got other bytes") from error
+
+
 def decode(request: pb.ProcessingRequest) -> Event | Unasked:
     """Return what Envoy tells us with *request*.
 
@@ -108,7 +122,7 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
     """Return the message that tells Envoy to do *directive* in answer to *event*.
 
     Raises:
-        MessageError: *directive* is no answer to such an event.
+        AnswerError: *directive* is no answer to such an event.
     """
     match directive:
         case Proceed():
@@ -174,7 +188,7 @@ def _proceed(event: Event) -> pb.ProcessingResponse:
         case ResponseBody():
             return _GO_ON["response_body"]
         case BodyOverdue():
-            raise MessageError("Proceed: expected as answer to a message, got one to none")
+            raise AnswerError("Proceed: expected as answer to a message, got one to none")
 
 
 def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
@@ -185,7 +199,7 @@ def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
         case RequestBody():
             common = response.request_body.response
         case _:
-            raise MessageError(f"Send: expected as answer to the request, got one to {type(event).__name__}")
+            raise AnswerError(f"Send: expected as answer to the request, got one to {type(event).__name__}")
     common.clear_route_cache = True
     _mutate(common.header_mutation, directive.set_headers, directive.remove_headers)
     if directive.body is not None:
@@ -201,7 +215,7 @@ def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
         case ResponseBody():
             mutation = response.response_body.response.header_mutation
         case _:
-            raise MessageError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
+            raise AnswerError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
     _mutate(mutation, (*directive.set_headers, _JUDGED), directive.remove_headers)
     return response
 

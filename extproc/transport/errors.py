@@ -2,7 +2,8 @@
 
 - `TransportError`
   - `StateError`: an attempt state that cannot be read
-  - `MessageError`: a message or an answer that has no place in the conversation
+  - `MessageError`: a message that has no place in the conversation
+  - `AnswerError`: an answer that does not fit the message it answers
   - `ListenError`: the server cannot listen where it was told to
 """
 
@@ -18,7 +19,11 @@ class StateError(TransportError):
 
 
 class MessageError(TransportError):
-    """A message that Envoy cannot mean, or an answer that does not fit the message it answers."""
+    """A message that Envoy cannot mean: the peer's fault."""
+
+
+class AnswerError(TransportError):
+    """A directive that is no answer to the event it answers: a fault of ours."""
 
 
 class ListenError(TransportError):

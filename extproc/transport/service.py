@@ -10,7 +10,9 @@ import grpc
 
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import BodyOverdue, Proceed, Send
+from extproc.exchange.session import OutOfTurnError
 from extproc.transport import codec
+from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
 from extproc.transport.streams import Streams
 
@@ -67,7 +69,7 @@ class Processor(Generic[Record]):
         """
         method = grpc.stream_stream_rpc_method_handler(
             self.process,
-            request_deserializer=pb.ProcessingRequest.FromString,
+            request_deserializer=codec.read,
             response_serializer=pb.ProcessingResponse.SerializeToString,
         )
         return grpc.method_handlers_generic_handler(SERVICE, {METHOD: method})
@@ -80,17 +82,22 @@ class Processor(Generic[Record]):
         """Serve one stream, from the attempt's request to the end of its answer.
 
         A fault fails this stream and no other one; what then becomes of the attempt is up to Envoy's configuration.
+        What makes no sense is refused: that is the peer's fault, and a warning. All else that goes wrong is ours.
         """
         if not self.streams.welcome:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "this worker is stopping")
         with self.streams.one_more():
             try:
                 await self._converse(requests, context)
+            except (MessageError, OutOfTurnError) as error:
+                _log.warning("stream_refused", extra={"fields": describe(error)})
+                code, details = grpc.StatusCode.INVALID_ARGUMENT, "extproc cannot follow this stream; see its log"
             except Exception as error:  # noqa: BLE001 - the stream boundary
                 _log.error("stream_failed", extra={"fields": describe(error)})
+                code, details = grpc.StatusCode.INTERNAL, "extproc could not serve this attempt; see its log"
             else:
                 return
-            await context.abort(grpc.StatusCode.INTERNAL, "extproc could not serve this attempt; see its log")
+            await context.abort(code, details)
 
     async def _converse(
         self,

@@ -231,7 +231,7 @@ async def test_bytes_that_are_no_message_end_their_stream_only(serve: Serve) -> 
 
     await garbage.write(b"\xff\xff\xff")
 
-    assert await garbage.code() is grpc.StatusCode.INTERNAL
+    assert await garbage.code() is grpc.StatusCode.INVALID_ARGUMENT
     await eventually(lambda: bool(session.finished))
     assert (await ask(sidecar.stream(), request_headers())).WhichOneof("response") == "request_headers"
 

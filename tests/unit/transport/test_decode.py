@@ -7,7 +7,7 @@ from support.stories import a_story
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
-from extproc.transport.codec import Unasked, decode, go_on
+from extproc.transport.codec import Unasked, decode, go_on, read
 from extproc.transport.errors import MessageError
 from extproc.transport.state import encode_story
 
@@ -109,6 +109,13 @@ def test_headers_without_status_are_no_answer() -> None:
     """The same without the field."""
     with pytest.raises(MessageError):
         decode(pb.ProcessingRequest(response_headers=pb.HttpHeaders()))
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xff\xff", request_body(b"{}").SerializeToString()[:-1], b"\x12\x02\x0a\x09"])
+def test_bytes_that_are_no_message_are_refused(raw: bytes) -> None:
+    """By the error that a message without a meaning is refused by; it quotes nothing."""
+    with pytest.raises(MessageError, match=r"^ProcessingRequest: expected a message of ext_proc v3, got other bytes$"):
+        read(raw)
 
 
 def test_a_message_of_no_kind_is_refused() -> None:

@@ -23,7 +23,7 @@ from extproc.exchange.events import (
 )
 from extproc.policy.model import Instant
 from extproc.transport.codec import asks_for_body, encode
-from extproc.transport.errors import MessageError
+from extproc.transport.errors import AnswerError
 from extproc.transport.state import decode_story
 
 HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
@@ -162,7 +162,7 @@ def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) ->
 )
 def test_an_answer_that_does_not_fit_is_refused(directive: Directive, event: Event) -> None:
     """Envoy would take it for a mistake and go on without us."""
-    with pytest.raises(MessageError):
+    with pytest.raises(AnswerError):
         encode(directive, event)
 
 

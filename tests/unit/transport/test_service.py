@@ -12,6 +12,7 @@ from support.ext_proc import ScriptedSession, request_body, request_headers, res
 
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import Deliver, Directive, Proceed, Send
+from extproc.exchange.session import OutOfTurnError
 from extproc.policy.model import Instant
 from extproc.transport.service import Processor
 
@@ -174,14 +175,28 @@ async def test_a_fault_ends_its_stream_with_internal(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.asyncio
-async def test_a_message_that_makes_no_sense_is_a_fault() -> None:
-    """It is not answered by a guess."""
-    stream = Stream(ScriptedSession(), pb.ProcessingRequest())
+@pytest.mark.parametrize(
+    ("session", "message", "error"),
+    [
+        (ScriptedSession(), pb.ProcessingRequest(), "MessageError"),
+        (ScriptedSession(OutOfTurnError(SECRET)), request_headers(), "OutOfTurnError"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    session: ScriptedSession, message: pb.ProcessingRequest, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not answered by a guess, and it is the peer's fault, not ours: a warning."""
+    stream = Stream(session, message)
 
     with pytest.raises(AbortedError):
         await stream.run()
 
-    assert stream.context.status is grpc.StatusCode.INTERNAL
+    [line] = caplog.records
+    assert stream.context.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(session.finished) == 1
+    assert (line.levelno, line.getMessage(), line.exc_info) == (logging.WARNING, "stream_refused", None)
+    assert line.__dict__["fields"]["error"] == error
+    assert "secret" not in str(line.__dict__) + stream.context.said
 
 
 @pytest.mark.asyncio
