@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TypeAlias
 
+import kubernetes_validate
 import pytest
 import yaml
 from support import credentials
@@ -113,6 +114,25 @@ def test_every_key_of_the_readmes_configuration_reaches_the_container(compose: T
     named = set(re.findall(r"access_key: \$(\w+)", (ROOT / "README.md").read_text()))
 
     assert named <= set(map(str, items(compose, "services", "extproc", "environment")))
+
+
+@pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
+def test_the_manifest_meets_the_schema_of_kubernetes(manifest: dict[str, Tree], version: str) -> None:
+    """Of the oldest version that it is for, and of the newest there is; no field is one that nobody knows."""
+    for one in manifest.values():
+        kubernetes_validate.validate(one, version, strict=True)
+
+
+@pytest.mark.parametrize("fault", [{"replicas": "two"}, {"replicaz": 2}, {"selector": "app=extproc"}])
+def test_a_manifest_with_a_fault_does_not_meet_it(manifest: dict[str, Tree], fault: dict[str, Tree]) -> None:
+    """Else the test above would say nothing."""
+    deployment = manifest["Deployment"]
+    assert isinstance(deployment, dict)
+    spec = deployment["spec"]
+    assert isinstance(spec, dict)
+
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**deployment, "spec": {**spec, **fault}}, "1.29", strict=True)
 
 
 def test_the_pods_configuration_is_valid(manifest: dict[str, Tree]) -> None:
