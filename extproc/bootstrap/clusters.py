@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envoy_data_plane.envoy.config.cluster.v3 import ClusterCommonLbConfig, ClusterLbPolicy
+from envoy_data_plane.envoy.config.cluster.v3 import ClusterCommonLbConfig, ClusterLbPolicy, OutlierDetection
 from envoy_data_plane.envoy.config.core.v3 import (
     Address,
     EnvoyInternalAddress,
@@ -51,6 +51,10 @@ RETURN_INTERVAL: Millis = 50
 
 CHECK_TIMEOUT: Millis = 2_000
 """A worker that is busy with a large body may be late."""
+
+EJECTION: Millis = 2_000
+LONGEST_EJECTION: Millis = 10_000
+"""How long a worker is left alone that answers health checks and fails the attempts: at first, and again and again."""
 
 PING_INTERVAL: Millis = 2_000
 PING_TIMEOUT: Millis = 5_000
@@ -100,6 +104,7 @@ def extproc_cluster(addresses: Sequence[str]) -> Cluster:
     cluster.common_lb_config = ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=1))
     cluster.load_assignment = endpoints(names.EXTPROC_CLUSTER, workers)
     cluster.health_checks = [_health_check()]
+    cluster.outlier_detection = _outlier_detection()
     cluster.circuit_breakers = circuit_breakers()
     cluster.typed_extension_protocol_options = http_options(
         HttpProtocolOptions(explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http2_protocol_options=_http2()))
@@ -117,6 +122,25 @@ def _health_check() -> HealthCheck:
         unhealthy_threshold=2,
         healthy_threshold=1,
         grpc_health_check=HealthCheckGrpcHealthCheck(),
+    )
+
+
+def _outlier_detection() -> OutlierDetection:
+    """Return when a worker is left alone though its health checks are fine: after five streams in a row that failed.
+
+    Connections that cannot be made do not count. A worker that dies is back within some tens of milliseconds, and an
+    ejection would keep it away for longer; who cannot be reached is passed by without it.
+    """
+    return OutlierDetection(
+        split_external_local_origin_errors=True,
+        enforcing_consecutive_local_origin_failure=0,
+        enforcing_local_origin_success_rate=0,
+        enforcing_success_rate=0,
+        interval=duration(CHECK_INTERVAL),
+        base_ejection_time=duration(EJECTION),
+        max_ejection_time=duration(LONGEST_EJECTION),
+        max_ejection_percent=50,
+        successful_active_health_check_uneject_host=False,
     )
 
 

@@ -95,6 +95,18 @@ def test_health_follows_the_workers_within_a_second(world: World) -> None:
         eventually(world.is_healthy, what="healthy again", seconds=1)
 
 
+def test_a_worker_that_fails_all_that_it_is_asked_is_left_alone(tmp_path: Path) -> None:
+    """Its health checks are fine, so nothing else would: and having the fewest requests it would get the most."""
+    with ToySidecar(broken=True) as broken, a_world(tmp_path, more_workers=[broken.address]) as world:
+        eventually(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+
+        answers = [world.post("a") for _ in range(40)]
+
+        assert [answer.status_code for answer in answers] == [200] * 40
+        assert world.envoy.counter("cluster.extproc.outlier_detection.ejections_enforced_total") >= 1
+        assert len(broken.streams) < 20
+
+
 def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
     """Its connections stay open and nothing comes: the request it holds goes to another one all the same."""
     with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:

@@ -48,11 +48,12 @@ class Stream:
 class ToySidecar:
     """The toy, listening on a free port of its own while its context lasts.
 
-    Mutable: owns the record of what it was told.
+    Mutable: owns the record of what it was told. A *broken* one is healthy by its own word and fails every stream.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, broken: bool = False) -> None:
         self.streams: list[Stream] = []
+        self._broken = broken
         self.dead = threading.Event()
         self._stopping = threading.Event()
         self._server = grpc.server(
@@ -111,6 +112,8 @@ class ToySidecar:
             stream.ended_after = time.monotonic() - began
 
         context.add_callback(end)
+        if self._broken:
+            context.abort(grpc.StatusCode.INTERNAL, "broken")
         for request in requests:
             match request.WhichOneof("request"):
                 case "request_headers":
