@@ -6,10 +6,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 CODE = extproc protos tests benchmarks
+MESSAGES ?= 100000
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow test-envoys lint format types layers protos protos-check bench check \
+.PHONY: help install demo test test-core test-rest test-slow test-envoys fuzz lint format types layers protos protos-check bench check \
 	compose constraints clean
 
 help: ## list the targets
@@ -38,7 +39,7 @@ test-core: $(READY)
 	$(BIN)/coverage report --include='extproc/policy/*,extproc/exchange/*' --fail-under=100
 
 test-rest: $(READY)
-	@$(BIN)/python -m pytest -m 'not slow' --timeout=120 tests/contract tests/integration tests/e2e
+	@$(BIN)/python -m pytest -m 'not slow' --timeout=120 tests/contract tests/integration tests/fuzz tests/e2e
 
 test-slow: $(READY) ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout=600
@@ -53,6 +54,11 @@ test-envoys: $(READY) ## run all that needs an Envoy on every supported version
 		EXTPROC_ENVOY_BINARY=$$envoy EXTPROC_TEST_ENVOY=$$envoy \
 			$(BIN)/python -m pytest -q -m 'not slow' --timeout=120 tests/contract tests/e2e; \
 	done
+
+# A run is repeated from the seed that it prints, and one stream of it from its number.
+fuzz: $(READY) ## send a sidecar MESSAGES=… of any kind; SEED=… repeats a run, and STREAM=… one stream of it
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --messages $(MESSAGES) $(if $(SEED),--seed $(SEED)) \
+		$(if $(STREAM),--stream $(STREAM))
 
 lint: $(READY) ## check format, habits and spelling
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,188 @@
+"""What one peer does on one stream: a value, made from the seed of the run and the number of the stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+from typing import TYPE_CHECKING
+
+from fuzz.bodies import request_body
+from fuzz.messages import body_of_request, request_headers, response_body, response_headers, stray, unknown_fields
+from fuzz.values import CANARY, damaged, one_in, raw, text
+
+from extproc.transport.service import METHOD, SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from extproc._gen import wire_pb2 as pb
+
+PROCESS = f"/{SERVICE}/{METHOD}"
+
+PATIENCE = 30.0
+"""Seconds after which a stream hangs: nothing here makes a sidecar wait for more than one or two."""
+
+_ELSEWHERE = (
+    f"/{SERVICE}/Nothing",
+    "/envoy.service.ext_proc.v3.Nobody/Process",
+    "/nobody",
+    f"/{SERVICE}/{METHOD}/{METHOD}",
+    "/" + "x" * 2_000,
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+)
+_HEALTH = ("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", "/grpc.health.v1.Health/List")
+_HEALTH_ASKED = (b"", b"\x0a\x00", b"\x0a\x06nobody", b"\x0a\xff", b"\x0a\x02\xff\xfe", b"\xff\xff\xff")
+
+
+class End(Enum):
+    """How a peer leaves."""
+
+    CLOSE = "close"  # it has said everything, and hears the rest
+    CANCEL = "cancel"  # it hangs up
+    LINGER = "linger"  # it says nothing more, until its own deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One stream.
+
+    *in_turn*: the peer hears the answer to each message before it sends the next one. *content*: it says nothing more
+    when it has been told what to answer the client. Envoy is both.
+    """
+
+    kind: str
+    messages: tuple[bytes, ...]
+    method: str = PROCESS
+    in_turn: bool = True
+    content: bool = False
+    end: End = End.CLOSE
+    deadline: float = PATIENCE
+    metadata: tuple[tuple[str, str | bytes], ...] = ()
+    compressed: bool = False
+
+    @property
+    def patient(self) -> bool:
+        """Whether it must have ended before its deadline."""
+        return self.deadline == PATIENCE
+
+
+def conversation(seed: int, number: int, *, now: int) -> Conversation:
+    """Return what the peer of stream *number* does in the run of *seed*; the only chance in it is these two."""
+    return drawn(Random(f"{seed} {number}"), now=now)  # noqa: S311 - not for secrets
+
+
+def drawn(chance: Random, *, now: int) -> Conversation:
+    """Return any conversation."""
+    kind = chance.choices(tuple(KINDS), _WEIGHTS)[0]
+    return KINDS[kind](chance, now)
+
+
+def _valid(chance: Random, now: int) -> Conversation:
+    """Return all that Envoy says of an attempt, in its order; what it says is as odd as it may be."""
+    return Conversation("valid", _bytes(_attempt(chance, now)), content=not one_in(chance, 8), end=_end(chance))
+
+
+def _reordered(chance: Random, now: int) -> Conversation:
+    """Return the messages of one or two attempts, some missing, doubled, strange, or not where they belong."""
+    messages = [*_attempt(chance, now), *(_attempt(chance, now) if one_in(chance, 3) else ())]
+    for _ in range(1 + chance.randrange(3)):
+        at = chance.randrange(len(messages) + 1)
+        match chance.randrange(4):
+            case 0:
+                del messages[at : at + 1]
+            case 1:
+                messages[at:at] = messages[at : at + 1]
+            case 2:
+                messages.insert(at, stray(chance))
+            case _:
+                chance.shuffle(messages)
+    return Conversation("reordered", _bytes(messages), in_turn=one_in(chance, 2), end=_end(chance))
+
+
+def _strays(chance: Random, now: int) -> Conversation:  # noqa: ARG001 - each kind is drawn alike
+    """Return messages that have nothing to do with each other."""
+    messages = [stray(chance) for _ in range(chance.randrange(8))]
+    return Conversation("strays", _bytes(messages), in_turn=one_in(chance, 2), end=_end(chance))
+
+
+def _spoilt(chance: Random, now: int) -> Conversation:
+    """Return an attempt with one message damaged on the way, or with more in it than we know."""
+    messages = list(_bytes(_attempt(chance, now)))
+    at = chance.randrange(len(messages))
+    messages[at] = chance.choice((damaged, damaged, unknown_fields))(chance, messages[at])
+    return Conversation("spoilt", tuple(messages), in_turn=one_in(chance, 2), content=True, end=_end(chance))
+
+
+def _noise(chance: Random, now: int) -> Conversation:  # noqa: ARG001
+    """Return bytes."""
+    messages = tuple(raw(chance, 300) for _ in range(1 + chance.randrange(3)))
+    return Conversation("noise", messages, in_turn=one_in(chance, 2), end=_end(chance))
+
+
+def _held(chance: Random, now: int) -> Conversation:
+    """Return an attempt that may be held for ever, by a peer that does not like to wait for long."""
+    messages = _bytes(_attempt(chance, now, patient=False))
+    end = chance.choice((End.CLOSE, End.CANCEL, End.LINGER))
+    deadline = chance.choice((0.001, 0.01, 0.1, 0.4))
+    return Conversation("held", messages, in_turn=one_in(chance, 2), content=True, end=end, deadline=deadline)
+
+
+def _elsewhere(chance: Random, now: int) -> Conversation:
+    """Return an attempt at a method that does not exist, or with metadata that no Envoy sends."""
+    messages = _bytes(_attempt(chance, now))[: chance.randrange(3)]
+    name = chance.choice(("x-any", "x-any-bin", "grpc-status", "user-agent"))
+    value = raw(chance, 200) if name.endswith("-bin") else CANARY * chance.choice((1, 10, 2_000))
+    method = chance.choice((PROCESS, *_ELSEWHERE))
+    # A grpc-status that is no number is never answered, by gRPC itself.
+    return Conversation("elsewhere", messages, method, deadline=0.3, metadata=((name, value),) * chance.randrange(4))
+
+
+def _health(chance: Random, now: int) -> Conversation:  # noqa: ARG001
+    """Return a question after the server's health, in more or less the words that it knows."""
+    asked = chance.choice((*_HEALTH_ASKED, raw(chance), b"\x0a\x10" + text(chance).encode()))
+    return Conversation("health", (asked,), chance.choice(_HEALTH), deadline=chance.choice((0.05, 0.3)))
+
+
+def _compressed(chance: Random, now: int) -> Conversation:
+    """Return an attempt whose messages are compressed; what is in them may be a thousand times as large."""
+    messages = _bytes(_attempt(chance, now))
+    if one_in(chance, 5):
+        messages = _bytes([body_of_request(bytes(chance.choice((2_500_000, 40_000_000))))])
+    return Conversation("compressed", messages, content=True, compressed=True)
+
+
+KINDS: Mapping[str, Callable[[Random, int], Conversation]] = {
+    "valid": _valid,
+    "reordered": _reordered,
+    "strays": _strays,
+    "spoilt": _spoilt,
+    "noise": _noise,
+    "held": _held,
+    "elsewhere": _elsewhere,
+    "health": _health,
+    "compressed": _compressed,
+}
+_WEIGHTS = (40, 16, 8, 16, 4, 10, 1, 1, 0.5)
+
+
+def _attempt(chance: Random, now: int, *, patient: bool = True) -> list[pb.ProcessingRequest]:
+    """Return what Envoy says about one attempt; as often as not it has to read the answer's body, too."""
+    body = request_body(chance)
+    messages = [request_headers(chance, body, now=now, patient=patient)]
+    if not messages[0].request_headers.end_of_stream:
+        messages.append(body_of_request(body))
+    if one_in(chance, 12):
+        return messages
+    messages.append(response_headers(chance))
+    if one_in(chance, 3):
+        messages.append(response_body(chance))
+    return messages
+
+
+def _bytes(messages: Sequence[pb.ProcessingRequest]) -> tuple[bytes, ...]:
+    return tuple(message.SerializeToString() for message in messages)
+
+
+def _end(chance: Random) -> End:
+    return End.CANCEL if one_in(chance, 6) else End.CLOSE

@@ -1,0 +1,77 @@
+"""The same conversations without a server: hypothesis looks for the smallest that goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from fuzz.configuration import write
+from fuzz.conversations import drawn
+from fuzz.peer import Heard
+from fuzz.verdicts import faults
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extproc.config.load import load
+from extproc.exchange.events import BodyOverdue, Proceed
+from extproc.exchange.session import Exchange, OutOfTurnError
+from extproc.policy.blocks import Blocks
+from extproc.policy.engine import Engine
+from extproc.policy.latency import SlowAnswers
+from extproc.policy.model import Instant
+from extproc.transport import codec
+from extproc.transport.errors import MessageError
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from fuzz.conversations import Conversation
+
+NOW = Instant(1_800_000_000_000)
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Exchange:
+    """Return what all attempts share, as a worker has it."""
+    with TemporaryDirectory(prefix="fuzz-") as directory:
+        gateway = load(write(Path(directory), with_default=False), {}).gateway
+    engine = Engine(gateway.catalog, Blocks(), SlowAnswers())
+    return Exchange(engine, gateway.upstreams, gateway.listener.timeout, gateway.sidecar.max_body_bytes)
+
+
+@given(chance=st.randoms(use_true_random=False), late=st.booleans())
+@settings(max_examples=400)
+def test_whatever_is_said_has_an_answer_or_a_named_refusal(exchange: Exchange, chance: Random, *, late: bool) -> None:
+    """Nothing that a peer sends is an error that nobody has thought of, and no answer is one that must not be."""
+    conversation = drawn(chance, now=NOW)
+
+    heard = had(conversation, exchange, late=late)
+
+    assert list(faults(conversation, heard)) == []
+
+
+def had(conversation: Conversation, exchange: Exchange, *, late: bool) -> Heard:
+    """Have *conversation* with a session, as the stream loop does; *late*: bodies of answers are overdue."""
+    heard = Heard(status=grpc.StatusCode.OK)
+    session = exchange.open(dice=lambda: 0.5)
+    try:
+        for number, message in enumerate(conversation.messages):
+            now = Instant(NOW + number)
+            event = codec.decode(codec.read(message))
+            heard.sent += 1
+            if isinstance(event, codec.Unasked):
+                answer = codec.go_on(event)
+            else:
+                answer = codec.encode(session.receive(event, now=now), event)
+            heard.answers.append(answer.SerializeToString())
+            if late and codec.asks_for_body(answer):
+                overdue = session.receive(BodyOverdue(), now=now)
+                if not isinstance(overdue, Proceed):
+                    heard.answers.append(codec.encode(overdue, BodyOverdue()).SerializeToString())
+    except (MessageError, OutOfTurnError):
+        heard.status = grpc.StatusCode.INVALID_ARGUMENT
+    session.finish(now=Instant(NOW + 100))
+    return heard

@@ -1,0 +1,174 @@
+"""What no answer may be, whatever was said before it, and what no log may hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import grpc
+from fuzz.configuration import KEYS
+from fuzz.conversations import PROCESS, End
+from fuzz.values import CANARY
+from google.protobuf.message import DecodeError
+
+from extproc import names
+from extproc._gen import wire_pb2 as pb
+from extproc.transport.errors import StateError
+from extproc.transport.state import decode_story
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fuzz.conversations import Conversation
+    from fuzz.peer import Heard
+
+_CREDENTIALS = {"authorization", "api-key", "x-api-key"}
+_SECRET = b"sk-fuzz-"
+
+_STATUSES = {
+    grpc.StatusCode.OK,
+    grpc.StatusCode.INVALID_ARGUMENT,  # refused: a message that Envoy cannot mean, or one that cannot come now
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # a message above the limit, or metadata
+    grpc.StatusCode.UNIMPLEMENTED,  # another method, or a compression that is not spoken
+}
+
+_EVENTS = {"configuration", "ready", "attempt", "stream_refused", "stopping"}
+
+_OF_GRPC = (
+    "Unexpected [DecodeError] raised by servicer method [/grpc.health.v1.Health/",  # bytes that are no question
+    "Unexpected [NotImplementedError] raised by servicer method [/grpc.health.v1.Health/List]",
+    # The peer has gone while it was told of its refusal.
+    "ExecuteBatchError raised in core by servicer method [/envoy.service.ext_proc.v3.ExternalProcessor/Process]",
+)
+"""Log lines in which gRPC tells of what a peer has done, in its own code and not in ours."""
+
+_OF_CORE = re.compile(r"[IWE]\d{4} [\d:.]+ +\d+ chttp2_transport\.cc:\d+\]")
+"""How a line begins that gRPC's core has written to standard error: a peer has said goodbye in an odd way."""
+
+
+def faults(conversation: Conversation, heard: Heard) -> Iterator[str]:
+    """Yield what is wrong with what was *heard* in *conversation*."""
+    if not _may_end(conversation, heard):
+        yield f"ended: {heard.end}"
+    if conversation.method != PROCESS:
+        return
+    messages = [_asked(message) for message in conversation.messages[: heard.sent + 1]]
+    try:
+        answers = [pb.ProcessingResponse.FromString(answer) for answer in heard.answers]
+    except DecodeError:
+        yield "an answer is no ProcessingResponse"
+        return
+    asked = sum(answer.HasField("mode_override") for answer in answers)
+    if len(answers) > len(messages) + asked:
+        yield f"{len(answers)} answers to {len(messages)} messages"
+    kinds = iter(messages)
+    for answer in answers:
+        kind = answer.WhichOneof("response")
+        if kind != "immediate_response" and kind not in kinds:  # in the order of the messages: this uses them up
+            yield f"{kind} answers nothing"
+        yield from _wrong(answer)
+
+
+def _may_end(conversation: Conversation, heard: Heard) -> bool:
+    """Return whether *conversation* may end as it has: by a status of the server's, or by what the peer did itself."""
+    if heard.lost:
+        return True  # a fault of ours is in the log all the same
+    match heard.status:
+        case grpc.StatusCode.CANCELLED:
+            return conversation.end is End.CANCEL
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return not conversation.patient
+        case grpc.StatusCode.NOT_FOUND | grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
+            return conversation.kind == "health"  # no such service; bytes that are no question
+        case status:
+            return status in _STATUSES
+
+
+def _asked(message: bytes) -> str | None:
+    """Return the kind of *message*; None when it is none."""
+    try:
+        kind: str | None = pb.ProcessingRequest.FromString(message).WhichOneof("request")
+    except DecodeError:
+        return None
+    return kind
+
+
+def _wrong(answer: pb.ProcessingResponse) -> Iterator[str]:
+    if answer.HasField("immediate_response"):
+        immediate = answer.immediate_response
+        if not 200 <= immediate.status.code <= 599:
+            yield f"an answer of status {immediate.status.code}"
+        yield from _wrong_fields(immediate.headers)
+        if _SECRET in answer.SerializeToString():
+            yield "a key in an answer to the client"
+        return
+    kind = answer.WhichOneof("response")
+    if kind is None:
+        yield "an answer of no kind"
+        return
+    if kind.endswith("trailers"):
+        if answer.ByteSize() > 2:
+            yield "trailers are changed"
+        return
+    common: pb.CommonResponse = getattr(answer, kind).response
+    fields = common.header_mutation
+    yield from _wrong_fields(fields)
+    if _SECRET in answer.SerializeToString():
+        yield from _wrong_keys(fields, to_provider=kind in {"request_headers", "request_body"}, body=common)
+
+
+def _wrong_fields(mutation: pb.HeaderMutation) -> Iterator[str]:
+    for option in mutation.set_headers:
+        name, value = option.header.key, option.header.raw_value
+        if any((byte < 32 and byte != 9) or byte == 127 for byte in value):
+            yield f"a control character in {name}"
+        if name == names.STATE:
+            try:
+                decode_story(value.decode())
+            except StateError:
+                yield "a state that cannot be read"
+
+
+def _wrong_keys(mutation: pb.HeaderMutation, *, to_provider: bool, body: pb.CommonResponse) -> Iterator[str]:
+    """Yield where a key stands that may be sent as a credential to its own provider, and nowhere else."""
+    fields = {option.header.key: option.header.raw_value.decode("latin-1") for option in mutation.set_headers}
+    own = KEYS.get(fields.get(names.CLUSTER, ""), ())
+    for name, value in fields.items():
+        if _SECRET.decode() in value and not (
+            to_provider and name in _CREDENTIALS and value.removeprefix("Bearer ") in own
+        ):
+            yield f"a key in {name}"
+    if _SECRET in body.body_mutation.body or any(_SECRET.decode() in name for name in mutation.remove_headers):
+        yield "a key in a body or in a name"
+
+
+class Log:
+    """What a sidecar has logged: *events* by name, and what is wrong with it."""
+
+    def __init__(self, file: Path) -> None:
+        self.events: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        with file.open(errors="replace") as lines:
+            for line in lines:
+                self._read(line)
+
+    def _read(self, line: str) -> None:
+        if _SECRET.decode() in line or CANARY in line:
+            self.faults["a key, or a piece of a body or of a header"] += 1
+        try:
+            told = json.loads(line)
+        except ValueError:
+            if _OF_CORE.match(line) is None:
+                self.faults[f"no event: {line[:300]!r}"] += 1
+            self.events["(a line of gRPC's core)"] += 1
+            return
+        event = str(told["event"])
+        self.events[event] += 1
+        if event == "stream_refused":
+            self.refused[f"{told['error']} at {told['at'].partition(' < ')[0]}"] += 1
+        elif event not in _EVENTS and not event.startswith(_OF_GRPC):
+            self.faults[f"{event[:100]}: {told.get('error')} at {told.get('at')}"] += 1
