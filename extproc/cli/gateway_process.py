@@ -15,6 +15,7 @@ from extproc.cli.family import StopAsked
 from extproc.cli.health import Endpoint, health_of, requests_in_flight, stop_accepting
 from extproc.cli.ports import reachable, require_free
 from extproc.cli.runs import DIRECTORY_PREFIX
+from extproc.cli.secret_files import write_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,11 +83,21 @@ def start(launch: Launch, family: Family, directory: Path) -> News | None:
     from extproc.cli.envoy_config import envoy_config  # noqa: PLC0415
 
     bootstrap = directory / "envoy.yaml"
-    settings = replace(gateway.sidecar, listen=listen, workers=launch.workers)
-    bootstrap.write_text(envoy_config(replace(gateway, sidecar=settings)))
+    bootstrap.write_text(envoy_config(_as_started(launch, listen, directory)))
     click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
     family.start(ENVOY, _envoy_command(launch, bootstrap))
     return _until_healthy(launch, family)
+
+
+def _as_started(launch: Launch, listen: str, directory: Path) -> Gateway:
+    """Return the gateway with everything where it is in this run, Envoy's secret files among it."""
+    gateway, secrets = launch.gateway, directory / "secrets"
+    write_secrets(gateway, secrets)
+    return replace(
+        gateway,
+        sidecar=replace(gateway.sidecar, listen=listen, workers=launch.workers),
+        envoy=replace(gateway.envoy, secrets=str(secrets)),
+    )
 
 
 def _until_healthy(launch: Launch, family: Family) -> News | None:
