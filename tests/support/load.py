@@ -69,10 +69,15 @@ class Figures:
     p50: float
     p99: float
 
+    @property
+    def extra(self) -> int:
+        """How many calls providers have got that the policy has not asked for."""
+        return self.calls - self.attempts
+
     def __str__(self) -> str:
         return (
             f"{self.requests} requests, {len(self.failed)} failed, {len(self.wrong)} wrong, "
-            f"{len(self.twice)} generated twice, {self.calls} provider calls in {self.attempts} attempts, "
+            f"{len(self.twice)} generated twice, {self.calls} provider calls ({self.extra} extra), "
             f"p50 {self.p50 * 1000:.0f} ms, p99 {self.p99 * 1000:.0f} ms"
         )
 
