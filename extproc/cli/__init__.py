@@ -17,6 +17,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "up": "Start sidecar and Envoy from one configuration file.",
         "down": "End what `up` has started.",
+        "restart": "Replace the Envoy of `up` by a new one; no request is lost.",
         "demo": "See a failover: `up` with two made-up providers.",
         "validate": "Tell every error and warning of a configuration file.",
         "schema": "Print the JSON Schema of the configuration file.",

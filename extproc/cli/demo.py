@@ -11,10 +11,12 @@ import click
 from extproc.cli.configuration import load_config
 from extproc.cli.demo_traffic import DEMO_MODEL, send_requests
 from extproc.cli.envoy_binary import EnvoyBinary, find_envoy
+from extproc.cli.envoys import Envoys
 from extproc.cli.exits import TABLE, ExitCode, Failure
 from extproc.cli.family import Family, StopAsked
-from extproc.cli.gateway_process import Launch, finish, private_directory, start, stay
+from extproc.cli.gateway_process import Launch, private_directory, start
 from extproc.cli.ports import free_port, is_free
+from extproc.cli.staying import finish, stay
 
 _USUAL_PORT = 12000
 _START = 30.0
@@ -82,9 +84,10 @@ def _run(directory: Path, family: Family, envoy: EnvoyBinary, *, port: int, once
     config = directory / "gateway.yaml"
     config.write_text(_CONFIG.format(port=port, admin=free_port(), **urls))
     launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, 1, _START, grace=5)
+    envoys = Envoys(launch, family, directory)
     news = start(launch, family, directory)
     if news is not None:
-        return finish(news, launch, family)
+        return finish(news, envoys)
     click.echo(send_requests(launch.edge))
     if once:
         return ExitCode.OK
@@ -95,7 +98,7 @@ The gateway stays up, configured by {config}. Try it, more than once:
     -d '{{"model": "{DEMO_MODEL}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
 Ctrl-C ends it.""")
-    return stay(launch, family)
+    return stay(envoys)
 
 
 def _start_providers(directory: Path, family: Family) -> dict[str, str]:

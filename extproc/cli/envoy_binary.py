@@ -61,17 +61,31 @@ def _on_path() -> Path | None:
     return None if found is None else Path(found)
 
 
+def hot_restart_version_of(envoy: EnvoyBinary) -> str:
+    """Return the version of what two Envoys must agree on for one to take over from the other."""
+    return _told_by(envoy.path, "--hot-restart-version").strip()
+
+
 def _version_of(path: Path) -> tuple[int, ...]:
     """Return the numbers in what `envoy --version` says: `…/1.40.0/Clean/RELEASE/BoringSSL`."""
+    match = _VERSION.search(_told_by(path, "--version"))
+    if match is None:
+        raise NoEnvoy(f"{path} does not seem to be an Envoy: --version tells no version.")
+    return tuple(map(int, match.groups()))
+
+
+def _told_by(path: Path, option: str) -> str:
+    """Return what Envoy prints when it is started with *option*, which has it do nothing else."""
     try:
-        told = subprocess.run(  # noqa: S603 -- the operator's own choice of binary
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=False
+        return subprocess.run(  # noqa: S603 -- the operator's own choice of binary
+            [path, option],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # where it tells its hot restart version
+            text=True,
+            timeout=10,
+            check=False,
         ).stdout
     except OSError as error:
         raise NoEnvoy(f"Envoy cannot be run: {path}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise NoEnvoy(f"{path} --version has not answered in 10 s.") from error
-    match = _VERSION.search(told)
-    if match is None:
-        raise NoEnvoy(f"{path} does not seem to be an Envoy: --version tells no version.")
-    return tuple(map(int, match.groups()))
+        raise NoEnvoy(f"{path} {option} has not answered in 10 s.") from error

@@ -5,28 +5,30 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import ExitCode, Failure
-from extproc.cli.family import StopAsked
-from extproc.cli.health import Endpoint, health_of, requests_in_flight, stop_accepting
+from extproc.cli import hot_restart
+from extproc.cli.envoy_command import bootstrap_in, envoy_command
+from extproc.cli.envoys import ENVOY
+from extproc.cli.exits import Failure
+from extproc.cli.health import Endpoint, health_of
 from extproc.cli.ports import reachable, require_free
 from extproc.cli.runs import DIRECTORY_PREFIX
 from extproc.cli.secret_files import write_secrets
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from extproc.cli.envoy_binary import EnvoyBinary
     from extproc.cli.family import Family, News
     from extproc.config.gateway import Gateway
 
 SIDECAR = "the sidecar"
-ENVOY = "Envoy"
-_CODES = {ENVOY: ExitCode.ENVOY_ENDED, SIDECAR: ExitCode.SIDECAR_ENDED}
 
 _POLL = 0.05
 _LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
@@ -57,13 +59,18 @@ class Launch:
         return Endpoint(reachable(host.strip("[]")), int(port))
 
 
-def private_directory() -> tempfile.TemporaryDirectory[str]:
-    """Return a new directory for the socket and Envoy's file that only this user can enter (mode 0700)."""
+@contextmanager
+def private_directory() -> Iterator[str]:
+    """Provide a new directory for sockets and Envoy's files that only this user can enter (mode 0700)."""
     directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX)
-    if len(_socket_in(directory.name)) <= _LONGEST_SOCKET_PATH - len(".255"):
-        return directory
-    directory.cleanup()
-    return tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX, dir="/tmp")
+    if len(directory.name) > _LONGEST_SOCKET_PATH - len(hot_restart.LONGEST_SOCKET):
+        directory.cleanup()
+        directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX, dir="/tmp")
+    with directory as name:
+        try:
+            yield name
+        finally:
+            hot_restart.forget(Path(name))
 
 
 def start(launch: Launch, family: Family, directory: Path) -> News | None:
@@ -82,10 +89,9 @@ def start(launch: Launch, family: Family, directory: Path) -> News | None:
     # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
     from extproc.cli.envoy_config import envoy_config  # noqa: PLC0415
 
-    bootstrap = directory / "envoy.yaml"
-    bootstrap.write_text(envoy_config(_as_started(launch, listen, directory)))
+    bootstrap_in(directory).write_text(envoy_config(_as_started(launch, listen, directory)))
     click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
-    family.start(ENVOY, _envoy_command(launch, bootstrap))
+    family.start(ENVOY, envoy_command(launch, directory))
     return _until_healthy(launch, family)
 
 
@@ -112,63 +118,9 @@ def _until_healthy(launch: Launch, family: Family) -> News | None:
     return None
 
 
-def stay(launch: Launch, family: Family) -> ExitCode:
-    """Wait until there is news, act on it, and return what the exit code has to say."""
-    while (news := family.wait()) is None:
-        pass
-    return finish(news, launch, family)
-
-
-def finish(news: News, launch: Launch, family: Family) -> ExitCode:
-    """Return what the exit code has to say about *news*, once requests in flight have had their time.
-
-    Being asked once more, or the end of either process, cuts that time short. Leaving *family* ends what is left.
-    """
-    if isinstance(news, StopAsked):
-        click.echo("stopping: requests in flight may finish (once more to stop at once) …", err=True)
-        cut_short = _drain(launch, family)
-        if cut_short is None:
-            return ExitCode.OK
-        if isinstance(cut_short, StopAsked):
-            return ExitCode.FORCED
-        news = cut_short
-    click.echo(f"{news}: everything else is ended too.", err=True)
-    return _CODES.get(news.name, ExitCode.FAILED)
-
-
-def _drain(launch: Launch, family: Family) -> News | None:
-    stop_accepting(launch.admin)
-    deadline = time.monotonic() + launch.grace
-    while left := requests_in_flight(launch.admin):
-        if time.monotonic() > deadline:
-            click.echo(f"{left} request(s) not finished after {launch.grace:g} s are cut off.", err=True)
-            return None
-        news = family.wait(_POLL)
-        if news is not None:
-            return news
-    return None
-
-
 def _sidecar_command(launch: Launch, listen: str) -> list[str | Path]:
     options = ["--listen", listen, "--workers", str(launch.workers)]
     return [sys.executable, "-m", "extproc", "serve", *options, "--", launch.config]
-
-
-def _envoy_command(launch: Launch, bootstrap: Path) -> list[str | Path]:
-    concurrency = [] if launch.concurrency is None else ["--concurrency", str(launch.concurrency)]
-    return [
-        launch.envoy.path,
-        "-c",
-        bootstrap,
-        "--disable-hot-restart",  # no shared memory region: any number of gateways on one host
-        "--log-level",
-        launch.envoy_log_level,
-        # Of its own starting and stopping Envoy warns every time: a limit that is not set, the signal that we sent.
-        *(["--component-log-level", "main:error"] if launch.envoy_log_level == "warning" else []),
-        "--log-format",
-        "[envoy %l] %v",
-        *concurrency,
-    ]
 
 
 def _socket_in(directory: str) -> str:

@@ -1,4 +1,4 @@
-"""Which `extproc up` runs on this host, by configuration file: how `down` finds what to end."""
+"""Which `extproc up` runs on this host, by configuration file: how `down` and `restart` find it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from extproc.cli import hot_restart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,25 +54,46 @@ def start_time(pid: int) -> int | None:
     return None if state == "Z" else int(fields[18])
 
 
-def ask_to_stop(run: Run, *, seconds: float) -> bool:
-    """Ask the process of *run* to stop, wait until it has, and tell whether it did within *seconds*.
+class Process:
+    """The process of a run, by a descriptor that can never mean a stranger."""
 
-    The signal goes through a descriptor of the process that is opened before the last look at its start time, so it
-    can never reach a stranger.
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, number: signal.Signals) -> bool:
+        """Send it a signal, and tell whether it was still there."""
+        try:
+            signal.pidfd_send_signal(self._descriptor, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, and tell whether it came within *seconds*."""
+        return bool(select.select([self._descriptor], [], [], seconds)[0])
+
+
+@contextmanager
+def process_of(run: Run) -> Iterator[Process | None]:
+    """Provide the process of *run*, or None when it has ended.
+
+    The descriptor is opened before the last look at the process's start time.
     """
     try:
         descriptor = os.pidfd_open(run.pid)
     except ProcessLookupError:
-        return True
+        yield None
+        return
     try:
-        if not run.alive:
-            return True
-        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-        return bool(select.select([descriptor], [], [], seconds)[0])
-    except ProcessLookupError:
-        return True
+        yield Process(descriptor) if run.alive else None
     finally:
         os.close(descriptor)
+
+
+def ask_to_stop(run: Run, *, seconds: float) -> bool:
+    """Ask the process of *run* to stop, wait until it has, and tell whether it did within *seconds*."""
+    with process_of(run) as process:
+        return process is None or not process.send(signal.SIGTERM) or process.ends_within(seconds)
 
 
 class Runs:
@@ -91,7 +114,10 @@ class Runs:
         try:
             self._add(run)
         except OSError as error:
-            click.echo(f"warning: `extproc down` will not find this: {error.filename}: {error.strerror}", err=True)
+            click.echo(
+                f"warning: neither `extproc down` nor `restart` will find this: {error.filename}: {error.strerror}",
+                err=True,
+            )
         try:
             yield
         finally:
@@ -111,6 +137,7 @@ class Runs:
             return run
         self._remove(run)
         if Path(run.directory).name.startswith(DIRECTORY_PREFIX):
+            hot_restart.forget(Path(run.directory))
             shutil.rmtree(run.directory, ignore_errors=True)
         return None
 

@@ -12,10 +12,12 @@ from extproc.cli.announcement import announce
 from extproc.cli.configuration import CONFIG, WORKERS, load_config, warn
 from extproc.cli.detached import start_detached
 from extproc.cli.envoy_binary import find_envoy
+from extproc.cli.envoys import Envoys
 from extproc.cli.exits import TABLE, ExitCode, Failure
 from extproc.cli.family import Family
-from extproc.cli.gateway_process import Launch, finish, private_directory, start, stay
+from extproc.cli.gateway_process import Launch, private_directory, start
 from extproc.cli.runs import Run, Runs, start_time
+from extproc.cli.staying import finish, stay
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 
@@ -84,11 +86,12 @@ def up(
 
 def _in_foreground(launch: Launch, runs: Runs) -> ExitCode:
     with private_directory() as name, Family() as family:
+        envoys = Envoys(launch, family, Path(name))
         news = start(launch, family, Path(name))
         if news is not None:
-            return finish(news, launch, family)
+            return finish(news, envoys)
         pid = os.getpid()
         run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name)
         with runs.recording(run):
             announce(launch, "Ctrl-C stops it.")
-            return stay(launch, family)
+            return stay(envoys)

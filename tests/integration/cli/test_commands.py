@@ -148,7 +148,7 @@ def test_a_bad_script_is_wrong_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "demo", "validate", "schema", "render", "doctor", "serve", "ready", "mock"]
+    "command", ["up", "down", "restart", "demo", "validate", "schema", "render", "doctor", "serve", "ready", "mock"]
 )
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     """A stranger needs nothing else."""
@@ -169,6 +169,7 @@ def test_help_lists_every_command() -> None:
     ] == [
         "up",
         "down",
+        "restart",
         "demo",
         "validate",
         "schema",

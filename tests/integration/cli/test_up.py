@@ -74,7 +74,7 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
 @pytest.mark.parametrize(
     ("part", "code", "message"),
     [
-        ("--disable-hot-restart", 5, "Envoy has ended by SIGKILL"),
+        ("--restart-epoch", 5, "Envoy has ended by SIGKILL"),
         ("extproc-sidecar", 6, "the sidecar has ended by SIGKILL"),
     ],
 )

@@ -89,11 +89,11 @@ def test_the_records_are_the_users_own(tmp_path: Path) -> None:
 
 
 def test_a_home_that_cannot_be_written_to_does_not_stop_a_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """Only `down` is lost, and it says so."""
+    """Only `down` and `restart` are lost, and it says so."""
     with Runs(Path("/proc/extproc")).recording(a_run(Path("gateway.yaml"))):
         pass
 
-    assert "`extproc down` will not find this" in capsys.readouterr().err
+    assert "neither `extproc down` nor `restart` will find this" in capsys.readouterr().err
 
 
 def test_asked_to_stop_a_process_ends() -> None:

@@ -1,0 +1,28 @@
+"""The TCP connections of another process, as the kernel tells them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+_LISTEN = "0A"
+_LOCAL, _STATE, _INODE = 1, 3, 9  # fields of a line of /proc/net/tcp
+
+
+def connections_to(pid: int, port: int) -> int | None:
+    """Return how many connections to its *port* process *pid* holds, or None when that cannot be seen."""
+    process = Path("/proc") / str(pid)
+    held: set[str] = set()
+    try:
+        for file in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                held.add(str(file.readlink()))
+        lines = [line for table in ("tcp", "tcp6") for line in (process / "net" / table).read_text().splitlines()[1:]]
+    except OSError:  # not ours, or it has ended
+        return None
+    return sum(
+        fields[_STATE] != _LISTEN
+        and int(fields[_LOCAL].rpartition(":")[2], 16) == port
+        and f"socket:[{fields[_INODE]}]" in held
+        for fields in map(str.split, lines)
+    )
