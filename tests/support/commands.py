@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from extproc.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 PATIENCE = 60.0
 """Seconds that anything may take before a test fails; other suites may run beside this one."""
@@ -65,13 +65,16 @@ class Home:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def running(self, *arguments: str | Path, until: str) -> Iterator[Running]:
-        """Run `extproc` with *arguments* until the context is left; it is entered once it has printed *until*."""
+    def running(self, *arguments: str | Path, until: str, through: Sequence[str] = ()) -> Iterator[Running]:
+        """Run `extproc` with *arguments* until the context is left; it is entered once it has printed *until*.
+
+        *through* is a command that runs what follows it.
+        """
         handle, name = tempfile.mkstemp(prefix="output-", dir=self.directory)
         log = Path(name)
         with os.fdopen(handle, "wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", "extproc", *arguments],
+                [*through, sys.executable, "-m", "extproc", *arguments],
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
