@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 MARGIN: Millis = 10_000
 """By how much ext_proc's patience exceeds the longest hold: what a busy sidecar may need on top."""
 
-BRIDGING_TRIES = 40
-"""Re-dispatches on top of what the policies may ask for: while no worker answers, these last about 5 s."""
+BRIDGED: Millis = 4_500
+"""How long a request that meets no worker is tried again: a restart takes less, and 5 s are not to be exceeded."""
 
-LAST_TRY = BRIDGING_TRIES - 2
-"""After how many tries without a worker it is known that none is coming; there is still one left to act on it."""
+BRIDGING_TRIES = 100
+"""Re-dispatches on top of what the policies may ask for: they last for longer than that."""

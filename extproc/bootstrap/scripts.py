@@ -9,69 +9,66 @@ from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 
 from extproc import names
-from extproc.bootstrap.patience import LAST_TRY
+from extproc.bootstrap.patience import BRIDGED
 from extproc.bootstrap.typed import http_filter
 
 if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
 CARRY_STATE = f"""\
-function envoy_on_request(handle)
-  local kept = handle:streamInfo():dynamicMetadata():get("{names.STATE_METADATA}")
-  if kept and kept["state"] then
-    handle:headers():replace("{names.STATE}", kept["state"])
-  end
+local KEPT = "{names.STATE_METADATA}"
+
+-- When this request met no worker first, and none since then; nil: it has met one.
+local function alone_since(kept)
+  local since = kept["alone_since"]
+  return since ~= 0 and since or nil
 end
 
-function envoy_on_response(handle)
-  local state = handle:headers():get("{names.STATE}")
-  if state then
-    handle:streamInfo():dynamicMetadata():set("{names.STATE_METADATA}", "state", state)
-    handle:headers():remove("{names.STATE}")
-  end
+local function is_over(handle, since)
+  return handle:timestamp() - since >= PATIENCE
 end
-"""
-"""Carries the attempt state from answer N to request N + 1.
-
-It stands in the upstream chain of cluster `attempt`, which sees every attempt of a request and shares the metadata of
-the one stream they all belong to. Without it each attempt would begin the story anew, and none would end it.
-"""
-
-LET_THROUGH = f"""\
-local PATIENCE = {LAST_TRY}
-local gone = false
 
 function envoy_on_request(handle)
-  local kept = handle:streamInfo():dynamicMetadata():get("{names.STATE_METADATA}")
-  if kept and kept["state"] then
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local kept = metadata:get(KEPT) or {{}}
+  if kept["state"] then
     handle:headers():replace("{names.STATE}", kept["state"])
   end
-  if kept and kept["alone"] and (gone or kept["alone"] >= PATIENCE) then
-    handle:headers():replace("{names.DEGRADED}", "1")
+  local since = alone_since(kept)
+  if LET_THROUGH and since and (gone or is_over(handle, since)) then
+    gone = true
+    metadata:set(KEPT, "let_through", true)
+    handle:headers():replace(LET_THROUGH, "1")
   end
 end
 
 function envoy_on_response(handle)
   local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
+  local kept = metadata:get(KEPT) or {{}}
   local state, unjudged = headers:get("{names.STATE}"), headers:get("{names.UNJUDGED}")
   if state then
-    metadata:set("{names.STATE_METADATA}", "state", state)
+    metadata:set(KEPT, "state", state)
     headers:remove("{names.STATE}")
   end
-  if unjudged == "0" then
-    local kept = metadata:get("{names.STATE_METADATA}")
-    local alone = (kept and kept["alone"] or 0) + 1
-    metadata:set("{names.STATE_METADATA}", "alone", alone)
-    gone = gone or alone >= PATIENCE
-  elseif unjudged == "{names.JUDGED}" and not headers:get("{names.DEGRADED}") then
-    gone = false
+  local since = alone_since(kept)
+  if unjudged ~= "0" then
+    if since then metadata:set(KEPT, "alone_since", 0) end
+    if unjudged == "{names.JUDGED}" and not headers:get("{names.DEGRADED}") then gone = false end
+  elseif not since then
+    metadata:set(KEPT, "alone_since", handle:timestamp())
+  elseif kept["let_through"] or not LET_THROUGH and is_over(handle, since) then
+    headers:remove("{names.UNJUDGED}") -- this answer is delivered: no more tries
   end
 end
 """
-"""The same, and lets a request through to the default target that has met no worker so often that none is coming.
+"""Carries the attempt state from answer N to request N + 1, and ends the tries of a request that meets no worker.
 
-That takes as long as bridging a restart does. Once it is known (each of Envoy's threads learns it by itself), other
-requests need not wait for it again: one try, then they are let through. The sidecar is asked first every time, so the
+It stands in the upstream chain of cluster `attempt`, which sees every attempt of a request and shares the metadata of
+the one stream they all belong to. Without it each attempt would begin the story anew, and none would end it.
+
+When no worker has been there for as long as the restart of one may take, the request is refused; or, with
+`LET_THROUGH`, one more try is let through to the default target. Once it is known that none is coming (each of Envoy's
+threads learns it by itself), other requests need not wait for that again. The sidecar is asked first every time, so the
 first answer of a worker ends it.
 """
 
@@ -109,8 +106,14 @@ used up. Such an answer has none of its own."""
 
 
 def carry_state(*, let_through: bool) -> HttpFilter:
-    """Return the upstream HTTP filter that runs `CARRY_STATE`; or `LET_THROUGH`, if that is wanted."""
-    return _lua(LET_THROUGH if let_through else CARRY_STATE)
+    """Return the upstream HTTP filter that runs `CARRY_STATE`; *let_through*: to the default target, at last."""
+    return _lua(state_script(let_through=let_through))
+
+
+def state_script(*, let_through: bool) -> str:
+    """Return `CARRY_STATE` with its settings before it."""
+    header = f'"{names.DEGRADED}"' if let_through else "nil"
+    return f"local LET_THROUGH = {header}\nlocal PATIENCE = {BRIDGED}\nlocal gone = false\n{CARRY_STATE}"
 
 
 def end_marked_answers() -> HttpFilter:

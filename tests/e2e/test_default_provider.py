@@ -107,7 +107,7 @@ async def test_without_a_worker_the_default_answers(gateway: Gateway) -> None:
     for call in gateway.calls:
         check_asked(call)
     assert gateway.order == "P" * 24
-    assert 2 < first < 10  # about 5 s, by chance; the machine may be busy
+    assert 4.5 <= first < 8  # at most 5 s, were the machine not busy with other things
     assert again < first  # each of Envoy's threads has to learn it once
 
 

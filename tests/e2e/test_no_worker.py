@@ -48,7 +48,7 @@ async def test_without_a_worker_requests_are_refused_within_seconds(gateway: Gat
             error = check_openai_error(answer, status=503)
             assert error["type"] == "policy_unavailable"
             assert answer.headers["retry-after"] == "1"
-        assert 2 < took < 10  # about 5 s, by chance; the machine may be busy
+        assert 4.5 <= took < 8  # at most 5 s, were the machine not busy with other things
         assert gateway.order == ""
         assert (await gateway.client.get("/healthz")).status_code == 503
 

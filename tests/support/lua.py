@@ -30,22 +30,68 @@ class Script:
 
     def request(self, headers: Mapping[str, str], body: bytes | None = None) -> Request:
         """Return what becomes of a request."""
-        request = Request(headers, body)
-        self._lua.globals()["envoy_on_request"](request)
-        return request
+        return self.run("envoy_on_request", Request(headers, body))
+
+    def run(self, function: str, handle: Request) -> Request:
+        """Have one of the two functions of every script act on *handle*, and return that."""
+        self._lua.globals()[function](handle)
+        return handle
+
+
+class Kept(dict[str, object]):
+    """A table of Lua: what it does not hold is nil."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+class Stream:
+    """The stream of one request at the edge, through all its tries. Mutable: scripts keep things in its metadata."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Kept] = {}
+        self.now = 1_800_000_000_000
+
+    def dynamicMetadata(self) -> Metadata:  # noqa: N802 -- Envoy's name
+        """Return what a script calls the metadata."""
+        return Metadata(self.kept)
+
+
+class Metadata:
+    """A script's view of metadata."""
+
+    def __init__(self, kept: dict[str, Kept]) -> None:
+        self._kept = kept
+
+    def get(self, namespace: str) -> Kept | None:
+        """Return what is kept there; None when nothing is."""
+        return self._kept.get(namespace)
+
+    def set(self, namespace: str, key: str, value: object) -> None:
+        """Keep something."""
+        self._kept.setdefault(namespace, Kept())[key] = value
 
 
 class Request:
     """The handle that Envoy gives to a script, as far as scripts use it. Mutable: they change it."""
 
-    def __init__(self, headers: Mapping[str, str], body: bytes | None) -> None:
+    def __init__(self, headers: Mapping[str, str], body: bytes | None = None, stream: Stream | None = None) -> None:
         self.sent = dict(headers)
         self._body = body
+        self._stream = stream or Stream()
 
     @property
     def sent_body(self) -> bytes | None:
         """The body as it is now."""
         return self._body
+
+    def streamInfo(self) -> Stream:  # noqa: N802 -- Envoy's name
+        """Return what a script calls the stream."""
+        return self._stream
+
+    def timestamp(self) -> int:
+        """Return the time in milliseconds."""
+        return self._stream.now
 
     def headers(self) -> Headers:
         """Return what a script calls the headers."""

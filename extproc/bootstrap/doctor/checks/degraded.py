@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from extproc.bootstrap.doctor.finding import Flaw
     from extproc.bootstrap.doctor.model.routes import Route
 
+_LETS_THROUGH = f'LET_THROUGH = "{names.DEGRADED}"'
 _WANTED = "though sidecar.on_failure is default_provider"
 
 
@@ -51,7 +52,7 @@ def let_through(case: Case) -> Iterator[Flaw]:
         return
     for cluster in case.roles.inside:
         place, scripts = scripts_of(case, cluster)
-        if scripts and not any(script.text is None or names.DEGRADED in script.text for script in scripts):
+        if scripts and not any(script.text is None or _LETS_THROUGH in script.text for script in scripts):
             yield error(
                 place,
                 f"no script sets {names.DEGRADED}: without a worker requests are refused, {_WANTED}",

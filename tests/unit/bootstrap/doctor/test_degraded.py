@@ -14,7 +14,7 @@ from unit.bootstrap.doctor.patients import (
 from unit.config import files
 
 from extproc import names
-from extproc.bootstrap.scripts import CARRY_STATE
+from extproc.bootstrap.scripts import state_script
 
 ROUTE = f"{ATTEMPT_HOST}.routes[0]"
 CARRIER = f"{INSIDE}.{HTTP}.http_filters"
@@ -51,7 +51,7 @@ def test_what_a_worker_has_decided_on_must_not_be_taken() -> None:
 
 def test_an_older_script_lets_nothing_through() -> None:
     operator = an_operator(GATEWAY).put(
-        f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": CARRY_STATE}
+        f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": state_script(let_through=False)}
     )
 
     assert told(operator, GATEWAY) == [(ERROR, "degraded-let-through", CARRIER)]

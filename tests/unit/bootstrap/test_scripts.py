@@ -1,0 +1,177 @@
+"""What the script between edge and attempts does, try by try."""
+
+from __future__ import annotations
+
+import pytest
+from support.lua import Request, Script, Stream
+
+from extproc import names
+from extproc.bootstrap.patience import BRIDGED
+from extproc.bootstrap.scripts import state_script
+
+NOBODY = {":status": "503", names.UNJUDGED: "0"}
+JUDGED = {":status": "429", names.UNJUDGED: names.JUDGED, names.STATE: "state of one"}
+DIED = {":status": "500", names.UNJUDGED: "500"}
+DEGRADED = {":status": "200", names.UNJUDGED: names.JUDGED, names.DEGRADED: "true"}
+MARKED = {names.DEGRADED: "1"}
+
+
+class Tries:
+    """The tries of one request. Mutable: time passes."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._stream = Stream()
+
+    def sent(self, **headers: str) -> dict[str, str]:
+        """Return the headers with which the next try is sent."""
+        return self._script.run("envoy_on_request", Request(headers, stream=self._stream)).sent
+
+    def answered(self, headers: dict[str, str]) -> dict[str, str]:
+        """Return what the edge's router sees of an answer with *headers*."""
+        return self._script.run("envoy_on_response", Request(headers, stream=self._stream)).sent
+
+    def wait(self, millis: int) -> None:
+        """Let time pass."""
+        self._stream.now += millis
+
+
+@pytest.fixture(params=[False, True], ids=["refuse", "let through"])
+def either(request: pytest.FixtureRequest) -> Script:
+    return Script(state_script(let_through=request.param))
+
+
+@pytest.fixture
+def refusing() -> Script:
+    return Script(state_script(let_through=False))
+
+
+@pytest.fixture
+def letting() -> Script:
+    return Script(state_script(let_through=True))
+
+
+def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
+    """And to nobody else: the answer has it no more."""
+    tries = Tries(either)
+    assert tries.sent() == {}
+
+    assert names.STATE not in tries.answered(dict(JUDGED))
+    assert tries.sent() == {names.STATE: "state of one"}
+    assert tries.answered(dict(DIED)) == DIED
+    assert tries.sent() == {names.STATE: "state of one"}
+
+
+def test_requests_have_nothing_to_do_with_each_other(either: Script) -> None:
+    Tries(either).answered(dict(JUDGED))
+
+    assert Tries(either).sent() == {}
+
+
+def test_a_request_that_meets_no_worker_is_tried_for_a_while(refusing: Script) -> None:
+    """As long as the edge's router sees the 0, it tries again."""
+    tries = Tries(refusing)
+
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    tries.wait(BRIDGED - 1)
+    assert tries.sent() == {}
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    tries.wait(1)
+    assert tries.sent() == {}
+    assert tries.answered(dict(NOBODY)) == {":status": "503"}
+
+
+@pytest.mark.parametrize("answer", [JUDGED, DIED])
+def test_a_worker_in_between_begins_a_new_while(refusing: Script, answer: dict[str, str]) -> None:
+    """Workers that come and go are no sidecar that has gone."""
+    tries = Tries(refusing)
+    tries.answered(dict(NOBODY))
+    tries.wait(BRIDGED - 1)
+    tries.answered(dict(answer))
+    tries.wait(1)
+
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    tries.wait(BRIDGED - 1)
+    assert tries.answered(dict(NOBODY)) == NOBODY
+
+
+def test_every_request_waits_for_itself(refusing: Script) -> None:
+    """A restart may be over any moment."""
+    gone(refusing)
+    tries = Tries(refusing)
+
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    assert tries.sent() == {}
+    assert tries.answered(dict(NOBODY)) == NOBODY
+
+
+def gone(script: Script) -> None:
+    """Have a request find out that no worker is coming."""
+    tries = Tries(script)
+    tries.answered(dict(NOBODY))
+    tries.wait(BRIDGED)
+    tries.sent()
+    tries.answered(dict(DEGRADED))
+
+
+def test_in_the_end_it_is_let_through(letting: Script) -> None:
+    """With the state that it may have: a worker might be there just now."""
+    tries = Tries(letting)
+    tries.answered(dict(JUDGED))
+    tries.answered(dict(NOBODY))
+    tries.wait(BRIDGED)
+
+    assert tries.sent() == {names.STATE: "state of one", **MARKED}
+    assert tries.answered(dict(DEGRADED)) == DEGRADED
+
+
+def test_the_try_that_finds_out_is_followed_by_one_that_is_let_through(letting: Script) -> None:
+    """The router must see its 0, or it would be the last."""
+    tries = Tries(letting)
+    tries.answered(dict(NOBODY))
+    tries.wait(BRIDGED - 1)
+    assert tries.sent() == {}
+    tries.wait(1)
+
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    assert tries.sent() == MARKED
+
+
+def test_what_the_default_may_not_get_is_refused_then(letting: Script) -> None:
+    """It was let through, and no route took it."""
+    tries = Tries(letting)
+    tries.answered(dict(NOBODY))
+    tries.wait(BRIDGED)
+    tries.sent()
+
+    assert tries.answered(dict(NOBODY)) == {":status": "503"}
+
+
+def test_once_it_is_known_nobody_waits(letting: Script) -> None:
+    """One try with the sidecar, then one without."""
+    gone(letting)
+    tries = Tries(letting)
+
+    assert tries.sent() == {}
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    assert tries.sent() == MARKED
+
+
+def test_the_first_answer_of_a_worker_ends_that(letting: Script) -> None:
+    gone(letting)
+    Tries(letting).answered(dict(JUDGED))
+    tries = Tries(letting)
+
+    assert tries.answered(dict(NOBODY)) == NOBODY
+    assert tries.sent() == {}
+
+
+@pytest.mark.parametrize("answer", [DEGRADED, DIED])
+def test_no_other_answer_does(letting: Script, answer: dict[str, str]) -> None:
+    """Those of the default least of all."""
+    gone(letting)
+    Tries(letting).answered(dict(answer))
+    tries = Tries(letting)
+
+    tries.answered(dict(NOBODY))
+    assert tries.sent() == MARKED
