@@ -1,4 +1,4 @@
-"""Everything fails at once, under load: workers are killed and restarted, providers flap. No client notices."""
+"""Everything fails at once, under load: workers and Envoy are restarted, providers flap. No client notices."""
 
 from __future__ import annotations
 
@@ -61,9 +61,20 @@ async def restart_in_turn(up: Up) -> None:
     """Have each worker end in peace once another one serves in the place of the one before."""
     while True:
         for pid in up.workers:
-            replaced = up.output.count("worker_serving") + 1
+            successor = up.output.count("worker_serving") + 1
             os.kill(pid, signal.SIGTERM)
-            await eventually(partial(served, up, replaced), within=60)
+            await eventually(partial(served, up, successor), within=60)
+
+
+async def replace_envoy(up: Up) -> None:
+    """Have Envoy replaced over and over: each time, the one before answers what it has begun."""
+    while True:
+        await up.restart()
+
+
+def replaced(up: Up) -> int:
+    """Tell how often Envoy has been replaced."""
+    return up.output.count("the new Envoy serves")
 
 
 def served(up: Up, times: int) -> bool:
@@ -129,6 +140,15 @@ async def test_a_provider_flaps(gateway: Gateway, capsys: pytest.CaptureFixture[
         await check("a provider flaps", gateway, capsys, for_seconds(SECONDS))
 
 
+async def test_envoy_is_restarted(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    """No connection is refused, and no answer broken off: one process takes the sockets over from the other."""
+    gateway.play(p=FAILING)
+    before = replaced(gateway.up)
+    async with meanwhile(replace_envoy(gateway.up)):
+        await check("Envoy restarted", gateway, capsys, for_seconds(SECONDS))
+    assert replaced(gateway.up) > before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_workers_are_killed_for_long(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,3 +171,11 @@ async def test_a_provider_flaps_for_long(gateway: Gateway, capsys: pytest.Captur
     gateway.play(p=FLAPPING)
     async with refusing(gateway.t):
         await check("a provider flaps, long", gateway, capsys, for_requests(MANY))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_envoy_is_restarted_for_long(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.play(p=FAILING)
+    async with meanwhile(replace_envoy(gateway.up)):
+        await check("Envoy restarted, long", gateway, capsys, for_requests(MANY))

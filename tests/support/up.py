@@ -31,7 +31,9 @@ class Up:
     """A running `extproc up` and all that it has started."""
 
     process: subprocess.Popen[bytes]
+    config: Path
     log: Path
+    environ: Mapping[str, str]
     mark: str  # in the environment of all its processes
 
     @property
@@ -54,6 +56,27 @@ class Up:
             if marked:
                 found[int(directory.name)] = command
         return found
+
+    @property
+    def envoys(self) -> list[int]:
+        """Ids of its Envoys: two for some time after a restart, the oldest first."""
+        return [pid for pid, command in sorted(self.family.items()) if "--restart-epoch" in command]
+
+    async def restart(self) -> None:
+        """Have it replace its Envoy, as a user does: `extproc restart CONFIG` in a process of its own."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "extproc", "restart", self.config),
+            env=self.environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            told, _ = await process.communicate()
+        except asyncio.CancelledError:
+            process.terminate()
+            await process.communicate()
+            raise
+        assert process.returncode == 0, f"{told.decode()}\n{self.output}"
 
     @property
     def workers(self) -> list[int]:
@@ -106,16 +129,17 @@ def _name_of(pid: int) -> str:
 def _start(config: Path, environ: Mapping[str, str]) -> Up:
     mark = uuid.uuid4().hex
     log = config.with_suffix(".log")
+    # Its record of what runs goes beside the configuration, not to the home of whoever runs the tests.
+    environ = {**os.environ, "XDG_STATE_HOME": str(config.parent), **environ}
     with log.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "extproc", "up", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
-            # Its record of what runs goes beside the configuration, not to the home of whoever runs the tests.
-            env={**os.environ, "XDG_STATE_HOME": str(config.parent), **environ, _MARK: mark},
+            env={**environ, _MARK: mark},
         )
-    return Up(process, log, mark)
+    return Up(process, config, log, environ, mark)
 
 
 async def _until_healthy(up: Up, url: str) -> None:
