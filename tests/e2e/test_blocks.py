@@ -110,6 +110,32 @@ async def test_a_block_of_a_provider_covers_all_its_models() -> None:
         assert gateway.order == "PSS"
 
 
+async def test_a_block_of_an_endpoint_covers_whoever_lives_there() -> None:
+    """Another provider's model on the same scheme, host and port is passed over; one at another port is not."""
+    neighbour = "mistral/neighbour"
+    policy = {"fallback_models": [neighbour, S], "retry_after_handling": {"scope": "endpoint"}}
+    async with running_gateway(
+        models=lambda providers: [
+            a_model(P, providers.p, P_KEY, retry_policy=policy),
+            a_model(neighbour, providers.p, T_KEY, retry_policy=policy),
+            a_model(S, providers.s, S_KEY),
+        ]
+    ) as gateway:
+        gateway.play(p="503")
+        unblocked = await gateway.chat()
+        unblocked_order = gateway.order
+        gateway.play(p="429(retry_after=60), 200")
+
+        first = await gateway.chat()
+        second = await gateway.chat(neighbour)
+
+        check_delivered(unblocked, by="S", target=S, attempts=3)
+        assert unblocked_order == "PPS"
+        check_delivered(first, by="S", target=S, attempts=2)
+        check_delivered(second, by="S", target=S, attempts=1)
+        assert gateway.order == "PSS"
+
+
 async def test_when_all_asked_for_long_waits_the_client_is_told_without_a_call() -> None:
     """429 with Retry-After: the client can do nothing better than wait, and no provider is bothered."""
     async with running_gateway(only="PS", policy={}) as gateway:
