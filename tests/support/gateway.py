@@ -55,14 +55,15 @@ async def running_gateway(
     of_p: Json | None = None,
     listener: Json | None = None,
     sidecar: Json | None = None,
+    envoy: Json | None = None,
     top: Json | None = None,
     kept: int = KEPT,
     trouble: Collection[str] = TROUBLE,
 ) -> AsyncIterator[Gateway]:
     """Start three providers and a gateway that knows those of *only*, or *models*.
 
-    *policy* is P's retry_policy; *of_p*, *listener*, *sidecar* and *top* are further keys of those parts of the file;
-    *kept* is how much of a body the providers keep, *trouble* what the gateway must not write.
+    *policy* is P's retry_policy; *of_p*, *listener*, *sidecar*, *envoy* and *top* are further keys of those parts of
+    the file; *kept* is how much of a body the providers keep, *trouble* what the gateway must not write.
     """
     async with running_providers(kept=kept) as providers:
         with TemporaryDirectory(prefix="extproc-test-") as directory, reserved_ports(3) as ports:
@@ -74,7 +75,7 @@ async def running_gateway(
                 ],
                 "model_providers": list(models(providers) if models else providers.models(only, policy, of_p or {})),
                 "sidecar": {"admin": f"127.0.0.1:{sidecar_admin}", **(sidecar or {})},
-                "envoy": {"admin": f"127.0.0.1:{admin}"},
+                "envoy": {"admin": f"127.0.0.1:{admin}", **(envoy or {})},
                 **(top or {}),
             }
             file = Path(directory) / "gateway.yaml"
