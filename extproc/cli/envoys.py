@@ -86,9 +86,12 @@ class Envoys:
         self._tell(self._progress.begin())
         try:
             news = self._replace()
+        except NotNow as failure:  # not logged: who has asked asks again, twice a second
+            self._tell(self._progress.end(failure.message, for_now=True))
+            return None
         except Failure as failure:
             click.echo(f"Envoy is not replaced: {failure.message}", err=True)
-            self._tell(self._progress.end(failure.message, for_now=isinstance(failure, NotNow)))
+            self._tell(self._progress.end(failure.message))
             return None
         self._tell(self._progress.end("" if news is None else "it is being stopped."))
         return news
