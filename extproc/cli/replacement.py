@@ -70,7 +70,8 @@ def start_new(launch: Launch, family: Family, directory: Path, *, epoch: int) ->
         if isinstance(news, Ended) and news.name == NEW:
             raise Failure(f"{news}.{_aftermath(launch)}")
         if news is not None:
-            family.kill(NEW)
+            if health.serving_epoch(launch.admin) != epoch:  # one that serves may have taken requests since we looked
+                family.kill(NEW)
             return news
     return None
 
