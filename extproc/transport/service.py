@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import grpc
@@ -92,12 +93,15 @@ class Processor(Generic[Record]):
             except (MessageError, OutOfTurnError) as error:
                 _log.warning("stream_refused", extra={"fields": describe(error)})
                 code, details = grpc.StatusCode.INVALID_ARGUMENT, "extproc cannot follow this stream; see its log"
+            except grpc.aio.InternalError:  # an answer could not be sent: the peer has gone, as the record says
+                code, details = grpc.StatusCode.CANCELLED, "nobody took the answer"
             except Exception as error:  # noqa: BLE001 - the stream boundary
                 _log.error("stream_failed", extra={"fields": describe(error)})
                 code, details = grpc.StatusCode.INTERNAL, "extproc could not serve this attempt; see its log"
             else:
                 return
-            await context.abort(code, details)
+            with suppress(grpc.aio.InternalError):  # nobody is there to be told
+                await context.abort(code, details)
 
     async def _converse(
         self,
@@ -114,6 +118,7 @@ class Processor(Generic[Record]):
                     await context.write(answer)
                 if codec.asks_for_body(answer):
                     hurry = asyncio.create_task(self._hurry(session, context, writing))
+                    hurry.add_done_callback(_tell_fault)
         finally:  # whichever way it ends: Envoy is done, the client has hung up, or we have failed
             if hurry is not None:
                 hurry.cancel()
@@ -144,9 +149,16 @@ class Processor(Generic[Record]):
         async with writing:
             directive = session.receive(BodyOverdue(), now=self._clock())
             if not isinstance(directive, Proceed):
-                await context.write(codec.encode(directive, BodyOverdue()))
+                with suppress(grpc.aio.InternalError):  # the peer has gone, which the stream loop will see
+                    await context.write(codec.encode(directive, BodyOverdue()))
 
     async def _hold(self, until: Instant) -> None:
         """Wait until *until*, never less; the client hanging up ends it at once, by cancellation."""
         while (left := until - self._clock()) > 0:  # noqa: ASYNC110 - a timer may fire a little early
             await asyncio.sleep(left / 1000)
+
+
+def _tell_fault(hurry: asyncio.Task[None]) -> None:
+    """Log what went wrong where nobody waits for it."""
+    if not hurry.cancelled() and (error := hurry.exception()) is not None:
+        _log.error("stream_failed", extra={"fields": describe(error)})

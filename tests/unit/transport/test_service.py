@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from support.ext_proc import ScriptedSession, request_body, request_headers, response_headers
+from support.waiting import eventually
 
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import Deliver, Directive, Proceed, Send
+from extproc.exchange.events import Answer, BodyOverdue, Deliver, Directive, Proceed, ReadAnswer, Send
 from extproc.exchange.session import OutOfTurnError
 from extproc.policy.model import Instant
 from extproc.transport.service import Processor
@@ -29,15 +30,18 @@ class AbortedError(Exception):
 
 
 class Context:
-    """As much of a stream as the loop uses."""
+    """As much of a stream as the loop uses. *gone*: nobody takes an answer any more, but gRPC has not said so yet."""
 
     def __init__(self) -> None:
+        self.gone = False
         self.written: list[str | None] = []
         self.status: grpc.StatusCode | None = None
         self.said = ""
 
     async def write(self, message: pb.ProcessingResponse) -> None:
         """Remember the kind of the answer."""
+        if self.gone:
+            raise grpc.aio.InternalError
         self.written.append(message.WhichOneof("response"))
 
     async def abort(self, code: grpc.StatusCode, details: str) -> None:
@@ -58,13 +62,20 @@ class Ticks:
 
 
 class Stream:
-    """One stream through a processor."""
+    """One stream through a processor; it ends after the last message unless the peer *stays*."""
 
-    def __init__(self, session: ScriptedSession, *messages: pb.ProcessingRequest, clock: Ticks | None = None) -> None:
+    def __init__(
+        self,
+        session: ScriptedSession,
+        *messages: pb.ProcessingRequest,
+        clock: Ticks | None = None,
+        stays: bool = False,
+    ) -> None:
         self.context = Context()
         self.observed: list[list[str]] = []
         self.processor = Processor(lambda: session, clock or Ticks(0), self.observed.append)
         self._messages = messages
+        self._stays = stays
 
     async def run(self) -> None:
         """Serve the stream to its end."""
@@ -73,6 +84,8 @@ class Stream:
     async def _requests(self) -> AsyncIterator[pb.ProcessingRequest]:
         for message in self._messages:
             yield message
+        if self._stays:
+            await asyncio.Event().wait()
 
 
 @pytest.mark.asyncio
@@ -154,6 +167,45 @@ async def test_hanging_up_during_a_hold_ends_the_session_at_once() -> None:
     assert stream.observed == [["RequestHeaders"]]
     assert stream.context.written == []
     assert stream.context.status is None
+
+
+@pytest.mark.asyncio
+async def test_hanging_up_while_an_answer_is_sent_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """The attempt has its record, and the log no error: clients may go whenever they like."""
+    stream = Stream(ScriptedSession(Proceed()), request_headers())
+    stream.context.gone = True
+
+    with pytest.raises(AbortedError):
+        await stream.run()
+
+    assert stream.context.status is grpc.StatusCode.CANCELLED
+    assert stream.observed == [["RequestHeaders"]]
+    assert caplog.records == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("overdue", "errors"),
+    [
+        (Answer(429, (), b""), []),  # it cannot be sent: the peer has gone
+        (KeyError(SECRET), ["KeyError"]),
+    ],
+)
+async def test_a_fault_where_nobody_waits_is_told_unless_the_peer_has_gone(
+    overdue: Directive | Exception, errors: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer that is given unasked fails beside the stream loop."""
+    session = ScriptedSession(ReadAnswer(), overdue)
+    stream = Stream(session, response_headers(429), stays=True)
+    task = asyncio.create_task(stream.run())
+    await eventually(lambda: len(stream.context.written) == 1)
+
+    stream.context.gone = True
+    await eventually(lambda: session.received[1:] == [BodyOverdue()])
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert [line.__dict__["fields"]["error"] for line in caplog.records] == errors
 
 
 @pytest.mark.asyncio
