@@ -86,11 +86,12 @@ async def test_an_attempt_that_first_byte_has_ended_is_tried_again(gateway: Gate
     """What has begun in time is not cut, however long it takes."""
     gateway.play(p=f"silence, slow_body({2 * LIMIT})")
 
+    began = time.monotonic()
     response = await gateway.chat(HURRIED_TWICE)
 
     check_delivered(response, by="P", target=HURRIED_TWICE, attempts=2)
-    first, second = gateway.p.calls
-    assert LIMIT <= second.arrived - first.arrived < LIMIT + 1
+    _, second = gateway.p.calls
+    assert LIMIT <= second.arrived - began < LIMIT + 1  # Envoy's time runs from before the first has arrived
 
 
 async def test_a_wildcard_stands_for_every_model_of_its_provider(gateway: Gateway) -> None:
