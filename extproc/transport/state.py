@@ -57,6 +57,8 @@ def decode_story(text: str) -> Story:
         message = pb.Story.FromString(a2b_base64(text, strict_mode=True))
         if not (message.primary and message.HasField("next")):
             raise StateError("attempt state: expected a primary and a next step, got neither or one")
+        if message.next.not_before > message.deadline:  # it would be held for as long as somebody likes
+            raise StateError("attempt state: expected the next step before the deadline, got a later one")
         return _decode_story(message)
     except (ValueError, DecodeError) as error:
         # The text of *error* may quote what it has choked on.

@@ -77,8 +77,8 @@ def _may_end(conversation: Conversation, heard: Heard) -> bool:
     if heard.lost:
         return True  # a fault of ours is in the log all the same
     match heard.status:
-        case grpc.StatusCode.CANCELLED:
-            return conversation.end is End.CANCEL
+        case grpc.StatusCode.CANCELLED:  # a deadline of a millisecond may come as that
+            return conversation.end is End.CANCEL or not conversation.patient
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return not conversation.patient
         case grpc.StatusCode.NOT_FOUND | grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:

@@ -10,6 +10,7 @@ from support.stories import a_story
 from extproc._gen import state_pb2 as pb
 from extproc.policy.attempts import FailedAttempt, Step, Story
 from extproc.policy.blocks import Block
+from extproc.policy.model import Instant
 from extproc.policy.outcome import Outcome
 from extproc.transport.errors import StateError
 from extproc.transport.state import decode_story, encode_story
@@ -48,6 +49,15 @@ def test_the_text_fits_into_a_header() -> None:
 def test_forty_failures_stay_far_below_envoys_limit() -> None:
     """All headers of a request together may have 60 KiB."""
     assert len(encode_story(replace(a_story(), failures=a_story().failures * 20))) < 6_000
+
+
+def test_a_step_after_the_deadline_is_refused() -> None:
+    """No policy waits for that: whoever has made this state would have the attempt held for years."""
+    story = a_story()
+    late = replace(story, next=replace(story.next, not_before=Instant(story.deadline + 1)))
+
+    with pytest.raises(StateError, match="before the deadline"):
+        decode_story(encode_story(late))
 
 
 @pytest.mark.parametrize(
