@@ -1,4 +1,4 @@
-"""The TCP connections of another process, as the kernel tells them."""
+"""The TCP sockets of another process, as the kernel tells them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ _LOCAL, _STATE, _INODE = 1, 3, 9  # fields of a line of /proc/net/tcp
 
 def connections_to(pid: int, port: int) -> int | None:
     """Return how many connections to its *port* process *pid* holds, or None when that cannot be seen."""
+    states = _states(pid, port)
+    return None if states is None else sum(state != _LISTEN for state in states)
+
+
+def listens(pid: int, port: int) -> bool:
+    """Tell whether process *pid* can be seen to accept connections to *port*."""
+    return _LISTEN in (_states(pid, port) or [])
+
+
+def _states(pid: int, port: int) -> list[str] | None:
+    """Return the state of each socket of process *pid* that is bound to *port*."""
     process = Path("/proc") / str(pid)
-    held: set[str] = set()
+    held = set()
     try:
         for file in (process / "fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
                 held.add(str(file.readlink()))
         lines = [line for table in ("tcp", "tcp6") for line in (process / "net" / table).read_text().splitlines()[1:]]
-    except OSError:  # not ours, or it has ended
+    except OSError:  # not ours, or it has ended meanwhile
         return None
-    return sum(
-        fields[_STATE] != _LISTEN
-        and int(fields[_LOCAL].rpartition(":")[2], 16) == port
-        and f"socket:[{fields[_INODE]}]" in held
+    return [
+        fields[_STATE]
         for fields in map(str.split, lines)
-    )
+        if int(fields[_LOCAL].rpartition(":")[2], 16) == port and f"socket:[{fields[_INODE]}]" in held
+    ]

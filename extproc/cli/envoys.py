@@ -106,7 +106,8 @@ class Envoys:
             click.echo("starting a new Envoy …", err=True)
             # From here on it may be the new one that answers at the admin endpoint.
             lines = self._admin = self._admin if isinstance(self._admin, Lines) else Lines(self._admin)
-            news = start_new(self.launch, self._family, self._directory, epoch=self._epoch + 1)
+            serving, next_epoch = self._family.pid(ENVOY), self._epoch + 1
+            news = start_new(self.launch, self._family, self._directory, epoch=next_epoch, before=serving)
             if self._family.has(NEW):
                 self._hand_over(lines)
         return news

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extproc.cli import health
+from extproc.cli.connections import listens
 from extproc.cli.envoy_binary import find_envoy, hot_restart_version_of
 from extproc.cli.envoy_command import check_command, envoy_command
 from extproc.cli.exits import Failure
@@ -52,17 +53,18 @@ def check_new(launch: Launch, family: Family, directory: Path, serving: Admin) -
     return news
 
 
-def start_new(launch: Launch, family: Family, directory: Path, *, epoch: int) -> News | None:
+def start_new(launch: Launch, family: Family, directory: Path, *, epoch: int, before: int) -> News | None:
     """Start the Envoy of *epoch* and wait until it serves; return what is more important, if there is such news.
 
-    It is there afterwards exactly if it serves: then the one before has begun to drain.
+    It is there afterwards exactly if it serves: then it has told the one *before*, a process id, to drain. That must
+    not end earlier: the new one would abort, for it tells nobody.
 
     Raises:
         Failure: when it has ended, or does not serve in time.
     """
     family.start(NEW, envoy_command(launch, directory, epoch=epoch))
     deadline = time.monotonic() + launch.start_timeout
-    while health.serving_epoch(launch.admin) != epoch:
+    while not _has_taken_over(launch, epoch, before):
         if time.monotonic() > deadline:
             family.kill(NEW)
             raise Failure(f"a new Envoy does not serve after {launch.start_timeout:g} s.{_aftermath(launch)}")
@@ -70,10 +72,15 @@ def start_new(launch: Launch, family: Family, directory: Path, *, epoch: int) ->
         if isinstance(news, Ended) and news.name == NEW:
             raise Failure(f"{news}.{_aftermath(launch)}")
         if news is not None:
-            if health.serving_epoch(launch.admin) != epoch:  # one that serves may have taken requests since we looked
+            if not _has_taken_over(launch, epoch, before):  # one that serves may have taken requests since we looked
                 family.kill(NEW)
             return news
     return None
+
+
+def _has_taken_over(launch: Launch, epoch: int, before: int) -> bool:
+    # It says that it serves a moment before it tells the other one to drain, which then closes the socket.
+    return health.serving_epoch(launch.admin) == epoch and not listens(before, launch.gateway.listener.port)
 
 
 def _aftermath(launch: Launch) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extproc.cli.connections import connections_to
+from extproc.cli.connections import connections_to, listens
 from extproc.cli.health import Endpoint, Lines, requests_in_flight, serving_epoch
 
 if TYPE_CHECKING:
@@ -73,9 +73,18 @@ def test_connections_to_a_port_are_counted() -> None:
             accepted.close()
 
 
+def test_who_listens_is_seen() -> None:
+    """Until the socket is closed."""
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+        assert listens(os.getpid(), port)
+    assert not listens(os.getpid(), port)
+
+
 def test_a_process_that_has_gone_tells_nothing() -> None:
     """Zero would mean that it is done."""
     assert connections_to(2**22 + 1, 80) is None
+    assert not listens(2**22 + 1, 80)
 
 
 def test_lines_stay_with_who_has_taken_them(admin: Admin) -> None:
