@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from extproc.cli.replacement import NEW, check_new, start_new
 from extproc.cli.restart_progress import Progress
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from extproc.cli.family import Family, News
@@ -53,7 +53,7 @@ class Envoys:
         self._admin: Admin = launch.admin
         self._epoch = 0
         self._before: Predecessor | None = None
-        self._stand_in: socket.socket | None = None
+        self._stand_in: int | None = None
         self._progress = Progress()
 
     def until_news(self) -> News:
@@ -162,7 +162,7 @@ class Envoys:
         click.echo(f"the Envoy before is gone after {before.age:.0f} s.{lost}", err=True)
         before.close()
         if self._stand_in is not None:
-            self._stand_in.close()
+            os.close(self._stand_in)
         self._before, self._stand_in = None, hot_restart.stand_in(self._directory, self._epoch - 1)
         return None
 

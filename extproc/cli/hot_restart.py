@@ -57,17 +57,18 @@ def is_used(directory: Path) -> bool:
     return _identity(directory).exists()
 
 
-def stand_in(directory: Path, epoch: int) -> socket.socket | None:
-    """Return what takes the messages to the Envoy of *epoch*, which has ended, as long as it is kept.
+def stand_in(directory: Path, epoch: int) -> int | None:
+    """Return the descriptor of what takes the messages to the Envoy of *epoch*, which has ended, until it is closed.
 
-    The one after it says good-bye when it is replaced itself, and aborts when nobody is there. The message needs no
-    answer, so it is never read.
+    The one after it says good-bye when it is replaced or ended, and waits and aborts when nobody is there. The message
+    needs no answer, so it is never read. A bare descriptor, because it has to outlive whoever refers to it: this
+    process ends its Envoy last of all.
     """
     for path in directory.glob(f"{_SOCKETS}_parent_*{epoch % _EPOCHS}"):
         path.unlink()
         box = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         box.bind(str(path))
-        return box
+        return box.detach()
     return None
 
 

@@ -60,13 +60,14 @@ def test_messages_to_one_that_has_ended_are_taken(tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ended:
             ended.bind(os.fspath(tmp_path / f"e_parent_31765640{number}"))
 
-    with (
-        hot_restart.stand_in(tmp_path, 4) or socket.socket(),
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as next_one,
-    ):
+    stand_in = hot_restart.stand_in(tmp_path, 4)
+
+    assert stand_in is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as next_one:
         assert next_one.sendto(b"good-bye", os.fspath(tmp_path / "e_parent_317656401")) == 8
         with pytest.raises(ConnectionRefusedError):
             next_one.sendto(b"good-bye", os.fspath(tmp_path / "e_parent_317656402"))
+    os.close(stand_in)
 
 
 def test_nothing_stays_behind(tmp_path: Path, region: Path) -> None:
