@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from extproc.exchange.members import Member, members, string_at
+from extproc.exchange.nesting import is_too_deep
 
 _KEY: Final = b'"model"'
 _ESCAPED_LETTER: Final = b"\\u00"
@@ -98,12 +99,12 @@ def _only_model(body: bytes) -> tuple[Span, ...]:
     The outermost object has the key, the word stands in the body once, and no escape can spell it otherwise: so where
     the word stands is where the key is.
     """
-    if len(body) > _SMALL or body.count(_KEY) != 1 or _ESCAPED_LETTER in body:
+    if len(body) > _SMALL or body.count(_KEY) != 1 or _ESCAPED_LETTER in body or is_too_deep(body):
         return ()
     value = _PLAIN_VALUE.match(body, body.index(_KEY) + len(_KEY))
     try:
         outermost = json.loads(body.decode())
-    except (ValueError, RecursionError):
+    except ValueError:
         return ()
     if value is None or not isinstance(outermost, dict) or "model" not in outermost:
         return ()

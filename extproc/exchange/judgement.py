@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.exchange.headers import is_json
+from extproc.exchange.nesting import is_too_deep
 from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.outcome import Kind, Outcome, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
@@ -44,14 +45,14 @@ def quota_is_used_up(body: bytes) -> bool:
     """Return whether the body of a 429 says that waiting will not help.
 
     OpenAI, "Error codes": a 429 is for too many requests, or for a quota or a balance that is used up; only the code
-    in the body tells them apart. Nothing is read that is longer than what was asked for.
+    in the body tells them apart. Nothing is read that is longer than what was asked for, or nested without end.
     """
-    if len(body) > _LONGEST_ERROR:
+    if len(body) > _LONGEST_ERROR or is_too_deep(body):
         return False
     try:
         error = json.loads(body)["error"]
         return _QUOTA in {error.get("code"), error.get("type")}
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return False
 
 

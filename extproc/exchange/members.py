@@ -15,6 +15,8 @@ from functools import cached_property
 from json import JSONDecodeError, JSONDecoder
 from typing import TYPE_CHECKING, Final
 
+from extproc.exchange.nesting import is_too_deep
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,7 +38,7 @@ def members(body: bytes) -> Iterator[Member]:
 
     Raises:
         JSONDecodeError: when *body* is no JSON; its position counts bytes.
-        RecursionError: when *body* is nested too deeply for the decoder.
+        RecursionError: when *body* is nested too deeply.
     """
     deep = _DeepValues(body)
     at = _skip_space(body, 0)
@@ -90,10 +92,16 @@ class _DeepValues:
 
     def end(self, at: int) -> int:
         """Return where the value ends that begins at *at*."""
+        if self._too_deep:
+            raise RecursionError
         try:
             return _DECODER.raw_decode(self._text, at)[1]
         except JSONDecodeError:
             return _DECODER.raw_decode(self._text_without_escapes, at)[1]
+
+    @cached_property
+    def _too_deep(self) -> bool:
+        return is_too_deep(self._body)
 
     @cached_property
     def _text(self) -> str:

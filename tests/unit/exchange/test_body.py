@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from time import perf_counter
 
@@ -184,10 +185,56 @@ def test_a_body_that_cannot_be_read_is_told_by_its_place(body: bytes, problem: s
     assert problem_of(body) == problem
 
 
+@pytest.mark.parametrize(
+    ("opening", "closing", "most"), [(b"[", b"]", 499), (b'{"a":', b"}", 499), (b'[{"":', b"}]", 249)]
+)
+@pytest.mark.parametrize("strings", [b"", rb'"[[[[]", "\\", "\"{", '])
+def test_nesting_has_a_bound(opening: bytes, closing: bytes, most: int, strings: bytes) -> None:
+    """The same with each version of Python; brackets in strings do not count."""
+
+    def body(levels: int) -> bytes:
+        nested = opening * levels + b"1" + closing * levels
+        return b'{"list": [' + strings * 300 + b'1], "a": ' + nested + b', "model": "a"}'
+
+    assert spliced(body(most), "b") == body(most).replace(b'"model": "a"', b'"model": "b"')
+    assert problem_of(body(most + 1)) == "it is nested too deeply"
+
+
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":', b'{"model":[', b'{"model":{"model":'])
 def test_endless_nesting_is_refused(opening: bytes) -> None:
     """It ends as a value, not as a crash of the parser."""
     assert problem_of(opening * 100_000) == "it is nested too deeply"
+
+
+def test_garbage_can_be_cleared_away_at_the_deepest_place() -> None:
+    """What that takes must not fail for want of room: gRPC lets go of its streams then."""
+    cleared = 0
+
+    class Stream:
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            nonlocal cleared
+            cleared += self.some_steps(20)
+
+        def some_steps(self, more: int) -> int:
+            return self.some_steps(more - 1) if more else 1
+
+    before = gc.get_threshold()
+    gc.freeze()  # what is there already is not looked at each time
+    try:
+        for threshold in range(300, 1_100):
+            gc.collect()
+            Stream()
+            gc.set_threshold(threshold)  # so that it happens once, at a place that is a little deeper each time
+            read(b'{"a": ' + b"[" * 1_000 + b"]" * 1_000 + b', "model": "a"}')
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+        gc.collect()
+
+    assert cleared == 800
 
 
 def test_nesting_beyond_the_fast_way_is_read() -> None:

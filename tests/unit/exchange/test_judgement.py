@@ -122,6 +122,7 @@ def test_a_quota_that_is_used_up_is_a_wait_of_the_longest_kind(place: str) -> No
         b'"insufficient_quota"',
         b"\xff",
         b"[" * 100_000,
+        b"[" * 10_000,
         b'{"error": null}',
         b'{"error": "insufficient_quota"}',
         b'{"error": {"code": ["insufficient_quota"], "type": {}}}',
