@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no types
 
 from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
+from extproc.transport.health import health_handlers
 
 if TYPE_CHECKING:
     from extproc.policy.model import Millis
@@ -51,8 +52,7 @@ class Server:
         self._grpc = grpc.aio.server(
             options=(*_OPTIONS, ("grpc.max_receive_message_length", max_body_bytes + _HEADROOM))
         )
-        self._grpc.add_generic_rpc_handlers((processor.handlers(),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        self._grpc.add_generic_rpc_handlers((processor.handlers(), health_handlers(self._health)))
 
     @property
     def address(self) -> str:

@@ -47,6 +47,31 @@ async def test_a_running_server_is_healthy(serve: Serve, listen: str) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("method", "question", "code"),
+    [
+        ("Check", b"\xff\xff\xff", grpc.StatusCode.NOT_FOUND),
+        ("Check", b"\x0a\x06nobody", grpc.StatusCode.NOT_FOUND),
+        ("List", b"", grpc.StatusCode.UNIMPLEMENTED),
+    ],
+)
+async def test_odd_questions_after_the_health_are_no_errors_of_ours(
+    serve: Serve, caplog: pytest.LogCaptureFixture, method: str, question: bytes, code: grpc.StatusCode
+) -> None:
+    """Whoever asks is told so, and the log is silent."""
+    sidecar = await serve()
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = sidecar.channel.unary_unary(
+        f"/grpc.health.v1.Health/{method}"
+    )
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call(question)
+
+    assert refused.value.code() is code
+    assert caplog.records == []
+
+
+@pytest.mark.asyncio
 async def test_a_drain_lets_a_stream_end_and_refuses_a_new_one(serve: Serve) -> None:
     """An attempt under way is served to its end; a new one is told at once to go elsewhere."""
     session = ScriptedSession(Proceed(), Send((), ()))
