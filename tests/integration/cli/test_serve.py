@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from support.commands import Home
     from support.small_gateway import SmallGateway
 
+SETTINGS, PING, GOAWAY = 4, 6, 7
+PONG = b"\x00\x00\x08\x06\x01"
+"""How the answer to a ping begins: its length, its type, and that it is an answer."""
+
+GOODBYE = (0).to_bytes(4, "big") + (7).to_bytes(4, "big") + b"\nINFO forged\n"
+"""The last stream, a reason, and some text."""
+
+
+def frame(type_: int, content: bytes = b"") -> bytes:
+    """Return a frame of HTTP/2 that is about the connection."""
+    return len(content).to_bytes(3, "big") + bytes((type_, 0)) + bytes(4) + content
+
 
 def test_the_sidecar_alone_serves_and_ends_when_told(home: Home, gateway: SmallGateway) -> None:
     """One line says where it listens; Envoy's health checks are answered."""
@@ -26,6 +38,22 @@ def test_the_sidecar_alone_serves_and_ends_when_told(home: Home, gateway: SmallG
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
         assert sidecar.stop(signal.SIGTERM) == 0
+
+
+def test_the_log_holds_nothing_that_a_peer_has_written(home: Home, gateway: SmallGateway) -> None:
+    """Not even what it says at its good-bye, which gRPC would write there as it is: a line that passes for ours."""
+    path = f"{home.directory}/sidecar.sock"
+    with home.running("serve", gateway.config, "--listen", f"unix:{path}", until="ready") as sidecar:
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(10)
+            peer.connect(path)
+            peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + frame(GOAWAY, GOODBYE))
+            peer.sendall(frame(PING, bytes(8)))
+            while PONG not in peer.recv(4096):  # what came before is read by then
+                pass
+
+        assert sidecar.stop(signal.SIGTERM) == 0
+        assert "forged" not in sidecar.output
 
 
 def test_warnings_about_the_file_are_logged(home: Home, gateway: SmallGateway) -> None:
