@@ -253,6 +253,26 @@ def test_both_finish_what_they_have_begun_when_told_to_stop(home: Home, gateway:
         assert (of_the_old, of_the_new) == ([200], [200])
 
 
+def test_the_demo_has_a_new_envoy_at_the_signal(home: Home) -> None:
+    """Nobody finds it by a file, but it is the same gateway; its last Envoy ends without a word."""
+    with home.running("demo", until="Ctrl-C ends it") as demo:
+        demo.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: "the Envoy before is gone" in demo.output, what=lambda: demo.output)
+
+        assert demo.stop() == 0
+    assert "the new Envoy serves" in demo.output
+    assert "[envoy error]" not in demo.output
+
+
+def test_only_the_one_that_is_named_is_restarted(home: Home, gateway: SmallGateway, other: SmallGateway) -> None:
+    """Each gateway has an identity of its own."""
+    with home.running("up", gateway.config, until=UP), home.running("up", other.config, until=UP):
+        assert home.run("restart", other.config).code == 0
+
+        assert (epoch(gateway), epoch(other)) == (0, 1)
+        assert gateway.chat()[0] == other.chat()[0] == 502
+
+
 def test_the_death_of_the_old_one_is_not_the_end(home: Home, gateway: SmallGateway) -> None:
     """The new one would abort at the next restart, when it says good-bye to nobody."""
     with (
