@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 from fuzz.campaign import run
+from fuzz.footprint import footprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +31,9 @@ class _Progress:
         now = time.monotonic()
         if now >= self._last + _EVERY:
             self._last = now
-            share = f"{report.messages:,} of {self._messages:,} messages"
-            click.echo(f"{now - self._began:5.0f} s  {share}, {sum(report.streams.values()):,} streams")
+            share = f"{report.messages:,} of {self._messages:,} messages, {sum(report.streams.values()):,} streams"
+            memory = " and ".join(f"{footprint(pid).pss / 2**20:.1f}" for pid in report.workers)
+            click.echo(f"{now - self._began:5.0f} s  {share}, workers of {memory} MiB, {len(report.faults)} faults")
 
 
 @click.command()

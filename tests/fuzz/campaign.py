@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import signal
 import time
@@ -18,7 +19,7 @@ from fuzz.peer import Connection
 from fuzz.strangers import visit
 from fuzz.verdicts import Log, faults
 from fuzz.witness import Witness
-from support.commands import a_home
+from support.commands import PATIENCE, a_home
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 MORE_MEMORY = 48 * 1024 * 1024
 """Bytes by which a worker may have grown between the end of the warm-up and the end of the run."""
 
-MORE_DESCRIPTORS = 2
+MORE_DESCRIPTORS = 4
+"""Files that a worker may have open in the end: the library of our peers may keep the connections of either part."""
 
 DRAINED = 10.0
 """Seconds within which a sidecar that serves nobody must have gone; it would wait for 30 s for a stream."""
@@ -49,6 +51,7 @@ class Report:
     """What a run came to. Mutable while it lasts."""
 
     seed: int
+    workers: Sequence[int] = ()  # process ids
     streams: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and status
     messages: int = 0
     answers: int = 0
@@ -77,9 +80,9 @@ def run(seed: int, messages: int, *, only: int | None = None, tell: Callable[[Re
     with a_home() as home:
         config = write(home.directory, with_default=seed % 2 == 0)
         with home.running("serve", config, until='"ready"') as sidecar:
-            workers = home.all_of("extproc-worker")
-            asyncio.run(_Run(report, home, workers, tell).all(messages, only))
-            if home.all_of("extproc-worker") != workers:
+            report.workers = home.all_of("extproc-worker")
+            asyncio.run(_Run(report, home, tell).all(messages, only))
+            if home.all_of("extproc-worker") != report.workers:
                 report.note("a worker has died")
             _end(sidecar, report)
         log = Log(sidecar.log)
@@ -91,7 +94,8 @@ def run(seed: int, messages: int, *, only: int | None = None, tell: Callable[[Re
 
 def _end(sidecar: Running, report: Report) -> None:
     began = time.monotonic()
-    code = sidecar.stop(signal.SIGTERM)
+    sidecar.process.send_signal(signal.SIGTERM)
+    code = sidecar.process.wait(PATIENCE)
     report.drained = time.monotonic() - began
     if code != 0:
         report.note(f"exit code {code}")
@@ -102,12 +106,9 @@ def _end(sidecar: Running, report: Report) -> None:
 class _Run:
     """The peers of one run. Mutable: counts the streams, and writes the report."""
 
-    def __init__(
-        self, report: Report, home: Home, workers: Sequence[int], tell: Callable[[Report], None] | None
-    ) -> None:
+    def __init__(self, report: Report, home: Home, tell: Callable[[Report], None] | None) -> None:
         self._report = report
         self._addresses = [f"unix:{home.directory}/fuzz.{number}.sock" for number in range(2)]
-        self._workers = workers
         self._tell = tell
         self._numbers = itertools.count()
 
@@ -166,21 +167,23 @@ class _Run:
     async def _settled(self) -> Sequence[Footprint]:
         """Return what the workers hold when they have noticed that the peers have gone, or after a while."""
         with contextlib.suppress(TimeoutError):
-            await eventually(lambda: not self._too_many_descriptors(self._footprints()))
+            await eventually(self._peers_are_gone)
         return self._footprints()
 
-    def _too_many_descriptors(self, now: Sequence[Footprint]) -> bool:
-        before = self._report.before
-        return any(new.descriptors > old.descriptors + MORE_DESCRIPTORS for old, new in zip(before, now, strict=True))
+    def _peers_are_gone(self) -> bool:
+        """Return whether the workers have the files open that they had when there was nobody but the witness."""
+        gc.collect()  # a stream of ours that nobody has cleared away yet keeps its connection open
+        before = [worker.descriptors + MORE_DESCRIPTORS for worker in self._report.before]
+        return all(now.descriptors <= most for now, most in zip(self._footprints(), before, strict=True))
 
     def _footprints(self) -> Sequence[Footprint]:
-        return [footprint(pid) for pid in self._workers]
+        return [footprint(pid) for pid in self._report.workers]
 
     def _compare(self) -> None:
         """Take note of what the workers have more than they should."""
         report = self._report
-        if self._too_many_descriptors(report.after):
-            report.note(f"descriptors: {report.before} before, {report.after} after")
+        if not self._peers_are_gone():
+            report.note("files are still open")
         for warm, after in zip(report.warm or report.before, report.after, strict=True):
             if after.pss > warm.pss + MORE_MEMORY:
                 report.note(f"memory: {warm} when warm, {after} after")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fuzz.bodies import request_body
 from fuzz.messages import body_of_request, request_headers, response_body, response_headers, stray, unknown_fields
+from fuzz.states import is_held
 from fuzz.values import CANARY, damaged, one_in, raw, text
 
 from extproc.transport.service import METHOD, SERVICE
@@ -111,7 +112,9 @@ def _spoilt(chance: Random, now: int) -> Conversation:
     messages = list(_bytes(_attempt(chance, now)))
     at = chance.randrange(len(messages))
     messages[at] = chance.choice((damaged, damaged, unknown_fields))(chance, messages[at])
-    return Conversation("spoilt", tuple(messages), in_turn=one_in(chance, 2), content=True, end=_end(chance))
+    deadline = 0.1 if is_held(messages[at], now) else PATIENCE
+    in_turn, end = one_in(chance, 2), _end(chance)
+    return Conversation("spoilt", tuple(messages), in_turn=in_turn, content=True, end=end, deadline=deadline)
 
 
 def _noise(chance: Random, now: int) -> Conversation:  # noqa: ARG001

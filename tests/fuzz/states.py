@@ -10,10 +10,12 @@ from fuzz.configuration import TARGETS
 from fuzz.values import LEAST, MOST, any_int, damaged, instant, one_in, raw, text
 
 from extproc._gen import state_pb2 as pb
+from extproc.exchange.events import RequestHeaders
 from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.outcome import Kind
-from extproc.transport.errors import StateError
+from extproc.transport import codec
+from extproc.transport.errors import MessageError, StateError
 from extproc.transport.state import decode_story
 
 if TYPE_CHECKING:
@@ -29,9 +31,18 @@ def state(chance: Random, body: bytes, *, now: int, patient: bool) -> bytes:
     With *patient* nobody is made to wait longer than a moment.
     """
     value = _any_state(chance, body, now=now, patient=patient)
-    if patient and _holds(value, now):
+    if patient and _waits(value, now):
         return b64encode(_plausible(chance, body, now).SerializeToString())
     return value
+
+
+def is_held(message: bytes, now: int) -> bool:
+    """Return whether *message* carries a state for which a sidecar waits: a bit that is flipped may be an instant's."""
+    try:
+        event = codec.decode(codec.read(message))
+    except MessageError:
+        return False
+    return isinstance(event, RequestHeaders) and event.carried is not None and event.carried.next.not_before > now
 
 
 def _any_state(chance: Random, body: bytes, *, now: int, patient: bool) -> bytes:
@@ -54,8 +65,7 @@ def _any_state(chance: Random, body: bytes, *, now: int, patient: bool) -> bytes
     return b64encode(story.SerializeToString())
 
 
-def _holds(value: bytes, now: int) -> bool:
-    """Return whether *value* makes a sidecar wait: a bit that is flipped can move an instant by years."""
+def _waits(value: bytes, now: int) -> bool:
     try:
         return decode_story(value.decode("latin-1")).next.not_before > now
     except StateError:

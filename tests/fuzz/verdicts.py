@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -37,16 +36,8 @@ _STATUSES = {
 
 _EVENTS = {"configuration", "ready", "attempt", "stream_refused", "stopping"}
 
-_OF_GRPC = (
-    "Unexpected [DecodeError] raised by servicer method [/grpc.health.v1.Health/",  # bytes that are no question
-    "Unexpected [NotImplementedError] raised by servicer method [/grpc.health.v1.Health/List]",
-    # The peer has gone while it was told of its refusal.
-    "ExecuteBatchError raised in core by servicer method [/envoy.service.ext_proc.v3.ExternalProcessor/Process]",
-)
-"""Log lines in which gRPC tells of what a peer has done, in its own code and not in ours."""
-
-_OF_CORE = re.compile(r"[IWE]\d{4} [\d:.]+ +\d+ chttp2_transport\.cc:\d+\]")
-"""How a line begins that gRPC's core has written to standard error: a peer has said goodbye in an odd way."""
+_GONE = "ExecuteBatchError raised in core by servicer method "
+"""What gRPC logs when a peer goes while it is told how its stream has ended. Nothing of ours is in that."""
 
 
 def faults(conversation: Conversation, heard: Heard) -> Iterator[str]:
@@ -81,8 +72,8 @@ def _may_end(conversation: Conversation, heard: Heard) -> bool:
             return conversation.end is End.CANCEL or not conversation.patient
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return not conversation.patient
-        case grpc.StatusCode.NOT_FOUND | grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
-            return conversation.kind == "health"  # no such service; bytes that are no question
+        case grpc.StatusCode.NOT_FOUND:
+            return conversation.kind == "health"
         case status:
             return status in _STATUSES
 
@@ -162,13 +153,11 @@ class Log:
         try:
             told = json.loads(line)
         except ValueError:
-            if _OF_CORE.match(line) is None:
-                self.faults[f"no event: {line[:300]!r}"] += 1
-            self.events["(a line of gRPC's core)"] += 1
+            self.faults[f"no event: {line[:300]!r}"] += 1
             return
         event = str(told["event"])
         self.events[event] += 1
         if event == "stream_refused":
             self.refused[f"{told['error']} at {told['at'].partition(' < ')[0]}"] += 1
-        elif event not in _EVENTS and not event.startswith(_OF_GRPC):
+        elif event not in _EVENTS and not event.startswith(_GONE):
             self.faults[f"{event[:100]}: {told.get('error')} at {told.get('at')}"] += 1
