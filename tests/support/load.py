@@ -64,15 +64,10 @@ class Figures:
     failed: list[str]
     wrong: list[str]
     twice: list[str]  # requests to which providers gave more than one good answer
-    attempts: int  # that the policy has asked for
     calls: int  # that providers have got
+    extra: int  # how many of these were more than the attempts that the answer to their request tells of
     p50: float
     p99: float
-
-    @property
-    def extra(self) -> int:
-        """How many calls providers have got that the policy has not asked for."""
-        return self.calls - self.attempts
 
     def __str__(self) -> str:
         return (
@@ -121,6 +116,7 @@ class Load:
     def figures(self) -> Figures:
         """Return what it has shown, once the load is over."""
         calls = {(provider.name, call.number): call for provider in self._gateway.each for call in provider.calls}
+        called = Counter(call.header("x-request-id") or "" for call in calls.values())
         good = Counter(call.header("x-request-id") or "" for call in calls.values() if call.step == "200")
         seconds = sorted(sample.seconds for sample in self._samples)
         answered = [sample for sample in self._samples if sample.status == 200]
@@ -129,8 +125,8 @@ class Load:
             failed=[f"{one.request}: {one.status} {one.body[:300]!r}" for one in self._samples if one.status != 200],
             wrong=[f"{one.request}: {one.body[:300]!r}" for one in answered if not _is_right(one, calls)],
             twice=[request for request, times in good.items() if times > 1],
-            attempts=sum(sample.attempts for sample in self._samples),
             calls=sum(provider.log.begun for provider in self._gateway.each),
+            extra=sum(max(0, called[one.request] - one.attempts) for one in self._samples),
             p50=seconds[len(seconds) // 2],
             p99=seconds[len(seconds) * 99 // 100],
         )
