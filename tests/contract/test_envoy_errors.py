@@ -12,6 +12,8 @@ from contract.toy_provider import Reply
 from contract.worlds import DEAD, a_world, the_worker_dying
 from support_envoy import PATIENCE
 
+from extproc.bootstrap.patience import BRIDGING_TRIES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -127,7 +129,7 @@ def test_an_attempt_that_fails_without_a_worker_ends_as_json_too(tmp_path: Path)
 def test_a_re_dispatch_that_the_edge_cannot_make_ends_as_json(tmp_path: Path) -> None:
     """The edge makes no more of them than the policies could ask for; what is left then is an answer without a body."""
     with a_world(tmp_path) as world:
-        plan = ",".join([DEAD] * 100)
+        plan = ",".join([DEAD] * 2 * BRIDGING_TRIES)
 
         answer = world.post(plan)
         head = httpx.head(world.url, headers={"plan": plan}, timeout=PATIENCE)
