@@ -43,7 +43,7 @@ from extproc.bootstrap.connections import (
     router,
     untouched_request_id,
 )
-from extproc.bootstrap.degraded.envoy import degraded_route
+from extproc.bootstrap.degraded.envoy import degraded_routes
 from extproc.bootstrap.headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
 from extproc.bootstrap.patience import MARGIN
@@ -140,7 +140,7 @@ def _targets(body_limit: int, degraded: Degraded | None) -> VirtualHost:
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[_marked_unjudged()],
-        routes=named if degraded is None else [degraded_route(degraded), *named],
+        routes=named if degraded is None else [*degraded_routes(degraded), *named],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from json_texts import Reference, documents
 from support.lua import Script
@@ -82,8 +82,6 @@ def test_the_path_is_the_one_that_the_sidecar_sends(path: str, query: str, *, as
 @given(path=paths, apis=st.frozensets(st.sampled_from(Api)))
 def test_a_pattern_fits_the_paths_of_its_apis(path: str, apis: frozenset[Api]) -> None:
     """And no other path."""
-    assume(apis - {Api.OTHER})
-
-    fits = re.fullmatch(paths_of(apis), f"/{path}") is not None
+    fits = any(re.fullmatch(pattern, f"/{path}") for pattern in paths_of(apis))
 
     assert fits is (api_of(f"/{path}") in apis - {Api.OTHER})

@@ -34,20 +34,24 @@ if TYPE_CHECKING:
     from extproc.bootstrap.degraded.plan import Degraded
 
 
-def degraded_route(degraded: Degraded) -> Route:
-    """Return the attempt listener's route for requests that are let through and for which no worker names a cluster.
+def degraded_routes(degraded: Degraded) -> list[Route]:
+    """Return the attempt listener's routes for requests that are let through and for which no worker names a cluster.
 
     What comes back is final, whatever it is: there is no policy to say otherwise.
     """
+    return [_route(path, degraded.authority) for path in degraded.paths]
+
+
+def _route(path: str, authority: str) -> Route:
     return Route(
         match=RouteMatch(
-            safe_regex=RegexMatcher(regex=degraded.paths),
+            safe_regex=RegexMatcher(regex=path),
             headers=[
                 HeaderMatcher(name=names.DEGRADED, present_match=True),
                 HeaderMatcher(name=names.CLUSTER, present_match=False),
             ],
         ),
-        route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=degraded.authority),
+        route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=authority),
         response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNJUDGED, names.JUDGED)],
     )
 

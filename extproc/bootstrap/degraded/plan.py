@@ -24,7 +24,7 @@ class Degraded:
 
     cluster: Cluster
     authority: str
-    paths: str  # a regular expression: the APIs that the target speaks, and nothing that only its provider may know
+    paths: tuple[str, ...]  # regular expressions: the APIs that it speaks, and nothing that only another may know
     script: str
     secrets: tuple[str, ...]  # names of the headers whose values are in Envoy's secret files
     directory: str  # where those are

@@ -29,7 +29,7 @@ def route(case: Case) -> Iterator[Flaw]:
             yield error(
                 f"{manager.place}.route_config",
                 f"no route takes requests with {names.DEGRADED}: without a worker they are refused, {_WANTED}",
-                "Add the first route that `extproc render` writes for the attempt listener.",
+                "Add the routes with that header that `extproc render` writes, before the one with cluster_header.",
             )
 
 

@@ -19,6 +19,8 @@ from extproc.bootstrap.scripts import state_script
 ROUTE = f"{ATTEMPT_HOST}.routes[0]"
 CARRIER = f"{INSIDE}.{HTTP}.http_filters"
 
+NAMED = {"match": {"prefix": "/"}, "route": {"cluster_header": names.CLUSTER, "timeout": "0s"}}
+
 GATEWAY = files.gateway(
     files.a_file(
         files.a_provider(default=True, retry_policy={}),
@@ -33,11 +35,15 @@ def test_nothing_is_found_in_what_render_writes() -> None:
 
 
 def test_without_the_route_requests_would_be_refused() -> None:
-    assert told(an_operator(GATEWAY).drop(ROUTE), GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
+    operator = an_operator(GATEWAY).put(f"{ATTEMPT_HOST}.routes", [NAMED])
+
+    assert told(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
 
 
 def test_a_route_that_sends_nothing_on_takes_nothing() -> None:
-    operator = an_operator(GATEWAY).drop(f"{ROUTE}.route").put(f"{ROUTE}.direct_response", {"status": 503})
+    match = {"prefix": "/", "headers": [{"name": names.DEGRADED, "present_match": True}]}
+    refusing = {"match": match, "direct_response": {"status": 503}}
+    operator = an_operator(GATEWAY).put(f"{ATTEMPT_HOST}.routes", [refusing, NAMED])
 
     assert told(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
 
