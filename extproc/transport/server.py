@@ -10,7 +10,6 @@ import grpc
 from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no types
 
 from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
-from extproc.transport.allocator import give_large_blocks_back
 from extproc.transport.errors import ListenError
 from extproc.transport.health import health_handlers
 
@@ -66,7 +65,6 @@ class Server:
         Raises:
             ListenError: the address is in use or cannot be used.
         """
-        give_large_blocks_back()  # before the first body: bodies are what a worker has of large things
         with claimed(self._address):
             port = self._bind()
         if isinstance(self._address, TcpAddress):

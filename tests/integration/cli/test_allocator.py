@@ -5,7 +5,7 @@ import sys
 
 LARGEST_FIRST = """
 import ctypes, sys
-from extproc.transport.allocator import give_large_blocks_back
+from extproc.cli.allocator import give_large_blocks_back
 
 class Told(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
