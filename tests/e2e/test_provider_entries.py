@@ -23,6 +23,9 @@ HURRIED = "openai/hurried"
 HURRIED_TWICE = "openai/hurried-twice"
 PATIENT = "openai/patient"
 LIMIT = 0.4
+EARLY = 0.05
+"""Seconds by which Envoy may be early: it counts from when its loop has last woken up."""
+
 """Seconds that the hurried models have for their response headers."""
 
 
@@ -77,7 +80,7 @@ async def test_first_byte_limits_an_attempt_even_without_a_policy(gateway: Gatew
     waited_for = await gateway.chat(PATIENT)
 
     check_openai_error(cut, status=504)
-    assert LIMIT <= took < LIMIT + 1
+    assert LIMIT - EARLY <= took < LIMIT + 1
     check_delivered(waited_for, by="P", target=PATIENT, attempts=1)
     assert gateway.order == "PP"
 
@@ -91,7 +94,7 @@ async def test_an_attempt_that_first_byte_has_ended_is_tried_again(gateway: Gate
 
     check_delivered(response, by="P", target=HURRIED_TWICE, attempts=2)
     _, second = gateway.p.calls
-    assert LIMIT <= second.arrived - began < LIMIT + 1  # Envoy's time runs from before the first has arrived
+    assert LIMIT - EARLY <= second.arrived - began < LIMIT + 1  # its time runs from before the first has arrived
 
 
 async def test_a_wildcard_stands_for_every_model_of_its_provider(gateway: Gateway) -> None:

@@ -56,6 +56,8 @@ class SmallGateway:
             connection.connect()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:  # it has closed its socket just now
+            return False
         finally:
             connection.close()
         return False
