@@ -10,7 +10,7 @@ import pytest_asyncio
 from support.checks import check_delivered, check_exhausted, check_openai_error, check_sent
 from support.credentials import P_KEY, S_KEY, T_KEY
 from support.gateway import Gateway, running_gateway
-from support.providers import S, a_model
+from support.providers import EARLY, S, a_model
 from support.requests import CHAT
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ HURRIED = "openai/hurried"
 HURRIED_TWICE = "openai/hurried-twice"
 PATIENT = "openai/patient"
 LIMIT = 0.4
-EARLY = 0.05
-"""Seconds by which Envoy may be early: it counts from when its loop has last woken up."""
-
 """Seconds that the hurried models have for their response headers."""
 
 

@@ -24,6 +24,9 @@ T = "mistral/mistral-large"
 IMPATIENCE_MS = 400
 """How long the impatient gateway of the tests waits for response headers."""
 
+EARLY = 0.05
+"""Seconds by which a time limit of Envoy's may be early: it counts from when its loop has last woken up."""
+
 KEPT = 1024 * 1024
 """How much of a body a provider of the tests keeps, unless told otherwise."""
 
