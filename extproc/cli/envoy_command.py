@@ -28,7 +28,8 @@ def envoy_command(launch: Launch, directory: Path, *, epoch: int = 0) -> list[st
         "--log-level",
         launch.envoy_log_level,
         # Of its own starting and stopping Envoy warns every time: a limit that is not set, the signal that we sent.
-        *(["--component-log-level", "main:error"] if launch.envoy_log_level == "warning" else []),
+        # And of each try that meets no worker: dozens for a request, where the sidecar tells a worker's end once.
+        *(["--component-log-level", "main:error,ext_proc:error"] if launch.envoy_log_level == "warning" else []),
         "--log-format",
         "[envoy %l] %v",
         *concurrency,

@@ -63,7 +63,8 @@ async def running_gateway(
     """Start three providers and a gateway that knows those of *only*, or *models*.
 
     *policy* is P's retry_policy; *of_p*, *listener*, *sidecar*, *envoy* and *top* are further keys of those parts of
-    the file; *kept* is how much of a body the providers keep, *trouble* what the gateway must not write.
+    the file; *kept* is how much of a body the providers keep, *trouble* what the gateway must not write. Unless that is
+    given, Envoy must not have done without the sidecar either.
     """
     async with running_providers(kept=kept) as providers:
         with TemporaryDirectory(prefix="extproc-test-") as directory, reserved_ports(3) as ports:
@@ -87,6 +88,7 @@ async def running_gateway(
                 ) as client,
                 running_up(file, url, trouble=trouble) as up,
             ):
-                yield Gateway(
-                    providers.p, providers.s, providers.t, url, edge, Admin(f"http://127.0.0.1:{admin}"), up, client
-                )
+                asked = Admin(f"http://127.0.0.1:{admin}")
+                yield Gateway(providers.p, providers.s, providers.t, url, edge, asked, up, client)
+                if trouble is TROUBLE:
+                    assert await asked.stat("http.attempt.ext_proc.failure_mode_allowed") == 0, "the sidecar was away"

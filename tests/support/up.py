@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _START = 60.0  # seconds; two suites may share two cores
 _STOP = 45.0
 _MARK = "EXTPROC_TEST_RUN"
-TROUBLE = ("Traceback (most recent call last)", " ERROR ", "gRPC error", "[envoy error]", "[envoy critical]")
+TROUBLE = ("Traceback (most recent call last)", " ERROR ", "[envoy error]", "[envoy critical]")
 
 
 @dataclass(frozen=True, slots=True)
