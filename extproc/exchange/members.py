@@ -92,16 +92,12 @@ class _DeepValues:
 
     def end(self, at: int) -> int:
         """Return where the value ends that begins at *at*."""
-        if self._too_deep:
+        if self._body[at : at + 1] in _OPENING and is_too_deep(self._body, at):
             raise RecursionError
         try:
             return _DECODER.raw_decode(self._text, at)[1]
         except JSONDecodeError:
             return _DECODER.raw_decode(self._text_without_escapes, at)[1]
-
-    @cached_property
-    def _too_deep(self) -> bool:
-        return is_too_deep(self._body)
 
     @cached_property
     def _text(self) -> str:
@@ -160,6 +156,8 @@ _DELIMITER: Final = re.compile(rb"[ \t\n\r]*([,}])[ \t\n\r]*")
 _VALUE: Final = _value(6).encode()
 # Before Python 3.11.5 such groups match wrongly (gh-106052): there the decoder steps over everything.
 _SHALLOW: Final = re.compile(_VALUE if sys.version_info >= (3, 11, 5) else b"(?!)", re.DOTALL)
+
+_OPENING: Final = frozenset({b"[", b"{"})
 
 # Numbers are of no interest, and `int` refuses to read those of more than 4,300 digits.
 _DECODER: Final = JSONDecoder(strict=False, parse_int=len, parse_float=len)

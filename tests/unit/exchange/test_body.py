@@ -186,7 +186,7 @@ def test_a_body_that_cannot_be_read_is_told_by_its_place(body: bytes, problem: s
 
 
 @pytest.mark.parametrize(
-    ("opening", "closing", "most"), [(b"[", b"]", 499), (b'{"a":', b"}", 499), (b'[{"":', b"}]", 249)]
+    ("opening", "closing", "most"), [(b"[", b"]", 500), (b'{"a":', b"}", 500), (b'[{"":', b"}]", 250)]
 )
 @pytest.mark.parametrize("strings", [b"", rb'"[[[[]", "\\", "\"{", '])
 def test_nesting_has_a_bound(opening: bytes, closing: bytes, most: int, strings: bytes) -> None:
