@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
     from extproc.policy.catalog import Catalog
 
-
 NODE = Node(id="extproc", cluster="extproc")
 """Envoy wants a name before it reads a secret, from files too."""
 
@@ -58,18 +57,10 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
                 attempt_cluster(gateway.envoy.retry_budget, carry_state(let_through=degraded is not None)),
                 extproc_cluster(sidecar_addresses),
                 *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),
-                *degraded_clusters(degraded, ca_file),
+                *_degraded_clusters(degraded, ca_file),
             ],
         ),
     )
-
-
-def degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]:
-    """Return the cluster of requests that no worker is there to decide on, if they go anywhere."""
-    if degraded is None:
-        return []
-    filters = upstream_filters(degraded)
-    return [provider_cluster(degraded.cluster, ca_file=ca_file, name=names.DEGRADED_CLUSTER, filters=filters)]
 
 
 def to_yaml(message: Bootstrap) -> str:
@@ -82,6 +73,14 @@ def to_yaml(message: Bootstrap) -> str:
         width=120,
         allow_unicode=True,
     )
+
+
+def _degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]:
+    """Return the cluster of requests that no worker is there to decide on, if they go anywhere."""
+    if degraded is None:
+        return []
+    filters = upstream_filters(degraded)
+    return [provider_cluster(degraded.cluster, ca_file=ca_file, name=names.DEGRADED_CLUSTER, filters=filters)]
 
 
 def _retries(catalog: Catalog) -> int:

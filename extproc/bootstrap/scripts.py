@@ -107,7 +107,7 @@ used up. Such an answer has none of its own."""
 
 def carry_state(*, let_through: bool) -> HttpFilter:
     """Return the upstream HTTP filter that runs `CARRY_STATE`; *let_through*: to the default target, at last."""
-    return _lua(state_script(let_through=let_through))
+    return lua_filter(state_script(let_through=let_through))
 
 
 def state_script(*, let_through: bool) -> str:
@@ -118,8 +118,9 @@ def state_script(*, let_through: bool) -> str:
 
 def end_marked_answers() -> HttpFilter:
     """Return the HTTP filter that runs `END_MARKED_ANSWERS`."""
-    return _lua(END_MARKED_ANSWERS)
+    return lua_filter(END_MARKED_ANSWERS)
 
 
-def _lua(script: str) -> HttpFilter:
+def lua_filter(script: str) -> HttpFilter:
+    """Return the HTTP filter that runs *script*."""
     return http_filter("envoy.filters.http.lua", Lua(default_source_code=DataSource(inline_string=script)))

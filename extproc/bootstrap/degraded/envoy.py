@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from envoy_data_plane.envoy.config.core.v3 import (
     ApiVersion,
     ConfigSource,
-    DataSource,
     HeaderValue,
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
@@ -16,7 +15,6 @@ from envoy_data_plane.envoy.config.core.v3 import (
 )
 from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher, Route, RouteAction, RouteMatch
 from envoy_data_plane.envoy.extensions.filters.http.credential_injector.v3 import CredentialInjector
-from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 from envoy_data_plane.envoy.extensions.http.injected_credentials.generic.v3 import Generic
 from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import SdsSecretConfig
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher
@@ -25,6 +23,7 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from extproc import names
 from extproc.bootstrap.degraded.secrets import secret_file
 from extproc.bootstrap.headers import at_provider
+from extproc.bootstrap.scripts import lua_filter
 from extproc.bootstrap.typed import duration, http_filter
 from extproc.bootstrap.upstream import last_upstream_filter
 
@@ -64,7 +63,7 @@ def upstream_filters(degraded: Degraded) -> list[HttpFilter]:
     """
     return [
         *(_credential(name, degraded.directory) for name in degraded.secrets),
-        http_filter("envoy.filters.http.lua", Lua(default_source_code=DataSource(inline_string=degraded.script))),
+        lua_filter(degraded.script),
         at_provider(),
         last_upstream_filter(),
     ]
