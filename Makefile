@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 CODE = extproc protos tests benchmarks
+JOBS ?= auto
 MESSAGES ?= 100000
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
@@ -34,8 +35,9 @@ test: test-core test-rest ## run the whole test suite, but for what takes minute
 
 # The rules and one attempt's conversation are pure: tests without I/O must reach every branch of them.
 test-core: $(READY)
-	@coverage_file=.coverage.$$$$ && trap "rm -f $$coverage_file" EXIT && export COVERAGE_FILE=$$coverage_file && \
-	$(BIN)/coverage run -m pytest -m 'not slow' tests/unit tests/property tests/simulation && \
+	@coverage_file=.coverage.$$$$ && trap "rm -f $$coverage_file $$coverage_file.*" EXIT && export COVERAGE_FILE=$$coverage_file && \
+	$(BIN)/coverage run -m pytest -n $(JOBS) -m 'not slow' tests/unit tests/property tests/simulation && \
+	$(BIN)/coverage combine --quiet && \
 	$(BIN)/coverage report --include='extproc/policy/*,extproc/exchange/*' --fail-under=100
 
 test-rest: $(READY)
