@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envoy_data_plane.envoy.config.core.v3 import TrafficDirection
+from envoy_data_plane.envoy.config.core.v3 import Http1ProtocolOptions, Http2ProtocolOptions, TrafficDirection
 from envoy_data_plane.envoy.config.listener.v3 import Listener as EnvoyListener
+from envoy_data_plane.envoy.config.overload.v3 import OverloadManager, ResourceMonitor
 from envoy_data_plane.envoy.config.route.v3 import (
     HeaderMatcher,
     RetryPolicy,
@@ -17,11 +18,14 @@ from envoy_data_plane.envoy.extensions.filters.http.buffer.v3 import Buffer
 from envoy_data_plane.envoy.extensions.filters.http.health_check.v3 import HealthCheck
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
+    HttpConnectionManagerPathWithEscapedSlashesAction,
     HttpConnectionManagerServerHeaderTransformation,
     HttpFilter,
 )
+from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.v3 import DownstreamConnectionsConfig
 from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 from envoy_data_plane.envoy.type.v3 import Percent
+from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap import headers
@@ -35,6 +39,16 @@ if TYPE_CHECKING:
     from extproc.policy.model import Millis
 
 HEALTH_PATH = "/healthz"
+
+HTTP_10_HOST = "localhost"
+"""The host of an HTTP/1.0 request that names none: Envoy insists on one. Nothing depends on it."""
+
+MAX_STREAMS = 100
+"""How many requests one HTTP/2 connection may have open, as Envoy's edge best practices say. Clients open another."""
+
+MAX_CONNECTIONS = 50_000
+"""How many connections clients may have in all, as Envoy's edge best practices say: past it, new ones are refused at
+once and those that are there go on."""
 
 HEADERS_TIMEOUT: Millis = 10_000
 """How long a client may take to send its request's headers: a slow one holds a connection and nothing else."""
@@ -53,7 +67,12 @@ RETRIABLE_UNJUDGED = "0|408|425|429|5.."
 
 
 def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> EnvoyListener:
-    """Return the listener that clients reach: bodies up to *body_limit* bytes, at most *retries* re-dispatches."""
+    """Return the listener that clients reach: bodies up to *body_limit* bytes, at most *retries* re-dispatches.
+
+    A path means one thing, however it is written: `..`, `//`, `%2F` and needless escapes are resolved before anybody
+    looks at it. Escaped slashes are not refused, as Envoy's edge best practices would: SDKs write a model's name so
+    where it is part of the path (`/v1/models/openai%2Fgpt-4o`). Headers with underscores pass: Codex sends some.
+    """
     patience = duration(listener.timeout + SLACK)
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
@@ -61,6 +80,11 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
         http_filters=[_health_check(), end_marked_answers(), _whole_body(body_limit), router()],
         route_config=only_host(names.EDGE_LISTENER, _attempts(listener.timeout, body_limit, retries)),
         local_reply_config=edge_replies(),
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD,
+        http_protocol_options=Http1ProtocolOptions(accept_http_10=True, default_host_for_http_10=HTTP_10_HOST),
+        http2_protocol_options=Http2ProtocolOptions(max_concurrent_streams=MAX_STREAMS),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         generate_request_id=True,
         preserve_external_request_id=True,
@@ -76,6 +100,13 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
         traffic_direction=TrafficDirection.INBOUND,  # Envoy's `drain_listeners?inboundonly` stops this one alone
         filter_chains=filter_chains(manager),
     )
+
+
+def connection_limit() -> OverloadManager:
+    """Return what refuses connections past `MAX_CONNECTIONS`; those inside Envoy do not count."""
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    limit = DownstreamConnectionsConfig(max_active_downstream_connections=MAX_CONNECTIONS)
+    return OverloadManager(resource_monitors=[ResourceMonitor(name=name, typed_config=Packed.pack(limit))])
 
 
 def _health_check() -> HttpFilter:

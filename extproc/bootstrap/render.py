@@ -16,7 +16,7 @@ from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
 from extproc.bootstrap.degraded.envoy import upstream_filters
 from extproc.bootstrap.degraded.plan import degraded_of
 from extproc.bootstrap.discovery import name_service
-from extproc.bootstrap.edge import edge_listener
+from extproc.bootstrap.edge import connection_limit, edge_listener
 from extproc.bootstrap.patience import BRIDGING_TRIES
 from extproc.bootstrap.providers import provider_cluster
 from extproc.bootstrap.scripts import carry_state
@@ -48,6 +48,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
         admin=Admin(address=socket_address(*split_host_port(gateway.envoy.admin))),
         bootstrap_extensions=[extension("envoy.bootstrap.internal_listener", InternalListener())],
         typed_dns_resolver_config=name_service(),
+        overload_manager=connection_limit(),
         static_resources=BootstrapStaticResources(
             listeners=[
                 edge_listener(gateway.listener, body_limit=body_limit, retries=_retries(gateway.catalog)),
