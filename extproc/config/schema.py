@@ -98,7 +98,7 @@ class ListenerTable(Table):
     type: Annotated[Literal["model"], BeforeValidator(_listener_type)]
     name: Text = "model"
     port: PortNumber = 12000
-    address: IpAddress = "0.0.0.0"
+    address: IpAddress = "127.0.0.1"
     timeout: Duration = Field(300_000, json_schema_extra={"default": "300s"})
 
 

@@ -107,7 +107,7 @@ class TimeoutTable(Table):
 
     strategy: Annotated[StrategyName | None, Given] = None
     max_attempts: Annotated[Positive | None, Given] = None
-    after_ms: NonNegative = 60_000
+    after_ms: NonNegative = 30_000
 
 
 class ConnectionErrorTable(Table):
@@ -160,7 +160,7 @@ class RetryPolicyTable(Table):
     fallback_models: list[FallbackModel] = []
     default_strategy: StrategyName = Field("different_provider", validate_default=True)
     default_max_attempts: NonNegative = 2
-    candidate_order: CandidateOrderName = CandidateOrder.RANDOM
+    candidate_order: CandidateOrderName = CandidateOrder.PRIORITY
     on_status_codes: list[StatusCodesTable] = []
     on_timeout: TimeoutTable = TimeoutTable()
     on_connection_error: ConnectionErrorTable = ConnectionErrorTable()

@@ -150,11 +150,11 @@ class Policy:
 
     default: Rule
     fallback_models: tuple[TargetId, ...] = ()
-    candidate_order: CandidateOrder = CandidateOrder.RANDOM
+    candidate_order: CandidateOrder = CandidateOrder.PRIORITY
     on_status: Mapping[int, Rule] = field(default_factory=lambda: MappingProxyType({}))
     on_timeout: Rule | None = None  # None: the default rule, charged together with it
     on_connection_error: Rule | None = None  # the same
-    attempt_timeout: Millis = 60_000  # on_timeout.after_ms; 0: off
+    attempt_timeout: Millis = 30_000  # on_timeout.after_ms; 0: off
     high_latency: HighLatency | None = None
     retry_after: RetryAfterHandling = RetryAfterHandling()
     max_duration: Millis | None = None  # max_retry_duration_ms, counted from the first failure

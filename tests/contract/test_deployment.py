@@ -75,6 +75,13 @@ def test_the_envoy_in_containers_is_the_one_that_is_tested(compose: Tree, pod: T
     assert at(pod, "containers", 0, "image") == envoy_under_test()
 
 
+def test_in_containers_envoy_listens_for_others(manifest: dict[str, Tree]) -> None:
+    """The default is the loopback address, which in a container is nobody's but its own."""
+    files = (ROOT / "deploy/gateway.yaml").read_text(), str(at(manifest["ConfigMap"], "data", "gateway.yaml"))
+
+    assert [at(yaml.safe_load(file), "listeners", 0, "address") for file in files] == ["0.0.0.0"] * 2
+
+
 @pytest.mark.parametrize("service", ["extproc", "envoy", "primary", "second", "e2e"])
 def test_no_container_of_compose_may_more_than_it_needs(compose: Tree, service: str) -> None:
     """No root, nothing to write to but the shared volume, no capability; one user, whose socket is its own."""

@@ -12,8 +12,8 @@ from support.providers import S
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-async def test_a_silent_primary_is_replaced_within_65_seconds() -> None:
-    """IT-10 as it stands: the policy has no after_ms, so the default of a minute applies."""
+async def test_a_silent_primary_is_replaced_within_35_seconds() -> None:
+    """IT-10 as it stands: the policy has no after_ms, so the default of 30 s applies."""
     policy = {"on_timeout": {"strategy": "different_provider", "max_attempts": 2}}
     async with running_gateway(only="PS", policy=policy) as gateway:
         gateway.play(p="silence(120)")
@@ -24,5 +24,5 @@ async def test_a_silent_primary_is_replaced_within_65_seconds() -> None:
         took = time.monotonic() - began
 
         check_delivered(response, by="S", target=S, attempts=2)
-        assert 60 <= took < 65
+        assert 30 <= took < 35
         assert gateway.order == "PS"

@@ -18,7 +18,7 @@ from extproc.policy.model import Credential, Target, TargetId
 def test_settings_have_defaults() -> None:
     found = gateway(a_file())
 
-    assert found.listener == Listener("model", "0.0.0.0", 12000, 300_000)
+    assert found.listener == Listener("model", "127.0.0.1", 12000, 300_000)
     assert found.sidecar == SidecarSettings("127.0.0.1:50051", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT)
     assert found.envoy == EnvoySettings("127.0.0.1:9901", None)
 
@@ -27,7 +27,7 @@ def test_settings_arrive() -> None:
     found = gateway(
         a_file(
             a_provider(default=True),
-            listeners=[{"type": "model", "name": "llm", "address": "127.0.0.1", "port": 1, "timeout": "1.5m"}],
+            listeners=[{"type": "model", "name": "llm", "address": "0.0.0.0", "port": 1, "timeout": "1.5m"}],
             sidecar={
                 "listen": "unix:/s",
                 "workers": 4,
@@ -44,7 +44,7 @@ def test_settings_arrive() -> None:
         )
     )
 
-    assert found.listener == Listener("llm", "127.0.0.1", 1, 90_000)
+    assert found.listener == Listener("llm", "0.0.0.0", 1, 90_000)
     assert found.sidecar == SidecarSettings("unix:/s", 4, "0.0.0.0:2", 1, LogFormat.JSON, OnFailure.DEFAULT_PROVIDER)
     assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0), "/run/secrets")
 

@@ -28,11 +28,11 @@ def test_defaults_of_a_policy() -> None:
     assert Policy(Rule("default")) == Policy(
         default=Rule("default", Strategy.DIFFERENT_PROVIDER, max_attempts=2, backoff=None),
         fallback_models=(),
-        candidate_order=CandidateOrder.RANDOM,
+        candidate_order=CandidateOrder.PRIORITY,
         on_status={},
         on_timeout=None,
         on_connection_error=None,
-        attempt_timeout=60_000,
+        attempt_timeout=30_000,
         high_latency=None,
         retry_after=RetryAfterHandling(Scope.MODEL, Lifetime.GLOBAL, cap=300_000, max_wait=60_000),
         max_duration=None,

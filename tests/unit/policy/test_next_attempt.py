@@ -131,9 +131,9 @@ def test_a_wildcards_model_fails_over_to_configured_ones() -> None:
 
 
 @pytest.mark.parametrize(("dice", "path"), [(0.0, [P, S, T]), (0.99, [P, T, S])])
-def test_chance_decides_among_the_others_by_default(dice: float, path: list[str]) -> None:
+def test_chance_decides_among_the_others_if_the_policy_says_so(dice: float, path: list[str]) -> None:
     """The dice are handed in."""
-    policy = a_policy(rounds=1)
+    policy = a_policy(rounds=1, candidate_order=CandidateOrder.RANDOM)
 
     assert Journey(an_engine(policy=policy), dice=always(dice)).gets(http(429), http(429)).path == path
 
