@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _CHAT = frozenset({Api.CHAT, Api.OTHER})
 _CHAT_RESPONSES = _CHAT | {Api.RESPONSES}
 _CHAT_EMBEDDINGS = _CHAT | {Api.EMBEDDINGS}
-_OPENAI = frozenset(Api) - {Api.MESSAGES}
-"""`OTHER` is whatever path we know nothing of: selection keeps it with the provider it was sent to."""
+_MESSAGES = frozenset({Api.MESSAGES, Api.ANTHROPIC})
+_OPENAI = frozenset(Api) - _MESSAGES
+"""`OTHER` and `ANTHROPIC` are what a provider keeps: selection keeps them with the one they were sent to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
         "openai": Provider("https://api.openai.com"),
         # platform.claude.com/docs/en/api/openai-sdk: chat only, at /v1, with the key as a bearer token.
-        "anthropic": Provider("https://api.anthropic.com", speaks=_CHAT | {Api.MESSAGES}),
+        "anthropic": Provider("https://api.anthropic.com", speaks=_CHAT | _MESSAGES),
         # docs.mistral.ai/api: audio is transcription, moderations have the same path.
         "mistral": Provider("https://api.mistral.ai", speaks=_CHAT_EMBEDDINGS | {Api.MODERATIONS, Api.AUDIO}),
         # api-docs.deepseek.com: "/v1" and no prefix are the same.
@@ -72,14 +73,14 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             "https://openrouter.ai", speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.RESPONSES}, path="/api/v1"
         ),
         # vercel.com/docs/ai-gateway/sdks-and-apis: OpenAI's and Anthropic's, both at /v1.
-        "vercel": Provider("https://ai-gateway.vercel.sh", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES, Api.MESSAGES}),
+        "vercel": Provider("https://ai-gateway.vercel.sh", speaks=_CHAT_EMBEDDINGS | _MESSAGES | {Api.RESPONSES}),
         # docs.digitalocean.com/products/inference/how-to/si-endpoints; its /v1/messages wants a bearer token.
         "digitalocean": Provider("https://inference.do-ai.run", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES, Api.IMAGES}),
         "xiaomi": Provider("https://api.xiaomimimo.com", speaks=_CHAT),
         # docs.ollama.com/api/openai-compatibility: on the same host, without a key.
         "ollama": Provider(
             "http://localhost:11434",
-            speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.RESPONSES, Api.MESSAGES},
+            speaks=_CHAT_EMBEDDINGS | _MESSAGES | {Api.COMPLETIONS, Api.RESPONSES},
             needs_key=False,
         ),
         # learn.microsoft.com/azure/ai-services/openai/reference: the deployment is in the path. A base_url with a

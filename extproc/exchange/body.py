@@ -15,6 +15,7 @@ from typing import Final
 from extproc.exchange.members import Member, members, string_at
 from extproc.exchange.nesting import is_too_deep
 
+_SPACE: Final = b" \t\r\n"
 _KEY: Final = b'"model"'
 _ESCAPED_LETTER: Final = b"\\u00"
 _PLAIN_VALUE: Final = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"')
@@ -91,6 +92,20 @@ def splice(body: bytes, found: ModelSpans, model: str) -> bytes | None:
         at = span.end
     parts.append(view[at:])
     return b"".join(parts)
+
+
+def insert(body: bytes, model: str) -> bytes | None:
+    """Return *body*, in which `read` has found no model, with *model* as its model; None when it is no object.
+
+    A client of Azure's says the model in the path: other providers look for it in the body.
+    """
+    text = body.lstrip(_SPACE)
+    if not text.startswith(b"{"):
+        return None
+    at = len(body) - len(text)
+    rest = body[at + 1 :]
+    comma = b"" if rest.lstrip(_SPACE).startswith(b"}") else b", "
+    return b"".join((body[: at + 1], b'"model": ', json.dumps(model).encode(), comma, rest))
 
 
 def _only_model(body: bytes) -> tuple[Span, ...]:

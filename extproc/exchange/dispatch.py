@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.exchange.body import splice
+from extproc.exchange.body import insert, splice
 from extproc.exchange.events import Send
 from extproc.exchange.headers import idempotency_value, request_changes
+from extproc.exchange.paths import path_for
 
 if TYPE_CHECKING:
     from extproc.exchange.request import ClientRequest
@@ -32,11 +33,13 @@ def send(
     body = None
     if request.body is not None and request.model is not None:
         body = splice(request.body, request.model, upstream.model)
+        if request.asked.model is not None and not request.model.spans:
+            body = insert(request.body, upstream.model)
     set_headers, remove_headers = request_changes(
         request.headers,
         upstream=upstream,
         api=request.api,
-        path=request.path,
+        path=path_for(request.path, request.asked, upstream),
         key=story.next.key,
         body_length=None if body is None else len(body),
         time_limit=limit,

@@ -11,11 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from extproc.exchange.events import Answer
-from extproc.policy.model import Api
+from extproc.exchange.resources import API_OF, VERSION
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from extproc.policy.model import Api
 
 _Json: TypeAlias = "str | Mapping[str, _Json] | None"
 
@@ -47,7 +49,7 @@ def error_answer(
 ) -> Answer:
     """Return an error in *api*'s own shape; Anthropic's has no place for *code* and *param*."""
     body: Mapping[str, _Json]
-    if api is Api.MESSAGES:
+    if api.of_anthropic:
         body = {"type": "error", "error": {"type": type_, "message": message}}
         if request_id:
             body = {**body, "request_id": request_id}
@@ -76,6 +78,16 @@ def model_not_found(api: Api, named: str, configured: Iterable[str], *, request_
     shown = named if len(named) <= _LONGEST_NAME else f"{named[:_LONGEST_NAME]}…"
     message = f"The model `{shown}` is not configured in this gateway. Configured models: {', '.join(configured)}."
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
+
+
+def not_spoken(api: Api, *, request_id: str = "") -> Answer:
+    """Refuse a path that nobody is asked for, and name those that are spoken."""
+    spoken = ", ".join(VERSION + resource for resource in API_OF)
+    message = (
+        f"There is nothing at this path, and nobody was asked. Spoken here: {spoken}, {VERSION}/models, and what a "
+        f"provider keeps ({VERSION}/files, {VERSION}/batches and the like)."
+    )
+    return _error(api, 404, message, code="unknown_path", request_id=request_id)
 
 
 def body_too_large(api: Api, limit: int, *, request_id: str = "") -> Answer:
@@ -123,5 +135,5 @@ def local_reply(api: Api, status: int, *, request_id: str = "") -> Answer:
 
 def _error(api: Api, status: int, message: str, *, code: str, param: str | None = None, request_id: str) -> Answer:
     openai, anthropic = _TYPES.get(status, _CLIENTS_FAULT if status < 500 else _OUR_FAULT)
-    type_ = anthropic if api is Api.MESSAGES else openai
+    type_ = anthropic if api.of_anthropic else openai
     return error_answer(api, status=status, type_=type_, message=message, code=code, param=param, request_id=request_id)

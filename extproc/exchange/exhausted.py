@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from extproc.exchange.events import Answer
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.model import Api
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Millis
+    from extproc.policy.model import Api, Millis
 
 _MESSAGE = "All retry attempts exhausted"
 
@@ -45,7 +44,7 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
         error["observed_max_retry_after_seconds"] = _seconds(exhausted.observed_retry_after)
     if exhausted.shortest_block is not None:
         error["shortest_remaining_block_seconds"] = _seconds(exhausted.shortest_block)
-    body: dict[str, object] = {"type": "error"} if api is Api.MESSAGES else {}
+    body: dict[str, object] = {"type": "error"} if api.of_anthropic else {}
     return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())
 
 

@@ -12,14 +12,12 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from extproc import names
-from extproc.exchange.paths import path_for
 from extproc.exchange.upstream import CredentialStyle
-from extproc.policy.model import Api
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstream
-    from extproc.policy.model import Millis
+    from extproc.policy.model import Api, Millis
 
 VERSION: Final = "anthropic-version"
 DEFAULT_VERSION: Final = "2023-06-01"
@@ -75,15 +73,15 @@ def request_changes(
 ) -> HeaderChanges:
     """Return how the *client*'s headers become those of an attempt at *upstream*.
 
-    *path* is the client's, *key* says whose turn it is among the upstream's keys, *body_length* is the size of a body
-    that has changed. *time_limit* is the longest wait for the response headers; None or 0: no limit. *extra* are
+    *path* is the one to send, *key* says whose turn it is among the upstream's keys, *body_length* is the size of a
+    body that has changed. *time_limit* is the longest wait for the response headers; None or 0: no limit. *extra* are
     headers of the attempt's own. The operator's headers win over credentials and lose to all that makes routing work.
     """
     sent = _version(client, api) | secret_headers(upstream, api, key) | dict(extra)
     sent |= {
         names.CLUSTER: upstream.cluster,
         ":authority": upstream.authority,
-        ":path": path_for(path, upstream),
+        ":path": path,
         names.RESPONSE_TIMEOUT: "0",
     }
     if time_limit:
@@ -134,7 +132,7 @@ def _credential(upstream: Upstream, api: Api, key: int) -> dict[str, str]:
         return {}
     # The attempt state may come from a process that was configured with more keys than this one.
     secret = upstream.keys[key % len(upstream.keys)]
-    if api is Api.MESSAGES:
+    if api.of_anthropic:
         return {"x-api-key": secret}
     match upstream.credential_style:
         case CredentialStyle.BEARER:
@@ -146,7 +144,7 @@ def _credential(upstream: Upstream, api: Api, key: int) -> dict[str, str]:
 
 
 def _version(client: Headers, api: Api) -> dict[str, str]:
-    return {VERSION: client.get(VERSION) or DEFAULT_VERSION} if api is Api.MESSAGES else {}
+    return {VERSION: client.get(VERSION) or DEFAULT_VERSION} if api.of_anthropic else {}
 
 
 def _operators(upstream: Upstream) -> dict[str, str]:

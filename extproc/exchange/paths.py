@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote
 
+from extproc.exchange.queries import query_for
+from extproc.exchange.resources import API_OF, BASES, DEPLOYED, KEPT, OFFICIAL, VENDORS, VERSION
 from extproc.policy.model import Api
 
 if TYPE_CHECKING:
@@ -15,66 +18,99 @@ if TYPE_CHECKING:
 
     from extproc.exchange.upstream import Upstream
 
-_VERSION: Final = "/v1"
+MODELS: Final = "/models"
+"""The resource that lists models; below it stands the name of one."""
 
-# Whole paths only where what lies below them belongs to one provider: stored answers, batches, files.
-_API_OF_PATH: Final[Mapping[str, Api]] = MappingProxyType(
-    {
-        "/chat/completions": Api.CHAT,
-        "/completions": Api.COMPLETIONS,
-        "/responses": Api.RESPONSES,
-        "/embeddings": Api.EMBEDDINGS,
-        "/moderations": Api.MODERATIONS,
-        "/messages": Api.MESSAGES,
-        "/messages/count_tokens": Api.MESSAGES,
-    }
+_VENDOR_OF: Final[Mapping[str, Api]] = MappingProxyType({"/openai": Api.OTHER, "/anthropic": Api.ANTHROPIC})
+"""Whose API a prefix says is meant, as far as one provider keeps what is asked for."""
+
+_DEPLOYMENTS: Final = "/deployments/"
+_MODELS_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_UNSAFE: Final = re.compile(r"[\x00-\x20/\\\x7f]|^\.{0,2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for by its path.
+
+    *resource* is what follows a provider's own prefix (`/chat/completions`), *model* the name of a deployment that
+    stands in the path.
+    """
+
+    api: Api
+    resource: str
+    model: str | None = None
+
+
+_SPOKEN: Final[Mapping[str, Asked]] = MappingProxyType(
+    {base + resource: Asked(api, resource) for base in BASES for resource, api in API_OF.items()}
 )
-MESSAGES_PATHS: Final = tuple(path for path, api in _API_OF_PATH.items() if api is Api.MESSAGES)
-"""Where the Messages API is, without the leading `/v1`."""
-
-_API_OF_FOLDER: Final[Mapping[str, Api]] = MappingProxyType({"images": Api.IMAGES, "audio": Api.AUDIO})
+LONGEST_FIRST: Final = tuple(sorted(BASES, key=len, reverse=True))
+"""`BASES`, in the order in which to look for them."""
 
 
-def api_of(path: str) -> Api:
-    """Return what kind of conversation a request for *path* begins, with or without the leading `/v1`."""
-    resource = _without_version(path.partition("?")[0]).rstrip("/")
-    _, _, below = resource.partition("/")
-    folder, _, name = below.partition("/")
-    if name and folder in _API_OF_FOLDER:
-        return _API_OF_FOLDER[folder]
-    return _API_OF_PATH.get(resource, Api.OTHER)
+def asked_of(path: str, *, method: str = "POST", anthropic: bool = False) -> Asked | None:
+    """Return what a request for *path* asks for; None when that is nothing that is spoken.
+
+    *anthropic* says that the request looks like one to Anthropic's API, which shares some paths with OpenAI's.
+    """
+    plain = path.partition("?")[0].rstrip("/")
+    return _SPOKEN.get(plain) or _closer_look(plain, method, anthropic=anthropic)
+
+
+def unspoken_api(path: str, *, anthropic: bool) -> Api:
+    """Return whose errors a client will understand that asks for *path*, which is not spoken."""
+    segments = path.partition("?")[0].split("/")
+    return Api.ANTHROPIC if anthropic or "anthropic" in segments or "messages" in segments else Api.OTHER
 
 
 def paths_of(apis: AbstractSet[Api]) -> tuple[str, ...]:
-    """Return regular expressions for the paths, without their query, by which `api_of` knows one of *apis*.
+    """Return regular expressions for the paths, without their query, that ask for one of *apis*.
 
-    `OTHER` has none: it is all the rest. They are several small ones, as Envoy 1.37 refuses large ones.
+    What only one provider keeps has none. They are several small ones, as Envoy 1.37 refuses large ones.
     """
-    whole = [re.escape(path) for path, api in _API_OF_PATH.items() if api in apis]
-    folders = [f"/{re.escape(folder)}/.*[^/]" for folder, api in _API_OF_FOLDER.items() if api in apis]
-    return tuple(f"(?:{_VERSION})?{path}/*" for path in whole + folders)
+    official = f"(?:{'|'.join(filter(None, OFFICIAL))})?(?:{VERSION}){{0,2}}"
+    vendors = f"(?:{'|'.join(map(re.escape, VENDORS))})(?:{VERSION})?"
+    resources = [resource for resource, api in API_OF.items() if api in apis]
+    return tuple(
+        f"{base}{f'(?:{_DEPLOYMENTS}.+)?' if resource in DEPLOYED else ''}{re.escape(resource)}/*"
+        for resource in resources
+        for base in (official, vendors)
+    )
 
 
-def path_for(client_path: str, upstream: Upstream) -> str:
-    """Return the `:path` that *upstream* gets for *client_path*.
-
-    The client's query string stays as it is; the upstream's parameters follow it, but for those the client has given.
-    """
-    path, mark, query = client_path.partition("?")
-    sent = upstream.path_prefix + _without_version(path) or "/"
-    if not upstream.query:
-        return sent + mark + query
-    given = {_name(parameter) for parameter in query.split("&")}
-    for parameter in upstream.query.split("&"):
-        if _name(parameter) not in given:
-            query = f"{query}&{parameter}" if query else parameter
-            mark = "?"
-    return sent + mark + query
+def path_for(client_path: str, asked: Asked, upstream: Upstream) -> str:
+    """Return the `:path` that *upstream* gets for a *client_path* that asks for *asked*."""
+    sent = upstream.path_prefix + asked.resource
+    query = query_for(client_path.partition("?")[2], upstream)
+    return f"{sent}?{query}" if query else sent
 
 
-def _without_version(path: str) -> str:
-    return path.removeprefix(_VERSION) if path == _VERSION or path.startswith(f"{_VERSION}/") else path
+def _closer_look(path: str, method: str, *, anthropic: bool) -> Asked | None:
+    base = next(base for base in LONGEST_FIRST if path.startswith(base + "/") or not base)
+    resource = path[len(base) :]
+    if resource.startswith(_DEPLOYMENTS) and (deployed := _deployed(resource)) is not None:
+        return deployed
+    segments = resource.split("/")[1:]
+    known = ("/" + "/".join(segments[:count]) for count in (1, 2))
+    folder = next((one for one in known if one in KEPT), None)
+    # The name of a model may hold slashes, however they are written; no other part of a path may.
+    plain = unquote(resource).split("/")[1:] if folder == MODELS else map(unquote, segments)
+    if folder is None or any(map(_UNSAFE.search, plain)):
+        return None
+    # Google's `/v1/models/NAME:generateContent`, with the client's prompt and key, is no resource of these APIs.
+    if folder == MODELS and method not in _MODELS_METHODS:
+        return None
+    vendor = next((api for root, api in _VENDOR_OF.items() if base.startswith(root)), None)
+    api = KEPT[folder] or vendor or (Api.ANTHROPIC if anthropic else Api.OTHER)
+    return Asked(api, resource) if vendor in {None, api} else None
 
 
-def _name(parameter: str) -> str:
-    return unquote_plus(parameter.partition("=")[0])
+def _deployed(resource: str) -> Asked | None:
+    """Return what is asked of the deployment that *resource* names, whose name may hold slashes."""
+    for segments in (2, 1):
+        model, *rest = resource.removeprefix(_DEPLOYMENTS).rsplit("/", segments)
+        asked = "/" + "/".join(rest)
+        if model and asked in DEPLOYED:
+            return Asked(API_OF[asked], asked, unquote(model))
+    return None

@@ -18,6 +18,7 @@ class Ending(StrEnum):
     DELIVERED = "delivered"  # the answer went to the client
     REDISPATCHED = "redispatched"  # another attempt follows
     EXHAUSTED = "exhausted"  # the last of several failures; the client got retry_exhausted
+    LOCAL = "local"  # nobody was called: the gateway itself knows the answer
     REFUSED = "refused"  # nobody was called: the request itself cannot be served
     ABANDONED = "abandoned"  # the stream ended before there was an answer: the client has gone
 

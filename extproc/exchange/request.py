@@ -13,6 +13,7 @@ from extproc.exchange.headers import is_json
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Answer, Headers
+    from extproc.exchange.paths import Asked
     from extproc.policy.catalog import Catalog
     from extproc.policy.model import Api, Target
 
@@ -29,7 +30,7 @@ class ClientRequest:
     """
 
     headers: Headers
-    api: Api
+    asked: Asked
     body: bytes | None
     model: ModelSpans | None = None
     problem: str | None = None
@@ -40,13 +41,20 @@ class ClientRequest:
         return self.headers.get("x-request-id", "")
 
     @property
+    def api(self) -> Api:
+        """What kind of conversation it asks for."""
+        return self.asked.api
+
+    @property
     def path(self) -> str:
         """Path and query string."""
         return self.headers.get(":path", "/")
 
     @property
     def named(self) -> str | None:
-        """The model the client asks for: the body's word, else the hint header's."""
+        """The model the client asks for: the path's word, as at Azure, else the body's, else the hint header's."""
+        if self.asked.model is not None:
+            return self.asked.model
         if self.model is not None and self.model.model is not None:
             return self.model.model
         return self.headers.get(names.HINT)
@@ -56,21 +64,21 @@ class ClientRequest:
         return hashlib.sha256(self.body or b"").digest()
 
 
-def read_request(headers: Headers, api: Api, body: bytes | None) -> ClientRequest:
-    """Return the request that *headers* and *body* (None: there is none) make, which is for *api* by its path."""
+def read_request(headers: Headers, asked: Asked, body: bytes | None) -> ClientRequest:
+    """Return the request that *headers* and *body* (None: there is none) make, which is for *asked* by its path."""
     if body is None:
-        return ClientRequest(headers, api, body)
+        return ClientRequest(headers, asked, body)
     if is_json(headers):
         match read(body):
             case Malformed(problem=problem):
-                return ClientRequest(headers, api, body, problem=problem)
+                return ClientRequest(headers, asked, body, problem=problem)
             case found:
-                return ClientRequest(headers, api, body, model=found)
+                return ClientRequest(headers, asked, body, model=found)
     if headers.get("content-type", "").partition(";")[0].strip().lower() in MAYBE_JSON and body[:1] == b"{":
         found_anyway = read(body)
         if isinstance(found_anyway, ModelSpans):
-            return ClientRequest(headers, api, body, model=found_anyway)
-    return ClientRequest(headers, api, body)
+            return ClientRequest(headers, asked, body, model=found_anyway)
+    return ClientRequest(headers, asked, body)
 
 
 def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:

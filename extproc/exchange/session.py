@@ -26,7 +26,7 @@ from extproc.exchange.events import (
 from extproc.exchange.exhausted import exhausted_answer
 from extproc.exchange.headers import answer_removals
 from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
-from extproc.exchange.paths import api_of
+from extproc.exchange.local import AtOnce, asked_by
 from extproc.exchange.record import AttemptRecord, Ending
 from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.policy.decision import Deliver as Delivered
@@ -36,6 +36,7 @@ from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
+    from extproc.exchange.paths import Asked
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.attempts import Story
     from extproc.policy.decision import StopReason
@@ -96,6 +97,7 @@ class Session:
         self._phase = Phase.REQUEST_HEADERS
         self._headers: Headers = {}
         self._api = Api.OTHER
+        self._asked: Asked  # there once the path is known to ask for something
         self._request_id = ""
         self._carried: Story | None = None
         self._sent: _Sent | None = None
@@ -141,9 +143,13 @@ class Session:
 
     def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
         self._headers, self._carried = event.headers, event.carried
-        self._api = api_of(event.headers.get(":path", "/"))
         self._request_id = event.headers.get("x-request-id", "")
         self._phase = Phase.REQUEST_BODY
+        asked = asked_by(event.headers, self._engine.catalog)
+        self._api = asked.api
+        if isinstance(asked, AtOnce):
+            return self._refused(asked.answer, asked.ending)
+        self._asked = asked
         if event.state_unreadable:
             # Who was called already is not known any more, so nobody may be called now.
             return self._refused(errors.state_unreadable(self._api, request_id=self._request_id))
@@ -155,7 +161,7 @@ class Session:
         most = self._exchange.max_body
         if body is not None and len(body) > most:
             return self._refused(errors.body_too_large(self._api, most, request_id=self._request_id))
-        request = read_request(self._headers, self._api, body)
+        request = read_request(self._headers, self._asked, body)
         story = self._story(request, now)
         if isinstance(story, Answer):
             return self._refused(story)
@@ -256,10 +262,10 @@ class Session:
         )
         return replace(answer, headers=(*answer.headers, (names.ATTEMPTS, str(len(exhausted.failures)))))
 
-    def _refused(self, answer: Answer) -> Answer:
+    def _refused(self, answer: Answer, ending: Ending = Ending.REFUSED) -> Answer:
         """Answer the client without calling anybody."""
         self._phase = Phase.END
-        self._record = replace(self._record or self._told(Ending.REFUSED), status=answer.status)
+        self._record = replace(self._record or self._told(ending), status=answer.status)
         return answer
 
     def _told(

@@ -38,7 +38,22 @@ class Api(StrEnum):
     AUDIO = "audio"  # /v1/audio/…
     MODERATIONS = "moderations"  # /v1/moderations
     MESSAGES = "messages"  # /v1/messages, Anthropic's own
-    OTHER = "other"  # anything else: never sent to another provider
+    OTHER = "other"  # what else OpenAI's API has, about something that one provider keeps: never sent to another
+    ANTHROPIC = "anthropic"  # the same of Anthropic's API: batches of messages, files, skills
+
+    @property
+    def of_anthropic(self) -> bool:
+        """Whether it is Anthropic's API rather than OpenAI's: other credentials, other shapes of errors."""
+        return self in _ANTHROPICS
+
+    @property
+    def kept(self) -> bool:
+        """Whether requests are about something that only one provider has."""
+        return self in _KEPT
+
+
+_ANTHROPICS = frozenset({Api.MESSAGES, Api.ANTHROPIC})
+_KEPT = frozenset({Api.OTHER, Api.ANTHROPIC})
 
 
 class Credential(StrEnum):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.model import Api, Credential, Strategy
+from extproc.policy.model import Credential, Strategy
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from extproc.policy.catalog import Catalog
-    from extproc.policy.model import Policy, Target, TargetId
+    from extproc.policy.model import Api, Policy, Target, TargetId
 
 
 class Exclusion(StrEnum):
@@ -68,9 +68,9 @@ class Quest:
     def _understands(self, target: Target) -> bool:
         """Return whether *target* would take the request for what it is.
 
-        What a path of no API we know asks for (a file, a batch, a tuning job) exists at one provider only.
+        A file, a batch, a tuning job exists at one provider only.
         """
-        if self.terms.api is Api.OTHER:
+        if self.terms.api.kept:
             return target.provider == self.terms.primary.provider
         return self.terms.api in target.speaks
 

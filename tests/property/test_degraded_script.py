@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from json_texts import Reference, documents
 from support.lua import Script
 
 from extproc.bootstrap.degraded.script import script
-from extproc.exchange.paths import api_of, path_for, paths_of
+from extproc.exchange.paths import asked_of, path_for, paths_of
+from extproc.exchange.resources import API_OF, BASES
 from extproc.exchange.upstream import Upstream
 from extproc.policy.model import Api
 
@@ -23,7 +24,12 @@ known = st.sampled_from([f'"{name}"' for name in MODELS])
 paths = st.lists(
     st.sampled_from(["/", "v1", "/v1/", "chat", "/completions", "messages", "images", "audio", "x", ".", "%2F"])
 ).map("".join)
-queries = st.lists(st.sampled_from(["v", "w", "=", "&", "1", "?", "vv", "/v1"])).map("".join)
+words = ["v", "w", "=", "&", "1", "?", "vv", "/v1", "key", "API_KEY", "k%65y", "+", "api-version", "%"]
+queries = st.lists(st.sampled_from(words)).map("".join)
+bases = st.sampled_from([*BASES, "/v2", "/api"])
+deployments = st.sampled_from(["", "", "/deployments/m", "/deployments/a/b", "/deployments/", "/deployments//"])
+resources = st.sampled_from([*API_OF, "/models", "/files/x"])
+spoken = st.builds("{}{}{}{}".format, bases, deployments, resources, st.sampled_from(["", "/", "//", "/x"]))
 
 
 def expected(document: str) -> bytes:
@@ -68,20 +74,22 @@ def test_no_bytes_raise(body: bytes, place: int, byte: bytes) -> None:
     SCRIPT.spliced(body[:place] + byte + body[place + 1 :])
 
 
-@given(path=paths, query=queries, asked=st.booleans())
-def test_the_path_is_the_one_that_the_sidecar_sends(path: str, query: str, *, asked: bool) -> None:
-    """Prefix, version and query."""
-    client = f"/{path}{'?' if asked else ''}{query if asked else ''}"
+@given(path=spoken, query=st.none() | queries)
+def test_the_path_is_the_one_that_the_sidecar_sends(path: str, query: str | None) -> None:
+    """Prefix, version, deployment and query."""
+    client = path if query is None else f"{path}?{query}"
+    asked = asked_of(client)
+    assume(asked is not None and not asked.api.kept)
+    assert asked is not None
 
-    sent = SCRIPT.call("rewritten", client)
-
-    assert isinstance(sent, str)
-    assert sent.removesuffix("?") == path_for(client, UPSTREAM).removesuffix("?")
+    assert SCRIPT.call("rewritten", client) == path_for(client, asked, UPSTREAM)
 
 
-@given(path=paths, apis=st.frozensets(st.sampled_from(Api)))
+@given(path=paths.map("/{}".format) | spoken, apis=st.frozensets(st.sampled_from(Api)))
 def test_a_pattern_fits_the_paths_of_its_apis(path: str, apis: frozenset[Api]) -> None:
-    """And no other path."""
-    fits = any(re.fullmatch(pattern, f"/{path}") for pattern in paths_of(apis))
+    """And no other path. Whoever speaks completions speaks chat, which ends alike."""
+    apis |= {Api.CHAT}
+    fits = any(re.fullmatch(pattern, path) for pattern in paths_of(apis))
+    asked = asked_of(path)
 
-    assert fits is (api_of(f"/{path}") in apis - {Api.OTHER})
+    assert fits is (asked is not None and not asked.api.kept and asked.api in apis)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from extproc.bootstrap.degraded import lua
 from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, unwanted_headers
-from extproc.exchange.paths import MESSAGES_PATHS
+from extproc.exchange.paths import LONGEST_FIRST
+from extproc.exchange.queries import unwanted_parameters
 from extproc.exchange.request import MAYBE_JSON
+from extproc.exchange.resources import DEPLOYED, MESSAGES_PATHS
 from extproc.policy.model import Api
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ def script(upstream: Upstream, *, models: Mapping[str, str], any_of: str | None)
         "DEFAULT": lua.text(_json(upstream.model)),
         "PREFIX": lua.text(upstream.path_prefix),
         "QUERY": lua.array(upstream.query.split("&") if upstream.query else ()),
+        "NOT_IN_QUERY": lua.table(dict.fromkeys(sorted(unwanted_parameters(upstream)), "yes")),
+        "BASES": lua.array(LONGEST_FIRST),
+        "DEPLOYED": lua.table(dict.fromkeys(sorted(DEPLOYED), "yes")),
         "MESSAGES": lua.table(dict.fromkeys(MESSAGES_PATHS, "yes")),
         "NOT_FOR_MESSAGES": lua.array(_removed(upstream, Api.MESSAGES)),
         "NOT_FOR_OTHERS": lua.array(_removed(upstream, Api.OTHER)),
@@ -101,12 +106,19 @@ local function sent(named)
   return DEFAULT
 end
 
--- *text* with the name that the provider knows, nil when it has it already.
-function spliced(text)
+-- *text* with the name that the provider knows, nil when it has it already. The *model* of the path comes first.
+function spliced(text, model)
   local found = models(text)
   local last = found[#found]
-  if not last then return nil end
-  local name = sent((sub(text, last[1], last[2]):gsub('\\/', '/')))
+  if not last and not model then return nil end
+  local name = model and (find(model, '["\\%c]') and DEFAULT or sent('"' .. model .. '"'))
+    or sent((sub(text, last[1], last[2]):gsub('\\/', '/')))
+  if not last then
+    local _, open = find(text, '^[ \t\r\n]*{')
+    if not open then return nil end
+    local comma = find(text, '^[ \t\r\n]*}', open + 1) and '' or ', '
+    return sub(text, 1, open) .. '"model": ' .. name .. comma .. sub(text, open + 1)
+  end
   local parts, at = {}, 1
   for _, span in ipairs(found) do
     if sub(text, span[1], span[2]) ~= name then
@@ -120,17 +132,51 @@ function spliced(text)
   return table.concat(parts)
 end
 
+local function decoded(text)
+  return (text:gsub('%%(%x%x)', function(byte) return string.char(tonumber(byte, 16)) end))
+end
+
+-- What a client's path asks for, and the model that stands in it.
+local function asked(path)
+  path = path:match('^[^?]*'):gsub('/+$', '')
+  for _, base in ipairs(BASES) do
+    if sub(path, 1, #base + 1) == base .. '/' then
+      path = sub(path, #base + 1)
+      break
+    end
+  end
+  for _, tail in ipairs({ '(/[^/]+/[^/]+)$', '(/[^/]+)$' }) do
+    local model, resource = path:match('^/deployments/(.+)' .. tail)
+    if model and DEPLOYED[resource] then return resource, decoded(model) end
+  end
+  return path, nil
+end
+
+local function name_of(parameter)
+  return decoded((parameter:match('^[^=]*'):gsub('+', ' ')))
+end
+
+-- The provider's query for a client's.
+local function asked_with(query)
+  local kept, given = {}, {}
+  for parameter in (query .. '&'):gmatch('([^&]*)&') do
+    local name = name_of(parameter)
+    if not NOT_IN_QUERY[name:match('^%s*(.-)%s*$'):lower():gsub('_', '-')] then
+      kept[#kept + 1] = parameter
+      given[name] = true
+    end
+  end
+  local sent = table.concat(kept, '&')
+  for _, parameter in ipairs(QUERY) do
+    if not given[name_of(parameter)] then sent = sent == '' and parameter or sent .. '&' .. parameter end
+  end
+  return sent
+end
+
 -- The provider's path for a client's.
 function rewritten(path)
-  local resource, query = path:match('^([^?]*)%??(.*)$')
-  if resource == '/v1' or sub(resource, 1, 4) == '/v1/' then resource = sub(resource, 4) end
-  for _, parameter in ipairs(QUERY) do
-    local name = parameter:match('^[^=]*')
-    local given = false
-    for one in query:gmatch('[^&]+') do given = given or one:match('^[^=]*') == name end
-    if not given then query = query == '' and parameter or query .. '&' .. parameter end
-  end
-  return PREFIX .. resource .. (query == '' and '' or '?' .. query)
+  local query = asked_with(path:match('^[^?]*%??(.*)$'))
+  return PREFIX .. asked(path) .. (query == '' and '' or '?' .. query)
 end
 
 local function word(text)
@@ -148,7 +194,8 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   local path, version = headers:get(':path'), headers:get(VERSION)
-  local for_messages = MESSAGES[(path:match('^[^?]*'):gsub('^/v1/', '/'):gsub('/+$', ''))]
+  local resource, model = asked(path)
+  local for_messages = MESSAGES[resource]
   for _, name in ipairs(for_messages and NOT_FOR_MESSAGES or NOT_FOR_OTHERS) do headers:remove(name) end
   if for_messages and not headers:get(VERSION) then headers:replace(VERSION, version or DEFAULT_VERSION) end
   headers:replace(':path', rewritten(path))
@@ -156,7 +203,7 @@ function envoy_on_request(handle)
   local body = handle:body() -- waits for it: what was got from the handle before is of no use afterwards
   if not body then return end
   local text = body:getBytes(0, body:length())
-  local changed = is_json(kind, encoding, text) and spliced(text)
+  local changed = is_json(kind, encoding, text) and spliced(text, model)
   if changed then handle:headers():replace('content-length', body:setBytes(changed)) end
 end
 """

@@ -199,13 +199,14 @@ def test_what_providers_speak() -> None:
     messages = {prefix for prefix, provider in PROVIDERS.items() if Api.MESSAGES in provider.speaks}
     responses = {prefix for prefix, provider in PROVIDERS.items() if Api.RESPONSES in provider.speaks}
 
-    assert PROVIDERS["anthropic"].speaks == {Api.MESSAGES, Api.CHAT, Api.OTHER}
+    assert PROVIDERS["anthropic"].speaks == {Api.MESSAGES, Api.ANTHROPIC, Api.CHAT, Api.OTHER}
     assert messages == {"anthropic", "vercel", "ollama"}
     assert responses == {
         "openai", "groq", "xai", "moonshotai", "qwen", "openrouter", "vercel", "digitalocean", "ollama",
     }  # fmt: skip
+    assert messages == {prefix for prefix, provider in PROVIDERS.items() if Api.ANTHROPIC in provider.speaks}
     assert all(provider.speaks >= {Api.CHAT, Api.OTHER} for provider in PROVIDERS.values())
-    assert PROVIDERS["openai"].speaks == frozenset(Api) - {Api.MESSAGES}
+    assert PROVIDERS["openai"].speaks == frozenset(Api) - {Api.MESSAGES, Api.ANTHROPIC}
 
 
 def names_of_clusters(*entries: Table) -> list[str]:

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import pytest
 
-from extproc.exchange.body import Malformed, ModelSpans, Span, read, splice
+from extproc.exchange.body import Malformed, ModelSpans, Span, insert, read, splice
 from extproc.exchange.members import MOST_MEMBERS
 
 
@@ -288,3 +288,21 @@ def test_the_problem_never_quotes_the_body() -> None:
     ]
 
     assert [body for body in bodies if secret in problem_of(body.encode())] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b"{}", b'{"model": "gr\\u00f6\\u00dfe"}'),
+        (b' {\n"a": {"b": 1}}', b' {"model": "gr\\u00f6\\u00dfe", \n"a": {"b": 1}}'),
+        (b"{ } ", b'{"model": "gr\\u00f6\\u00dfe" } '),
+        (b"[{}]", None),
+        (b'"{"', None),
+        (b"1", None),
+    ],
+)
+def test_a_model_can_be_put_where_there_is_none(body: bytes, sent: bytes | None) -> None:
+    """Only an object has a place for it; every other byte stays."""
+    assert read(body) == ModelSpans(None)
+
+    assert insert(body, "größe") == sent

@@ -146,7 +146,7 @@ class TestTheRequest:
         assert set_by(directive)["authorization"] == f"Bearer {KEY}-p"
 
     def test_a_request_without_a_body_is_sent_on_its_headers(self) -> None:
-        headers = request_headers("/v1/models", x_arch_llm_provider_hint="mistral-large")
+        headers = request_headers("/v1/files", x_arch_llm_provider_hint="mistral-large")
 
         _, directive = opened(an_exchange(), None, headers=headers)
 
@@ -635,3 +635,87 @@ def test_outcomes_of_a_story_are_values() -> None:
     story = failing(an_exchange(a_policy()), from_provider(429, retry_after="2"))
 
     assert story.failures[0].outcome == Outcome(Kind.HTTP, 429, retry_after=2000)
+
+
+class TestPaths:
+    """What a path means, before anybody is asked."""
+
+    @pytest.mark.parametrize("path", ["/v2/chat", "/v1beta/models/x:generateContent?key=sk-secret", "/v1/files/../x"])
+    def test_a_path_that_is_not_spoken_is_refused_at_once(self, path: str) -> None:
+        """With the paths that are, in the shape of the API that the client seems to speak."""
+        exchange = an_exchange(catalog=a_catalog(names=NAMES, default=S))
+        session, directive = opened(exchange, headers=request_headers(path))
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 404
+        assert error_of(directive)["code"] == "unknown_path"
+        assert "/v1/chat/completions" in str(error_of(directive)["message"])
+        assert "/v1/messages" in str(error_of(directive)["message"])
+        assert b"secret" not in directive.body
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert (record.ending, record.status, record.target) == (Ending.REFUSED, 404, None)
+
+    @pytest.mark.parametrize("more", [{"anthropic_version": "2023-06-01"}, {}])
+    def test_anthropics_clients_get_anthropics_error(self, more: dict[str, str]) -> None:
+        path = "/v2/x" if more else "/anthropic/v2/messages"
+
+        _, directive = opened(an_exchange(), headers=request_headers(path, **more))
+
+        assert isinstance(directive, Answer)
+        assert json.loads(directive.body)["type"] == "error"
+        assert error_of(directive)["type"] == "not_found_error"
+
+    def test_the_gateway_knows_its_models_itself(self) -> None:
+        exchange = an_exchange(catalog=a_catalog(*(a_target(target, speaks=[Api.OTHER]) for target in (P, S, T))))
+        headers = {**request_headers("/v1/models"), ":method": "GET"}
+
+        session, directive = opened(exchange, None, headers=headers)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 200
+        assert [model["id"] for model in json.loads(directive.body)["data"]] == [P, S, T]
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert (record.ending, record.status, record.target) == (Ending.LOCAL, 200, None)
+
+    @pytest.mark.parametrize("named", ["gpt-4o", "openai%2Fgpt-4o", "openai/gpt-4o"])
+    @pytest.mark.parametrize("body", [b'{"a": 1}', b'{"model": "mistral-large"}', b"{}"])
+    def test_a_model_in_the_path_is_the_model(self, named: str, body: bytes) -> None:
+        """As at Azure, where nobody looks at the body's; whoever gets the request finds it there."""
+        path = f"/openai/deployments/{named}/chat/completions?api-version=2024-10-21"
+
+        _, directive = opened(an_exchange(), body, headers=request_headers(path))
+
+        assert isinstance(directive, Send)
+        assert set_by(directive)[names.CLUSTER] == "openai"
+        assert set_by(directive)[":path"] == "/v1/chat/completions"
+        assert directive.body is not None
+        assert json.loads(directive.body) == {**json.loads(body), "model": "gpt-4o"}
+
+    def test_it_is_another_one_for_a_fallback(self) -> None:
+        exchange = an_exchange(a_policy())
+        headers = request_headers("/openai/deployments/gpt-4o/chat/completions?api-version=1")
+        session, _ = opened(exchange, b'{"a": 1}', headers=headers)
+        failed = session.receive(from_provider(429), now=NOW)
+        assert isinstance(failed, Redispatch)
+
+        _, directive = opened(exchange, b'{"a": 1}', headers=headers, carried=failed.story)
+
+        assert isinstance(directive, Send)
+        assert directive.body == b'{"model": "claude-3-5-sonnet", "a": 1}'
+        assert set_by(directive)[":path"] == "/v1/chat/completions"
+
+    def test_what_anthropic_keeps_is_asked_for_with_its_credential(self) -> None:
+        headers = request_headers("/v1/messages/batches", x_arch_llm_provider_hint=S)
+
+        _, directive = opened(an_exchange(), None, headers=headers)
+
+        assert set_by(directive)["x-api-key"] == f"{KEY}-s"
+        assert set_by(directive)["anthropic-version"] == "2023-06-01"
+        assert "authorization" not in set_by(directive)
+
+    def test_a_clients_credential_in_the_query_stays_here(self) -> None:
+        _, directive = opened(an_exchange(), headers=request_headers("/v1/chat/completions?key=sk-c&a=1&api_key=sk-d"))
+
+        assert set_by(directive)[":path"] == "/v1/chat/completions?a=1"

@@ -39,6 +39,10 @@ def test_the_host_may_be_another_one_than_the_clusters() -> None:
     [
         (files.P, "/v1/chat/completions", True),
         (files.P, "/embeddings/", True),
+        (files.P, "/openai/v1/chat/completions", True),
+        (files.P, "/openai/deployments/openai/gpt-4o/chat/completions", True),
+        (files.P, "/v1/organization/users", False),
+        (files.S, "/v1/v1/messages", True),
         (files.P, "/v1/messages", False),
         (files.P, "/v1/models", False),
         (files.P, "/v1/files/file-1", False),

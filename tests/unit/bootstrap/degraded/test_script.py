@@ -90,6 +90,25 @@ def test_a_body_without_another_model_is_left_alone(body: bytes) -> None:
     assert OPENAI.spliced(body) == body
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "sent"),
+    [
+        ("openai%2Fgpt-4o-mini", b'{"a": {}}', b'{"model": "gpt-4o-mini", "a": {}}'),
+        ("openai/gpt-4o-mini", b'{"model": "x"}', b'{"model": "gpt-4o-mini"}'),
+        ("unknown", b'{"model": "openai/gpt-4o-mini"}', b'{"model": "gpt-4o"}'),
+        ("unknown", b" { }", b' {"model": "gpt-4o" }'),
+        ("unknown", b"[]", b"[]"),
+        ('x%22,"y', b"{}", b'{"model": "gpt-4o"}'),
+    ],
+)
+def test_a_model_in_the_path_is_the_model(path: str, body: bytes, sent: bytes) -> None:
+    """Of the AzureOpenAI SDK, whose body may say nothing."""
+    request = OPENAI.request({**CHAT, ":path": f"/openai/deployments/{path}/chat/completions?api-version=1"}, body)
+
+    assert request.sent[":path"] == "/v1/chat/completions"
+    assert request.sent_body == sent
+
+
 def test_a_repeated_model_is_replaced_everywhere() -> None:
     """The last one counts, as with the sidecar."""
     body = b'{"model": "openai/gpt-4o", "model":null, "model" :\n"cheap"}'
@@ -121,7 +140,7 @@ def test_anthropics_api_has_a_credential_and_a_version_of_its_own(path: str) -> 
     sent = a_script(files.a_provider(files.S)).request({":path": path, **CLIENTS, "x-api-key": "ours"}).sent
 
     assert sent == {
-        ":path": path if path.startswith("/v1") else f"/v1{path}",
+        ":path": ("/v1" if not path.startswith("/v1") else "") + path.rstrip("/"),
         "x-api-key": "ours",
         "anthropic-version": "2023-06-01",
     }
@@ -152,7 +171,11 @@ def test_an_operators_header_wins() -> None:
         ({"model": "groq/x"}, "/v1/chat/completions", "/openai/v1/chat/completions"),
         ({"model": "groq/x"}, "/chat/completions?a=b?c", "/openai/v1/chat/completions?a=b?c"),
         ({"model": "openai/x", "base_url": "http://h.test/p"}, "/v1/embeddings", "/p/embeddings"),
-        ({"model": "openai/x"}, "/v1/embeddings/", "/v1/embeddings/"),
+        ({"model": "openai/x"}, "/v1/embeddings/", "/v1/embeddings"),
+        ({"model": "openai/x"}, "/v1/v1/embeddings", "/v1/embeddings"),
+        ({"model": "openai/x"}, "/openai/v1/embeddings?key=sk-a&a=1&API_KEY=sk-b", "/v1/embeddings?a=1"),
+        ({"model": "openai/x", "passthrough_auth": True}, "/v1/embeddings?key=sk-a", "/v1/embeddings?key=sk-a"),
+        ({"model": "openai/x"}, "/openai/deployments/y/embeddings?api-version=1", "/v1/embeddings"),
         (
             {"model": "azure_openai/x", "base_url": "https://h.test"},
             "/v1/chat/completions",

@@ -1,0 +1,114 @@
+"""What the gateway answers by itself, without calling anybody: which models there are, and that it is there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from extproc.exchange import errors
+from extproc.exchange.events import Answer
+from extproc.exchange.headers import VERSION
+from extproc.exchange.paths import MODELS, asked_of, unspoken_api
+from extproc.exchange.record import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from extproc.exchange.events import Headers
+    from extproc.exchange.paths import Asked
+    from extproc.policy.catalog import Catalog
+    from extproc.policy.model import Api, Target
+
+_JSON: Final = (("content-type", "application/json"),)
+_READS: Final = frozenset({"GET", "HEAD"})
+
+# What people and clients look at to see whether somebody is there: Claude Code asks for `/api/hello` at its start.
+_GREETING: Final = Answer(200, _JSON, b'{"message": "hello"}')
+_NOTHING: Final = Answer(204, (), b"")
+_GREETINGS: Final[Mapping[str, Answer]] = {"/": _GREETING, "/api/hello": _GREETING, "/favicon.ico": _NOTHING}
+
+_EPOCH: Final = "1970-01-01T00:00:00Z"
+"""What stands for the date of a model's release, which the shapes ask for and nobody here knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """The answer to a request that needs no provider, in the words of *api*."""
+
+    api: Api
+    answer: Answer
+    ending: Ending
+
+
+def asked_by(headers: Headers, catalog: Catalog) -> Asked | AtOnce:
+    """Return what a request with these *headers* asks a provider for, or its answer when it needs none."""
+    method, path = headers.get(":method", ""), headers.get(":path", "/")
+    anthropic = VERSION in headers
+    asked = asked_of(path, method=method, anthropic=anthropic)
+    api = unspoken_api(path, anthropic=anthropic) if asked is None else asked.api
+    answer = local_answer(method, path, asked, api, catalog)
+    if answer is not None:
+        return AtOnce(api, answer, Ending.LOCAL)
+    if asked is None:
+        return AtOnce(api, errors.not_spoken(api, request_id=headers.get("x-request-id", "")), Ending.REFUSED)
+    return asked
+
+
+def local_answer(method: str, path: str, asked: Asked | None, api: Api, catalog: Catalog) -> Answer | None:
+    """Return the answer to a request that needs no provider; None for every other one.
+
+    *asked* and *api* are what *path* asks for. The answer to HEAD has no body.
+    """
+    if method not in _READS:
+        return None
+    if asked is None:
+        answer = _GREETINGS.get(path.partition("?")[0])
+    elif asked.resource == MODELS:
+        answer = _models(api, catalog)
+    elif asked.resource.startswith(f"{MODELS}/"):
+        answer = _model(unquote(asked.resource.removeprefix(f"{MODELS}/")), api, catalog)
+    else:
+        return None
+    return Answer(answer.status, answer.headers, b"") if answer is not None and method == "HEAD" else answer
+
+
+def listed(api: Api, catalog: Catalog) -> Iterator[tuple[str, Target]]:
+    """Yield the models that a client of *api* may name, and the target of each: ids, then names and aliases.
+
+    A wildcard is not among them, for nobody knows what it stands for; nor are second names that clients may use for
+    what is listed already: the model without its provider.
+    """
+    for target in catalog.targets.values():
+        if api in target.speaks:
+            yield target.id, target
+    for name, target_id in catalog.names.items():
+        target = catalog[target_id]
+        if api in target.speaks and name not in {target.id, target.id.partition("/")[2]}:
+            yield name, target
+
+
+def _models(api: Api, catalog: Catalog) -> Answer:
+    data = [_shape(name, target, api) for name, target in listed(api, catalog)]
+    if not api.of_anthropic:
+        return _answer({"object": "list", "data": data})
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return _answer({"data": data, "has_more": False, "first_id": first, "last_id": last})
+
+
+def _model(named: str, api: Api, catalog: Catalog) -> Answer | None:
+    """Return what there is to say of a configured model; None: its provider may know one of that name."""
+    target = catalog.find(named)
+    return None if target is None or api not in target.speaks else _answer(_shape(named, target, api))
+
+
+def _shape(name: str, target: Target, api: Api) -> dict[str, object]:
+    """Return a model as *api* shows it (the Models resources of OpenAI's and of Anthropic's API reference)."""
+    if api.of_anthropic:
+        return {"type": "model", "id": name, "display_name": name, "created_at": _EPOCH}
+    return {"id": name, "object": "model", "created": 0, "owned_by": target.provider}
+
+
+def _answer(body: object) -> Answer:
+    return Answer(200, _JSON, json.dumps(body).encode())
