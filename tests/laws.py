@@ -103,8 +103,17 @@ def what_is_told_is_what_was_done(moment: Moment) -> None:
     ]
 
 
+def nobody_unfit_is_asked_again(choice: Choice) -> None:
+    """In no round; and the target that a request names is never called unfit for it."""
+    assert choice.target.id not in choice.unfit
+    assert choice.moment.primary.id not in choice.unfit
+
+
 def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
-    """But for a failure that allowed no retry: without a policy, or as an only attempt of a policy without any."""
+    """But for a failure that allowed no retry: without a policy, or as an only attempt of a policy without any.
+
+    A refusal is the client's to know if it comes from the target that its request names; no other one's ever is.
+    """
     if not moment.replies:
         return
     outcome, delivered, policy = moment.replies[-1].outcome, isinstance(moment.decision, Deliver), moment.policy
@@ -113,8 +122,12 @@ def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
     elif outcome.retriable:
         allowed = 0 in most_of(policy).values() or policy.max_total_attempts == 1
         assert not delivered or (allowed and len(moment.calls) == 1)
-    else:
+    elif outcome.kind is Kind.REJECTED:
+        assert delivered
+    elif moment.calls[len(moment.replies) - 1].target == moment.primary.id:
         assert delivered or isinstance(moment.decision, Try)
+    else:
+        assert not delivered
 
 
 def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
@@ -132,7 +145,8 @@ def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
         case StopReason.BUDGET_SPENT:
             assert policy.max_duration is not None
         case StopReason.NO_CANDIDATE:
-            last = decision.failures[-1]
+            unfit = {failure.target for failure in decision.failures if failure.outcome.kind is Kind.UNFIT}
+            last = next(failure for failure in reversed(decision.failures) if failure.target not in unfit)
             strategy = policy.rule_for(last.outcome).strategy
             found = fitting(moment.catalog, strategy, moment.catalog[last.target], moment.primary, moment.journey.api)
             assert strategy is not Strategy.SAME_MODEL
@@ -152,6 +166,7 @@ LAWS_OF_CHOICES = (
     a_key_that_is_set_aside_is_used_only_if_all_are,
     no_key_is_refused_twice_in_a_row,
     never_more_rounds_than_the_policy_says,
+    nobody_unfit_is_asked_again,
 )
 
 LAWS_OF_MOMENTS = (

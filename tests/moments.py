@@ -11,6 +11,7 @@ from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind, Blocks
 from extproc.policy.decision import Try
 from extproc.policy.model import Api, Credential, Strategy
+from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from journeys import Call, Journey, Reply
     from worlds import Scene
 
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempts import FailedAttempt, Story
     from extproc.policy.blocks import Block
     from extproc.policy.catalog import Catalog
     from extproc.policy.decision import Decision
-    from extproc.policy.model import Instant, Millis, Policy, Rule, Target
+    from extproc.policy.model import Instant, Millis, Policy, Rule, Target, TargetId
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,26 @@ class Choice:
 
     @property
     def begins_round(self) -> bool:
-        """Whether a round begins, be it the first."""
-        return not self.story.this_round
+        """Whether a round begins, be it the first, or begins again because all it has met were unfit."""
+        return not [failure for failure in self.story.this_round if failure.target not in self.unfit]
+
+    @property
+    def unfit(self) -> set[TargetId]:
+        """The targets that have refused the request, though it did not name them."""
+        return {failure.target for failure in self.story.failures if failure.outcome.kind is Kind.UNFIT}
+
+    @property
+    def last(self) -> FailedAttempt | None:
+        """The failure that the choice is about: the last one, or who failed before those that were unfit."""
+        failures = self.story.failures
+        if failures and failures[-1].outcome.kind is Kind.UNFIT:
+            failures = tuple(failure for failure in failures if failure.target not in self.unfit)
+        return failures[-1] if failures else None
 
     @property
     def rule(self) -> Rule | None:
-        """The rule of the last failure."""
-        failures = self.story.failures
-        return self.policy.rule_for(failures[-1].outcome) if failures else None
+        """The rule of that failure."""
+        return None if self.last is None else self.policy.rule_for(self.last.outcome)
 
     @property
     def longest_pause(self) -> Millis:
@@ -122,12 +135,14 @@ class Choice:
                 strategy = self.policy.default.strategy if slow is None else slow.strategy
             else:
                 return [primary]
-            return [primary, *fitting(catalog, strategy, primary, primary, self.moment.journey.api)]
+            found = [primary, *fitting(catalog, strategy, primary, primary, self.moment.journey.api)]
+            return [target for target in found if target.id not in self.unfit]
         assert self.rule is not None
-        failed = catalog[self.story.failures[-1].target]
+        assert self.last is not None
+        failed = catalog[self.last.target]
         if self.rule.strategy is Strategy.SAME_MODEL:
             return [failed]
-        tried = {failure.target for failure in self.story.failures[self.story.round_start :]}
+        tried = {failure.target for failure in self.story.failures[self.story.round_start :]} | self.unfit
         found = fitting(catalog, self.rule.strategy, failed, primary, self.moment.journey.api)
         return [target for target in found if target.id not in tried]
 

@@ -140,6 +140,7 @@ outcomes = st.one_of(
     st.builds(Outcome, st.just(Kind.HTTP), st.sampled_from([503, 429]), waits),
     st.just(SUCCESS),
     st.builds(Outcome, st.just(Kind.FINAL), st.sampled_from([400, 401, 403])),
+    st.just(Outcome(Kind.REJECTED, 413)),
     st.just(TIMEOUT),
     st.just(Outcome(Kind.CONNECTION_ERROR, 502)),
 )

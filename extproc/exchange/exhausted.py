@@ -18,12 +18,12 @@ _MESSAGE = "All retry attempts exhausted"
 def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discourage_retries: bool) -> Answer:
     """Return the `retry_exhausted` answer, in the error shape of *api*.
 
-    Its status is the last failure's, or 429 when nobody was called because everything is blocked. `Retry-After` is
+    Its status is the decisive failure's, or 429 when everything that could serve is blocked. `Retry-After` is
     there whenever any wait is known. With *discourage_retries* the client's SDK is told not to retry on top of us
     (`x-should-retry`, which the OpenAI and Anthropic SDKs obey).
     """
     failures = exhausted.failures
-    status = failures[-1].outcome.status if failures else 429
+    status = _status(exhausted)
     headers = [("content-type", "application/json"), ("x-request-id", request_id)]
     wait = exhausted.observed_retry_after if exhausted.shortest_block is None else exhausted.shortest_block
     if wait is not None:
@@ -48,10 +48,17 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
     return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())
 
 
+def _status(exhausted: Exhausted) -> int:
+    if exhausted.decisive is not None:
+        return exhausted.decisive.outcome.status
+    # Whoever was called, if anybody was, could not serve the request: that is a gateway's fault (RFC 9110 15.6.3).
+    return 502 if exhausted.failures and exhausted.shortest_block is None else 429
+
+
 def _why(exhausted: Exhausted) -> str:
     if exhausted.reason is StopReason.BUDGET_SPENT:
         return ": retry budget exceeded"
-    match exhausted.failures[-1].outcome.kind if exhausted.failures else None:
+    match None if exhausted.decisive is None else exhausted.decisive.outcome.kind:
         case Kind.TIMEOUT:
             return ": upstream request timed out"
         case Kind.HIGH_LATENCY:

@@ -48,7 +48,7 @@ class FailedAttempt:
 
     target: TargetId
     outcome: Outcome
-    rule: str | None  # the rule it is charged to; None: free (another key of the same target came next)
+    rule: str | None  # the rule it is charged to; None: free (another key came next, or the target was unfit)
     key: int = 0
     waited: Millis = 0
     duration: Millis = 0  # request sent to failure known
@@ -99,6 +99,11 @@ class Story:
     def tried(self) -> frozenset[TargetId]:
         """The targets that have failed in this round."""
         return frozenset([failure.target for failure in self.this_round])
+
+    @property
+    def unfit(self) -> frozenset[TargetId]:
+        """The targets that cannot serve this request, in whichever round they have said so."""
+        return frozenset([failure.target for failure in self.failures if failure.outcome.kind is Kind.UNFIT])
 
     def charged(self, rule: str) -> int:
         """Return how often *rule* was charged in this request."""

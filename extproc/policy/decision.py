@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from extproc.policy.outcome import Kind
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.attempts import FailedAttempt, Story
-    from extproc.policy.model import Millis
+    from extproc.policy.model import Millis, TargetId
 
 
 class StopReason(StrEnum):
@@ -44,13 +46,28 @@ class Deliver:
 class Exhausted:
     """Nothing more is tried.
 
-    *failures* is empty when everything was blocked before the first attempt. *shortest_block* is how long it is
-    until the first of the blocked targets is released; None when none is blocked by Retry-After.
+    *failures* is empty when everything was blocked before the first attempt. *primary* is the target that the request
+    names. *shortest_block* is how long it is until the first of the blocked targets is released, in milliseconds; None
+    when none is blocked by Retry-After.
     """
 
     reason: StopReason
     failures: tuple[FailedAttempt, ...]
     shortest_block: Millis | None = None
+    primary: TargetId = field(kw_only=True)
+
+    @property
+    def decisive(self) -> FailedAttempt | None:
+        """The failure that speaks for all: the last one. But of an unfit target the client knows nothing.
+
+        Where that came last, it is the last failure of the primary, or else of anybody fit; None without any.
+        """
+        last = self.failures[-1] if self.failures else None
+        if last is None or last.outcome.kind is not Kind.UNFIT:
+            return last
+        fit = [failure for failure in self.failures if failure.outcome.kind is not Kind.UNFIT]
+        of_primary = [failure for failure in fit if failure.target == self.primary]
+        return next(reversed(of_primary or fit), None)
 
     @property
     def observed_retry_after(self) -> Millis | None:

@@ -6,6 +6,7 @@ Everything is synchronous and runs on one event loop, so that a decision is atom
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extproc.policy import lessons
@@ -53,6 +54,9 @@ class Engine:
         """Return what follows the attempt `story.next`, which ended in *outcome* after *duration* milliseconds.
 
         An answer is delivered, whatever it is, where there is no retry policy or it allowed no retry for this one.
+        A client's mistake is the client's to know; but only the target that its request names can tell. A target that
+        a failover has chosen may refuse for reasons of its own (its key, a retired model, a parameter it does not
+        know), and the client has a failure to recover from: such a target is passed over.
         """
         terms, target = self._terms(story, api), self.catalog.get(story.next.target)
         if terms is None or target is None:
@@ -64,6 +68,9 @@ class Engine:
             another_key = Plan(self._memory, terms, story, now, dice).next_key(target, outcome, duration)
             if another_key is not None:
                 return another_key
+        if outcome.kind is Kind.FINAL and target.id != story.primary:
+            unfit = story.with_failure(replace(outcome, kind=Kind.UNFIT), None, duration, now=now)
+            return Plan(self._memory, terms, unfit, now, dice).instead_of_unfit()
         if not outcome.retriable:
             return Deliver(story)
         failed = learn.failed(story, target, outcome, duration)

@@ -57,14 +57,16 @@ class Kind(StrEnum):
     """The classes of outcomes that the rules tell apart."""
 
     SUCCESS = "success"  # delivered as it is
-    FINAL = "final"  # a failure that trying again cannot mend: delivered as it is
+    FINAL = "final"  # the provider's answer, which trying again there cannot mend
+    REJECTED = "rejected"  # Envoy did not let the request through, or the client has gone: nothing can follow
+    UNFIT = "unfit"  # a FINAL of a target that the request did not name: somebody else may serve it
     HTTP = "http"  # the provider answered with a status that may be tried again
     TIMEOUT = "timeout"  # no answer within the attempt's time limit
     HIGH_LATENCY = "high_latency"  # a retriable status that came back slower than on_high_latency allows
     CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any answer
 
 
-_DONE = frozenset({Kind.SUCCESS, Kind.FINAL})
+_DONE = frozenset({Kind.SUCCESS, Kind.FINAL, Kind.REJECTED})
 
 
 class Wish(Enum):
@@ -110,7 +112,7 @@ class Outcome:
                 return "timeout" if self.limit is None else f"timeout_{self.limit}ms"
             case Kind.CONNECTION_ERROR:
                 return "connection_error"
-            case Kind.HTTP | Kind.FINAL | Kind.HIGH_LATENCY:
+            case Kind.HTTP | Kind.FINAL | Kind.REJECTED | Kind.UNFIT | Kind.HIGH_LATENCY:
                 return f"http_{self.status}"
             case _:
                 assert_never(self.kind)
@@ -138,11 +140,11 @@ def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = 
 def classify_local_reply(status: int, flags: int) -> Kind:
     """Return the class of an answer that Envoy made itself because the provider gave none."""
     if flags & _CLIENT_GONE:
-        return Kind.FINAL
+        return Kind.REJECTED
     if flags & _TIMEOUT:
         return Kind.TIMEOUT
     if flags & _CONNECTION_ERROR:
         return Kind.CONNECTION_ERROR
-    # No flag of ours: 413 by the body limit and other refusals of the request itself are final; a 5xx
+    # No flag of ours: 413 by the body limit and other refusals of the request itself end it; a 5xx
     # without a reason we know is as good as no answer.
-    return Kind.CONNECTION_ERROR if status >= 500 else Kind.FINAL
+    return Kind.CONNECTION_ERROR if status >= 500 else Kind.REJECTED

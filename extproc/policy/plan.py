@@ -10,13 +10,15 @@ from extproc.policy.availability import Availability
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
 from extproc.policy.decision import Exhausted, StopReason, Try
 from extproc.policy.model import CandidateOrder, Instant, Strategy
+from extproc.policy.outcome import Kind
 from extproc.policy.selection import Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from extproc.policy.attempts import FailedAttempt
     from extproc.policy.lessons import Memory
-    from extproc.policy.model import Dice, Millis, Target
+    from extproc.policy.model import Dice, Millis, Rule, Target
     from extproc.policy.outcome import Outcome
     from extproc.policy.selection import Terms
 
@@ -56,7 +58,7 @@ class Plan:
             if strategy is not Strategy.SAME_MODEL:
                 pool = self.memory.roster.candidates(self.terms, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.
-                pool = Candidates((primary, *pool.named), pool.others)
+                pool = Candidates((primary, *pool.named), pool.others).without(self.story.unfit)
         chosen = self._choose(pool, pause)
         return self._try(chosen, reason) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
@@ -90,16 +92,23 @@ class Plan:
             return self._stop(StopReason.RULE_SPENT)
         if (spent := self._spent(story.attempts_made)) is not None:
             return self._stop(spent)
-        pool = self._candidates(rule.strategy, failed)
-        pause = Pause(rule.backoff, story.failures)
-        chosen = self._choose(pool, pause)
-        if isinstance(chosen, Chosen):
-            return self._try(chosen, _REASONS[rule.strategy])
-        # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
-        rounds_remain = rule.strategy is not Strategy.SAME_MODEL and story.round < self.policy.rounds
-        if rounds_remain and all(failure.outcome.transient for failure in story.this_round):
-            return self._next_round().begin(replace(pause, at_least=self.policy.round_delay), Reason.NEXT_ROUND)
-        return self._stop(chosen, pool)
+        backoff = Pause(rule.backoff, self._fit(story.failures))
+        return self._follow(rule, failed, backoff, next_round=backoff)
+
+    def instead_of_unfit(self) -> Try | Exhausted:
+        """Return what follows an attempt at a target that was unfit: what would have, were it no candidate.
+
+        It is charged to no rule, but counts as an attempt. Whatever there was to wait for came before it.
+        """
+        story = self.story
+        if (spent := self._spent(story.attempts_made)) is not None:
+            return self._stop(spent)
+        failures = [failure for failure in story.this_round if failure.target not in story.unfit]
+        failed = self.memory.roster.catalog.get(failures[-1].target) if failures else None
+        if failed is None:
+            return self.begin()
+        rule = self.policy.rule_for(failures[-1].outcome)
+        return self._follow(rule, failed, _AT_ONCE, next_round=Pause(rule.backoff, self._fit(story.failures)))
 
     def has_alternative(self, target: Target) -> bool:
         """Return whether another attempt could follow at once if *target* ran into its time limit."""
@@ -110,11 +119,28 @@ class Plan:
         pool = self._candidates(rule.strategy, target)
         return any(self._availability.released(other) is None for other in pool)
 
+    def _follow(self, rule: Rule, failed: Target, pause: Pause, *, next_round: Pause) -> Try | Exhausted:
+        """Return what *rule* leads to from *failed*: another attempt in this round, another round, or the end."""
+        pool = self._candidates(rule.strategy, failed)
+        chosen = self._choose(pool, pause)
+        if isinstance(chosen, Chosen):
+            return self._try(chosen, _REASONS[rule.strategy])
+        # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
+        rounds_remain = rule.strategy is not Strategy.SAME_MODEL and self.story.round < self.policy.rounds
+        if rounds_remain and all(failure.outcome.transient for failure in self._fit(self.story.this_round)):
+            pause = replace(next_round, at_least=self.policy.round_delay)
+            return self._next_round().begin(pause, Reason.NEXT_ROUND)
+        return self._stop(chosen, pool)
+
+    def _fit(self, failures: tuple[FailedAttempt, ...]) -> tuple[FailedAttempt, ...]:
+        """Return *failures* without those of targets that were unfit: they are as if they were not configured."""
+        return tuple([failure for failure in failures if failure.outcome.kind is not Kind.UNFIT])
+
     def _candidates(self, strategy: Strategy, failed: Target) -> Candidates:
         """Return who may follow *failed* in this round, blocked or not."""
         pool = self.memory.roster.candidates(self.terms, strategy, failed)
         # No strategy but same_model leads to the failed target itself, and there it is meant.
-        tried = self.story.tried - {failed.id}
+        tried = (self.story.tried - {failed.id}) | self.story.unfit
         return pool.without(tried) if tried else pool
 
     def _next_round(self) -> Plan:
@@ -143,7 +169,7 @@ class Plan:
         concerned = (self.terms.primary, *(target for target in tried if target is not None), *pool)
         releases = [until for target in concerned if (until := availability.released(target)) is not None]
         shortest = min(releases) - self.now if releases else None
-        return Exhausted(reason, self.story.failures, shortest)
+        return Exhausted(reason, self.story.failures, shortest, primary=self.story.primary)
 
     def _spent(self, attempts: int) -> StopReason | None:
         """Return why no attempt may follow *attempts* attempts, however short the wait; None when one may."""

@@ -131,6 +131,27 @@ async def test_the_last_failure_gives_the_status(trio: Gateway) -> None:
     assert trio.order == "PST"
 
 
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 413, 422])
+async def test_a_fallback_that_refuses_is_passed_over(trio: Gateway, status: int) -> None:
+    """A dead key, a retired model, an unknown parameter: the client never chose that fallback, the next one answers."""
+    trio.play(p="503", s=str(status))
+
+    response = await trio.chat()
+
+    check_delivered(response, by="T", target=T, attempts=3)
+    assert trio.order == "PST"
+
+
+async def test_with_only_refusals_left_the_primarys_failure_gives_the_status(trio: Gateway) -> None:
+    """A 401 would make the client look for a fault in its own key, which was never used."""
+    trio.play(p="429", s="404", t="401")
+
+    response = await trio.chat()
+
+    check_exhausted(response, status=429, attempts=[(P, "http_429"), (S, "http_404"), (T, "http_401")])
+    assert trio.order == "PST"
+
+
 async def test_a_failover_is_immediate(trio: Gateway) -> None:
     """Without back-off, two failures cost next to nothing."""
     trio.play(p="429", s="503")

@@ -26,7 +26,7 @@ REFUSALS = [
     errors.state_unreadable,
     partial(errors.no_answer, kind=Kind.TIMEOUT, status=504),
     partial(errors.no_answer, kind=Kind.CONNECTION_ERROR, status=502),
-    partial(errors.no_answer, kind=Kind.FINAL, status=413),
+    partial(errors.no_answer, kind=Kind.REJECTED, status=413),
     partial(errors.local_reply, status=404),
     partial(errors.local_reply, status=500),
     partial(errors.local_reply, status=503),

@@ -32,6 +32,7 @@ def test_everything_that_happened_is_told() -> None:
         StopReason.NO_CANDIDATE,
         (failure(P, Outcome(Kind.HTTP, 429, retry_after=1200)), failure(S, Outcome(Kind.HTTP, 503))),
         shortest_block=1001,
+        primary=P,
     )
 
     assert answered(exhausted) == (
@@ -67,7 +68,7 @@ def test_the_last_failure_gives_status_and_message(
     outcome: Outcome, reason: StopReason, status: int, suffix: str
 ) -> None:
     """A timeout is a 504 and a broken connection a 502; a spent budget is said before anything else."""
-    got, _, body = answered(Exhausted(reason, (failure(P, outcome),)))
+    got, _, body = answered(Exhausted(reason, (failure(P, outcome),), primary=P))
 
     assert got == status
     assert isinstance(body, dict)
@@ -86,23 +87,46 @@ def test_the_last_failure_gives_status_and_message(
     ],
 )
 def test_every_kind_of_failure_has_its_name(outcome: Outcome, told: str) -> None:
-    _, _, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, outcome, duration=1500),)))
+    _, _, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, outcome, duration=1500),), primary=P))
 
     assert isinstance(body, dict)
     assert body["error"]["attempts"] == [{"model": "openai/gpt-4o", "error_type": told, "attempt": 1}]
 
 
 def test_all_blocked_is_a_429_without_an_attempt() -> None:
-    status, headers, body = answered(Exhausted(StopReason.WAIT_TOO_LONG, (), shortest_block=120_000))
+    status, headers, body = answered(Exhausted(StopReason.WAIT_TOO_LONG, (), shortest_block=120_000, primary=P))
 
     assert (status, headers["retry-after"]) == (429, "120")
     assert isinstance(body, dict)
     assert (body["error"]["attempts"], body["error"]["total_attempts"]) == ([], 0)
 
 
+def test_who_was_unfit_does_not_give_the_status() -> None:
+    """A fallback's 401 would make the client look for a fault in its own key."""
+    failures = (failure(P, Outcome(Kind.TIMEOUT, 504, limit=2000)), failure(S, Outcome(Kind.UNFIT, 401)))
+
+    status, _, body = answered(Exhausted(StopReason.NO_CANDIDATE, failures, primary=P))
+
+    assert status == 504
+    assert isinstance(body, dict)
+    assert body["error"]["attempts"][1] == {"model": S, "error_type": "http_401", "attempt": 2}
+
+
+@pytest.mark.parametrize(("shortest_block", "status"), [(120_000, 429), (None, 502)])
+def test_where_only_unfit_ones_were_called_the_gateway_has_failed(shortest_block: int | None, status: int) -> None:
+    """Or the client has to come back when the primary may be called again."""
+    failures = (failure(S, Outcome(Kind.UNFIT, 401)),)
+
+    got, _, _ = answered(Exhausted(StopReason.WAIT_TOO_LONG, failures, shortest_block, primary=P))
+
+    assert got == status
+
+
 def test_a_wait_of_zero_is_a_wait() -> None:
     """Retry-After: 0 means now, which is not the same as not knowing."""
-    _, headers, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 429, retry_after=0)),)))
+    _, headers, body = answered(
+        Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 429, retry_after=0)),), primary=P)
+    )
 
     assert headers["retry-after"] == "0"
     assert isinstance(body, dict)
@@ -110,14 +134,18 @@ def test_a_wait_of_zero_is_a_wait() -> None:
 
 
 def test_no_known_wait_is_no_header() -> None:
-    _, headers, _ = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 500)),)), discourage=False)
+    _, headers, _ = answered(
+        Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 500)),), primary=P), discourage=False
+    )
 
     assert headers == {"content-type": "application/json", "x-request-id": "r-1"}
 
 
 def test_the_messages_api_has_its_own_envelope() -> None:
     """Anthropic's SDK looks for type "error" around the error object."""
-    _, _, body = answered(Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 500)),)), api=Api.MESSAGES)
+    _, _, body = answered(
+        Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 500)),), primary=P), api=Api.MESSAGES
+    )
 
     assert isinstance(body, dict)
     assert body["type"] == "error"

@@ -43,9 +43,9 @@ def test_a_refused_connection_is_a_502_whatever_envoy_calls_it() -> None:
     assert judged(event, limit=2000) == Outcome(Kind.CONNECTION_ERROR, 502)
 
 
-def test_a_local_reply_without_flags_is_final() -> None:
+def test_a_local_reply_without_flags_ends_the_request() -> None:
     """Envoy's own 413 is about the request itself: no other provider would see it differently."""
-    assert judged(answer(413, details="request_payload_too_large")) == Outcome(Kind.FINAL, 413)
+    assert judged(answer(413, details="request_payload_too_large")) == Outcome(Kind.REJECTED, 413)
 
 
 @pytest.mark.parametrize(

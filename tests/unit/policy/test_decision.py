@@ -19,4 +19,4 @@ def test_the_longest_wait_that_was_asked_for(asked: list[int | None], longest: i
         FailedAttempt(target, http(429, wait), "default") for target, wait in zip([P, S, P, S], asked, strict=False)
     )
 
-    assert Exhausted(StopReason.RULE_SPENT, failures).observed_retry_after == longest
+    assert Exhausted(StopReason.RULE_SPENT, failures, primary=P).observed_retry_after == longest

@@ -105,7 +105,9 @@ def test_with_same_model_the_primary_is_waited_for() -> None:
     same_model = in_file_order(Strategy.SAME_MODEL)
 
     assert first(same_model, blocked(P, until=60_000)) == a_call(P, Reason.LAST_RESORT, wait=60_000)
-    assert begun(same_model, blocked(P, until=60_001)).decision == Exhausted(StopReason.WAIT_TOO_LONG, (), 60_001)
+    assert begun(same_model, blocked(P, until=60_001)).decision == Exhausted(
+        StopReason.WAIT_TOO_LONG, (), 60_001, primary=P
+    )
 
 
 def test_a_slow_primary_is_stood_in_for_by_the_latency_strategy() -> None:
@@ -173,7 +175,9 @@ def test_all_blocked_for_too_long_calls_nobody() -> None:
     blocks = blocked(P, S, until=90_000)
     blocks.add(Block(BlockKind.RETRY_AFTER, T, after(80_000)), now=NOW)
 
-    assert begun(a_policy(), blocks).decision == Exhausted(StopReason.WAIT_TOO_LONG, (), shortest_block=80_000)
+    assert begun(a_policy(), blocks).decision == Exhausted(
+        StopReason.WAIT_TOO_LONG, (), shortest_block=80_000, primary=P
+    )
 
 
 def test_taking_turns_is_between_those_who_stand_in() -> None:

@@ -65,6 +65,7 @@ def test_what_was_tried_is_told_when_nothing_more_is() -> None:
         StopReason.RULE_SPENT,
         (FailedAttempt(P, http(429), "default", duration=30), FailedAttempt(S, http(503), "default", duration=70)),
         shortest_block=None,
+        primary=P,
     )
 
 
@@ -108,7 +109,9 @@ def test_counting_goes_on_through_the_rounds() -> None:
     assert (len(journey.calls), journey.decision) == (
         3,
         Exhausted(
-            StopReason.RULE_SPENT, tuple(FailedAttempt(P, http(503), "default", waited=wait) for wait in (0, 500, 500))
+            StopReason.RULE_SPENT,
+            tuple(FailedAttempt(P, http(503), "default", waited=wait) for wait in (0, 500, 500)),
+            primary=P,
         ),
     )
 

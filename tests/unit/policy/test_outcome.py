@@ -95,15 +95,15 @@ def test_a_provider_that_kept_silent_is_a_timeout(flag: Flag) -> None:
     "flag",
     [Flag.DOWNSTREAM_CONNECTION_TERMINATION, Flag.DOWNSTREAM_PROTOCOL_ERROR, Flag.DOWNSTREAM_REMOTE_RESET],
 )
-def test_a_client_that_has_gone_is_final(flag: Flag) -> None:
+def test_a_client_that_has_gone_ends_the_request(flag: Flag) -> None:
     """Nobody waits for another attempt, whatever else went wrong."""
-    assert classify_local_reply(503, flag) is Kind.FINAL
-    assert classify_local_reply(503, flag | Flag.UPSTREAM_REQUEST_TIMEOUT | Flag.LOCAL_RESET) is Kind.FINAL
+    assert classify_local_reply(503, flag) is Kind.REJECTED
+    assert classify_local_reply(503, flag | Flag.UPSTREAM_REQUEST_TIMEOUT | Flag.LOCAL_RESET) is Kind.REJECTED
 
 
-def test_envoys_refusal_of_the_request_is_final() -> None:
+def test_envoys_refusal_of_the_request_ends_it() -> None:
     """413 by Envoy's own buffer limit comes without a flag, and would come again."""
-    assert [classify_local_reply(status, 0) for status in (413, 400, 431, 499)] == [Kind.FINAL] * 4
+    assert [classify_local_reply(status, 0) for status in (413, 400, 431, 499)] == [Kind.REJECTED] * 4
 
 
 def test_envoys_5xx_without_a_reason_we_know_is_a_connection_error() -> None:
@@ -137,10 +137,12 @@ def test_the_bits_are_envoys() -> None:
 
 
 def test_what_may_be_followed_by_another_attempt() -> None:
-    """Everything but success and what is final."""
+    """Everything but success and what is final or ends the request."""
     assert {kind: Outcome(kind, 500).retriable for kind in Kind} == {
         Kind.SUCCESS: False,
         Kind.FINAL: False,
+        Kind.REJECTED: False,
+        Kind.UNFIT: True,
         Kind.HTTP: True,
         Kind.TIMEOUT: True,
         Kind.HIGH_LATENCY: True,
@@ -162,6 +164,7 @@ def test_what_may_have_passed_a_moment_later() -> None:
         TIMEOUT: False,
         SUCCESS: False,
         final(503): False,
+        Outcome(Kind.UNFIT, 503): False,
     }
 
     assert {outcome: outcome.transient for outcome in outcomes} == outcomes
@@ -173,6 +176,8 @@ def test_labels() -> None:
         SUCCESS: "success",
         http(429): "http_429",
         final(404): "http_404",
+        Outcome(Kind.UNFIT, 404): "http_404",
+        Outcome(Kind.REJECTED, 413): "http_413",
         Outcome(Kind.HIGH_LATENCY, 503): "http_503",
         CONNECTION_ERROR: "connection_error",
         Outcome(Kind.TIMEOUT, 504): "timeout",
