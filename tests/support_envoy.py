@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from support import unix_http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,11 +45,17 @@ class Envoy:
 
     process: subprocess.Popen[bytes]
     log: Path
-    admin: str  # "http://127.0.0.1:9901"
+    admin: int | Path  # the port or the socket of its admin endpoint
+
+    def ask(self, path: str) -> httpx.Response | unix_http.Answer:
+        """Return what the admin endpoint answers to GET *path*."""
+        if isinstance(self.admin, Path):
+            return unix_http.get(self.admin, path)
+        return httpx.get(f"http://127.0.0.1:{self.admin}{path}", timeout=PATIENCE, trust_env=False)
 
     def counter(self, name: str) -> int:
         """Return the value of one counter or gauge."""
-        stats = httpx.get(f"{self.admin}/stats", params={"filter": f"^{name}$"}, timeout=PATIENCE).text
+        stats = self.ask(f"/stats?filter=^{name}$").text
         return sum(int(line.rpartition(": ")[2]) for line in stats.splitlines())
 
 
@@ -64,8 +71,8 @@ def validate(config: Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_envoy(config: str, admin_port: int, directory: Path, *, concurrency: int = 1) -> Iterator[Envoy]:
-    """Run Envoy on *config* (YAML text) until the context is left.
+def running_envoy(config: str, admin: int | Path, directory: Path, *, concurrency: int = 1) -> Iterator[Envoy]:
+    """Run Envoy on *config* (YAML text), which says where *admin* is, until the context is left.
 
     To be used from the main thread: the wheel's Envoy ends when the thread that started it does.
     """
@@ -83,7 +90,7 @@ def running_envoy(config: str, admin_port: int, directory: Path, *, concurrency:
             stdout=output,
             stderr=output,
         )
-    envoy = Envoy(process, log, f"http://127.0.0.1:{admin_port}")
+    envoy = Envoy(process, log, admin)
     try:
         eventually(lambda: _is_live(envoy), what=f"Envoy is ready\n{log.read_text()}")
         yield envoy
@@ -100,6 +107,6 @@ def _is_live(envoy: Envoy) -> bool:
     if envoy.process.poll() is not None:
         raise AssertionError(f"Envoy has ended\n{envoy.log.read_text()}")
     try:
-        return httpx.get(f"{envoy.admin}/ready", timeout=1).status_code == 200
-    except httpx.TransportError:
+        return envoy.ask("/ready").status_code == 200
+    except (httpx.TransportError, OSError):
         return False

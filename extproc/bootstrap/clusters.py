@@ -25,6 +25,7 @@ from envoy_data_plane.envoy.type.v3 import Percent
 from extproc import names
 from extproc.bootstrap.connections import MAX_HEADERS, MAX_HEADERS_KB
 from extproc.bootstrap.discovery import by_address, by_name, is_address
+from extproc.bootstrap.mutual_tls import mutual_tls
 from extproc.bootstrap.typed import duration, socket_address, split_host_port
 from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options, last_upstream_filter
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
-    from extproc.config.gateway import RetryBudget
+    from extproc.config.gateway import RetryBudget, TlsFiles
     from extproc.policy.model import Millis
 
 CONNECT_TIMEOUT: Millis = 1_000
@@ -89,8 +90,8 @@ def attempt_cluster(retry_budget: RetryBudget | None, state_carrier: HttpFilter)
     return cluster
 
 
-def extproc_cluster(addresses: Sequence[str]) -> Cluster:
-    """Return the cluster of the sidecar's workers at *addresses* (`unix:/path` or `host:port`).
+def extproc_cluster(addresses: Sequence[str], tls: TlsFiles | None = None) -> Cluster:
+    """Return the cluster of the sidecar's workers at *addresses* (`unix:/path` or `host:port`, there by *tls*).
 
     Should all of them seem unhealthy, all are tried: a check that is late must not turn requests away.
     """
@@ -104,6 +105,8 @@ def extproc_cluster(addresses: Sequence[str]) -> Cluster:
     cluster.common_lb_config = ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=1))
     cluster.load_assignment = endpoints(names.EXTPROC_CLUSTER, workers)
     cluster.health_checks = [_health_check()]
+    if tls is not None and any(worker.socket_address for worker in workers):
+        cluster.transport_socket = mutual_tls(tls)
     cluster.outlier_detection = _outlier_detection()
     cluster.circuit_breakers = circuit_breakers()
     cluster.typed_extension_protocol_options = http_options(

@@ -21,7 +21,7 @@ from extproc.bootstrap.patience import BRIDGING_TRIES
 from extproc.bootstrap.providers import provider_cluster
 from extproc.bootstrap.scripts import carry_state
 from extproc.bootstrap.trust import CA_FILES
-from extproc.bootstrap.typed import extension, socket_address, split_host_port
+from extproc.bootstrap.typed import extension, listening_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
     body_limit, degraded = gateway.sidecar.max_body_bytes, degraded_of(gateway)
     return Bootstrap(
         node=None if degraded is None else NODE,
-        admin=Admin(address=socket_address(*split_host_port(gateway.envoy.admin))),
+        admin=None if gateway.envoy_admin is None else Admin(address=listening_address(gateway.envoy_admin)),
         bootstrap_extensions=[extension("envoy.bootstrap.internal_listener", InternalListener())],
         typed_dns_resolver_config=name_service(),
         overload_manager=connection_limit(),
@@ -56,7 +56,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
             ],
             clusters=[
                 attempt_cluster(gateway.envoy.retry_budget, carry_state(let_through=degraded is not None)),
-                extproc_cluster(sidecar_addresses),
+                extproc_cluster(sidecar_addresses, gateway.sidecar.tls),
                 *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),
                 *_degraded_clusters(degraded, ca_file),
             ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from envoy_data_plane.envoy.config.core.v3 import Address, SocketAddress, TypedExtensionConfig
+from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress, TypedExtensionConfig
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from envoy_data_plane.google.protobuf import Any as Packed
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from betterproto2 import Message
 
     from extproc.policy.model import Millis
+
+_OWNER_ALONE = 0o600
 
 
 def extension(name: str, message: Message) -> TypedExtensionConfig:
@@ -33,6 +35,13 @@ def duration(millis: Millis) -> timedelta:
 def socket_address(host: str, port: int) -> Address:
     """Return the address of a TCP socket; *host* may be a name where Envoy resolves names."""
     return Address(socket_address=SocketAddress(address=host, port_value=port))
+
+
+def listening_address(text: str) -> Address:
+    """Return where Envoy listens when it is told *text*, `unix:/path` or `host:port`; a socket is its user's alone."""
+    if text.startswith("unix:"):
+        return Address(pipe=Pipe(path=text.removeprefix("unix:"), mode=_OWNER_ALONE))
+    return socket_address(*split_host_port(text))
 
 
 def split_host_port(text: str) -> tuple[str, int]:

@@ -45,8 +45,6 @@ model_providers:
   - model: anthropic/claude-3-5-sonnet
     access_key: made-up-key-of-anthropic
     base_url: {anthropic}
-envoy:
-  admin: 127.0.0.1:{admin}
 """
 
 
@@ -82,8 +80,10 @@ def demo(*, port: int | None, once: bool, envoy_binary: Path | None) -> None:
 def _run(directory: Path, family: Family, envoy: EnvoyBinary, *, port: int, once: bool) -> ExitCode:
     urls = _start_providers(directory, family)
     config = directory / "gateway.yaml"
-    config.write_text(_CONFIG.format(port=port, admin=free_port(), **urls))
-    launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, 1, _START, grace=5)
+    config.write_text(_CONFIG.format(port=port, **urls))
+    launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, 1, _START, grace=5).in_directory(
+        directory
+    )
     envoys = Envoys(launch, family, directory)
     news = start(launch, family, directory)
     if news is not None:

@@ -14,7 +14,7 @@ from extproc.cli.exits import Failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from extproc.cli.health import Endpoint
+    from extproc.cli.endpoints import Port
 
 DEMO_MODEL = "openai/gpt-4o"
 
@@ -37,7 +37,7 @@ _REQUESTS = (
 )
 
 
-def send_requests(edge: Endpoint) -> str:
+def send_requests(edge: Port) -> str:
     """Send the demo's requests to *edge* and return the table of what happened to each."""
     rows = [("request to openai/gpt-4o", "status", "attempts", "answered by", "took")]
     for request in _REQUESTS:
@@ -46,7 +46,7 @@ def send_requests(edge: Endpoint) -> str:
     return _table(rows)
 
 
-def _send(edge: Endpoint, request: _Request) -> tuple[str, str, str, str]:
+def _send(edge: Port, request: _Request) -> tuple[str, str, str, str]:
     body = {"model": DEMO_MODEL, "messages": [{"role": "user", "content": "Hello"}], "stream": request.stream}
     connection = http.client.HTTPConnection(edge.host, edge.port, timeout=_TIMEOUT)
     began = time.monotonic()

@@ -11,13 +11,13 @@ import click
 
 if TYPE_CHECKING:
     from extproc.cli.gateway_process import Launch
-    from extproc.cli.runs import Runs
+    from extproc.cli.runs import Run, Runs
 
 _POLL = 0.05
 
 
-def start_detached(launch: Launch, runs: Runs) -> None:
-    """Start `up` as a process of its own and return when it is healthy.
+def start_detached(launch: Launch, runs: Runs) -> Run:
+    """Start `up` as a process of its own and return what runs when it is healthy.
 
     It writes to a file. When it ends before it is healthy, that file is told here and its exit code becomes ours.
     """
@@ -34,7 +34,7 @@ def start_detached(launch: Launch, runs: Runs) -> None:
         while child.poll() is None:
             run = runs.find(launch.config)
             if run is not None and run.pid == child.pid:
-                return
+                return run
             time.sleep(_POLL)
     except KeyboardInterrupt:
         child.terminate()

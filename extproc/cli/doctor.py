@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from extproc.bootstrap.doctor.finding import Severity
 from extproc.bootstrap.doctor.reading.file import read_file
 from extproc.bootstrap.doctor.reading.live import read_live
 from extproc.cli.configuration import CONFIG, load_config
+from extproc.cli.endpoints import Endpoint, Port, endpoint_at
 from extproc.cli.exits import BadConfig, NoEnvoy
-from extproc.cli.health import Endpoint
 from extproc.cli.ports import reachable
+from extproc.cli.runs import Runs
 from extproc.config.errors import ConfigError
+from extproc.config.exposure import is_socket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,20 +43,22 @@ _STATS = "/stats?filter=%5E(cluster%7Chttp)%5C."
 
 
 class _Admin(click.ParamType[Endpoint]):
-    """The URL of Envoy's admin endpoint; the scheme may be left out."""
+    """Envoy's admin endpoint: `unix:/path`, or a URL whose scheme may be left out."""
 
-    name = "url"
+    name = "address"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Endpoint:
         text = str(value)
+        if is_socket(text):
+            return endpoint_at(text)
         try:
             url = urlsplit(text if "://" in text else f"http://{text}")
             host, port = url.hostname, url.port
         except ValueError:
             host, port, url = None, None, urlsplit("")
         if host is None or url.scheme != "http" or url.path.strip("/") or url.query or url.username is not None:
-            self.fail("expected http://host:port", param, ctx)
-        return Endpoint(reachable(host), port or 80)
+            self.fail("expected http://host:port or unix:/path", param, ctx)
+        return Port(reachable(host), port or 80)
 
 
 @click.command(epilog=TABLE)
@@ -67,8 +72,9 @@ class _Admin(click.ParamType[Endpoint]):
 @click.option(
     "--admin",
     type=_Admin(),
-    metavar="URL",
-    help="The admin endpoint of your running Envoy.  [default, without --envoy: the one that CONFIG names]",
+    metavar="ADDRESS",
+    help="The admin endpoint of your running Envoy, http://host:port or unix:/path.  [default, without --envoy: that "
+    "of the `up` of CONFIG, or the one that CONFIG names]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {severity, check, place, problem, mend}.")
 def doctor(*, config: Path, envoy: Path | None, admin: Endpoint | None, as_json: bool) -> None:
@@ -80,7 +86,7 @@ def doctor(*, config: Path, envoy: Path | None, admin: Endpoint | None, as_json:
     if envoy is not None and admin is not None:
         raise click.UsageError("--envoy and --admin exclude each other: a file, or a running Envoy")
     gateway = load_config(config).gateway
-    installation = _running(admin or _configured(gateway)) if envoy is None else _started_with(envoy)
+    installation = _running(admin or _known(config, gateway)) if envoy is None else _started_with(envoy)
     findings = diagnose(installation, gateway)
     click.echo(_as_json(findings) if as_json else _as_text(findings))
     sys.exit(max((_CODES[finding.flaw.severity] for finding in findings), default=0))
@@ -97,9 +103,14 @@ def _started_with(file: Path) -> Installation:
         raise BadConfig("\n".join(f"{file}: {problem}" for problem in error.problems)) from error
 
 
-def _configured(gateway: Gateway) -> Endpoint:
-    host, _, port = gateway.envoy.admin.rpartition(":")
-    return Endpoint(reachable(host.strip("[]")), int(port))
+def _known(config: Path, gateway: Gateway) -> Endpoint:
+    run = Runs.of_user(os.environ).find(config)
+    address = gateway.envoy_admin if run is None else run.admin
+    if address is None:
+        raise NoEnvoy(
+            f"{config} names no admin endpoint: name that of your Envoy with --admin, or its file with --envoy."
+        )
+    return endpoint_at(address)
 
 
 def _running(admin: Endpoint) -> Installation:
@@ -110,7 +121,7 @@ def _running(admin: Endpoint) -> Installation:
             stats=_answer(admin, _STATS),
         )
     except ConfigError as error:
-        raise NoEnvoy(f"{admin}{error}") from error
+        raise NoEnvoy(f"{admin}: {error}") from error
 
 
 def _answer(admin: Endpoint, path: str) -> str:
@@ -118,7 +129,7 @@ def _answer(admin: Endpoint, path: str) -> str:
     if answer is None or answer[0] != 200:
         told = "nothing" if answer is None else answer[0]
         raise NoEnvoy(
-            f"{admin}{path.partition('?')[0]} answers {told}: name the admin endpoint of your Envoy with --admin, "
+            f"{admin}: {path.partition('?')[0]} answers {told}: name the admin endpoint of your Envoy with --admin, "
             "or its file with --envoy."
         )
     return answer[1]

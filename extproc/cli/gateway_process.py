@@ -13,23 +13,26 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.cli import hot_restart
+from extproc.cli.endpoints import Port, endpoint_at
 from extproc.cli.envoy_command import bootstrap_in, envoy_command
 from extproc.cli.envoys import ENVOY
 from extproc.cli.exits import Failure
-from extproc.cli.health import Endpoint, health_of
-from extproc.cli.ports import reachable, require_free
+from extproc.cli.health import health_of
+from extproc.cli.ports import reachable, require_free, require_vacant
 from extproc.cli.runs import DIRECTORY_PREFIX
 from extproc.cli.secret_files import write_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extproc.cli.endpoints import Endpoint
     from extproc.cli.envoy_binary import EnvoyBinary
     from extproc.cli.family import Family, News
     from extproc.config.gateway import Gateway
 
 SIDECAR = "the sidecar"
 
+_ADMIN = "admin.sock"
 _POLL = 0.05
 _LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
 
@@ -47,16 +50,33 @@ class Launch:
     start_timeout: float
     grace: float
 
+    def in_directory(self, directory: Path) -> Launch:
+        """Return this launch with Envoy's admin endpoint in *directory*, unless the file says where it is.
+
+        It has no password and can stop Envoy: there it is this user's alone.
+        """
+        return self.with_admin(self.gateway.envoy.admin or f"unix:{directory / _ADMIN}")
+
+    def with_admin(self, address: str) -> Launch:
+        """Return this launch with Envoy's admin endpoint at *address*."""
+        return replace(self, gateway=replace(self.gateway, envoy=replace(self.gateway.envoy, admin=address)))
+
     @property
-    def edge(self) -> Endpoint:
+    def edge(self) -> Port:
         """Where clients reach the gateway from this host."""
-        return Endpoint(reachable(self.gateway.listener.address), self.gateway.listener.port)
+        return Port(reachable(self.gateway.listener.address), self.gateway.listener.port)
+
+    @property
+    def admin_address(self) -> str:
+        """Where Envoy's own admin endpoint is, once that has been settled."""
+        if self.gateway.envoy.admin is None:
+            raise RuntimeError("where the admin endpoint is has not been settled")
+        return self.gateway.envoy.admin
 
     @property
     def admin(self) -> Endpoint:
-        """Envoy's own admin endpoint."""
-        host, _, port = self.gateway.envoy.admin.rpartition(":")
-        return Endpoint(reachable(host.strip("[]")), int(port))
+        """Envoy's own admin endpoint, once it has been settled."""
+        return endpoint_at(self.admin_address)
 
 
 @contextmanager
@@ -80,9 +100,8 @@ def start(launch: Launch, family: Family, directory: Path) -> News | None:
         Failure: when a port is in use, or the edge is not healthy in time.
     """
     gateway = launch.gateway
-    host, _, port = gateway.envoy.admin.rpartition(":")
     require_free(gateway.listener.address, gateway.listener.port, what=f"{launch.config}: listeners[].port")
-    require_free(host.strip("[]"), int(port), what=f"{launch.config}: envoy.admin")
+    require_vacant(launch.admin_address, what=f"{launch.config}: envoy.admin")
     listen = f"unix:{_socket_in(str(directory))}"
     click.echo("starting the sidecar …", err=True)
     family.start(SIDECAR, _sidecar_command(launch, listen))

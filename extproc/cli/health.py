@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from extproc.cli.endpoints import Endpoint, asked
+
+if TYPE_CHECKING:
+    import http.client
 
 _ACTIVE = "http.edge.downstream_rq_active"
-_TIMEOUT = 2.0
 
 _LINES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An HTTP endpoint of an Envoy on this host."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"http://{self.host}:{self.port}"
-
-    def connection(self) -> http.client.HTTPConnection:
-        """Return a connection to it, not made yet."""
-        return http.client.HTTPConnection(self.host, self.port, timeout=_TIMEOUT)
-
-    def ask(self, method: str, path: str) -> tuple[int, str] | None:
-        """Return status and body of the answer to *method* *path*, or None when there is no answer."""
-        connection = self.connection()
-        try:
-            return _asked(connection, method, path)
-        finally:
-            connection.close()
-
-
 class Lines:
-    """Connections to an Envoy's admin endpoint that stay with it when another Envoy takes over its port.
+    """Connections to an Envoy's admin endpoint that stay with it when another Envoy takes over its address.
 
     Mutable: each is used until Envoy closes it. One that drains does so after every answer, up to 1.39: so there are
     many.
@@ -48,7 +27,7 @@ class Lines:
         for _ in range(_LINES):
             connection = admin.connection()
             # Only what has been answered has certainly been accepted by the one that serves now.
-            if _asked(connection, "GET", "/ready") is None:
+            if asked(connection, "GET", "/ready") is None:
                 break
             connection.auto_open = 0  # a new one would reach the other Envoy
             self._open.append(connection)
@@ -57,7 +36,7 @@ class Lines:
         """Return status and body of the answer to *method* *path*, or None when no line is left."""
         while self._open:
             connection = self._open[-1]
-            answer = _asked(connection, method, path)
+            answer = asked(connection, method, path)
             if answer is None or connection.sock is None:
                 self._open.pop().close()
             if answer is not None:
@@ -116,12 +95,3 @@ def serving_epoch(admin: Admin) -> int | None:
     if not isinstance(told, dict) or told.get("state") != "LIVE":
         return None
     return int(told.get("command_line_options", {}).get("restart_epoch", 0))
-
-
-def _asked(connection: http.client.HTTPConnection, method: str, path: str) -> tuple[int, str] | None:
-    try:
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
-    except (OSError, http.client.HTTPException):
-        return None

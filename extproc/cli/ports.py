@@ -1,10 +1,13 @@
-"""TCP ports: whether one is free, and finding one that is."""
+"""TCP ports and other places to listen: whether one is free, and finding one that is."""
 
 from __future__ import annotations
 
 import socket
 
 from extproc.cli.exits import Failure
+from extproc.config.exposure import host_of, is_socket
+from extproc.transport.address import parse_address, vacate
+from extproc.transport.errors import ListenError
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean all of this host's, and the one to reach them by from here."""
@@ -24,6 +27,23 @@ def require_free(address: str, port: int, *, what: str) -> None:
             pass
     except OSError as error:
         raise Failure(f"{what}: cannot listen on {address}:{port}: {error.strerror}") from error
+
+
+def require_vacant(address: str, *, what: str) -> None:
+    """Make sure that nobody listens at *address* (`unix:/path` or `host:port`).
+
+    Envoy removes whatever is where its socket is to be: another's socket, a file.
+
+    Raises:
+        Failure: when somebody does; *what* says which setting to change.
+    """
+    if not is_socket(address):
+        require_free(host_of(address), int(address.rpartition(":")[2]), what=what)
+        return
+    try:
+        vacate(parse_address(address))
+    except ListenError as error:
+        raise Failure(f"{what}: {error}") from error
 
 
 def free_port(address: str = "127.0.0.1") -> int:

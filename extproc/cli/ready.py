@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def ready(*, config: Path, timeout: float) -> None:
     """Tell whether the sidecar for CONFIG serves, with all its workers: the probe of a container.
 
-    It asks where CONFIG's `sidecar` says that they listen, with the question that Envoy asks (grpc.health.v1). The
-    exit code is 0 when all serve, else 1.
+    It asks where CONFIG's `sidecar` says that they listen, with the question that Envoy asks (grpc.health.v1), and by
+    mutual TLS as Envoy. The exit code is 0 when all serve, else 1.
     """
-    addresses = load_config(config).gateway.sidecar.addresses
-    reasons = {address: why_not_serving(address, seconds=timeout) for address in addresses}
+    settings = load_config(config).gateway.sidecar
+    addresses = settings.addresses
+    reasons = {address: why_not_serving(address, seconds=timeout, tls=settings.tls) for address in addresses}
     silent = [f"{address}: {reason}" for address, reason in reasons.items() if reason is not None]
     if silent:
         raise Failure(f"{len(silent)} of {len(addresses)} workers do not serve: {'; '.join(silent)}")

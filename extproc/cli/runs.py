@@ -36,6 +36,7 @@ class Run:
     config: str
     url: str
     directory: str  # of its socket and Envoy's configuration
+    admin: str  # where Envoy's admin endpoint is: "unix:/path" or "host:port"
 
     @property
     def alive(self) -> bool:

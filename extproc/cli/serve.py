@@ -12,6 +12,7 @@ import click
 from extproc.admin.log import log_event, set_up_logging
 from extproc.cli.clock import anchored_clock
 from extproc.cli.configuration import CONFIG, WORKERS, load_config
+from extproc.cli.doors import check_doors
 from extproc.cli.exits import TABLE
 from extproc.cli.worker import Duty
 from extproc.cli.workers import Workers
@@ -37,14 +38,18 @@ def serve(*, config: Path, listen: str | None, workers: int | None, grace: float
     Each worker is a process with an address of its own: several listen on `/path.0.sock`, `/path.1.sock`, … when
     ADDRESS is `unix:/path.sock`, on as many ports in a row when it is `host:port`. One that ends is started again.
 
+    Whoever can speak to the sidecar is handed the providers' keys. A socket is its owner's alone (or its group's, with
+    `sidecar.socket_mode`); `host:port` needs `sidecar.tls` in CONFIG, or, on loopback, `sidecar.insecure: true`.
+
     Logs to standard error: a line when all are ready, then one line for each attempt. At Ctrl-C or SIGTERM it takes
     no new attempts and ends when those under way have; a second time ends it at once.
     """
     loaded = load_config(config)
     settings = loaded.gateway.sidecar
     settings = replace(settings, listen=listen or settings.listen, workers=workers or settings.workers)
+    tell = check_doors(config, settings, listen)
     set_up_logging(settings.log_format, sys.stderr)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *tell):
         log_event("configuration", {"place": warning.place, "problem": warning.text}, level=logging.WARNING)
     duty = Duty(replace(loaded.gateway, sidecar=settings), anchored_clock(), int(grace * 1000))
     sys.exit(Workers(duty).run())

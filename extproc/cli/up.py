@@ -79,20 +79,21 @@ def up(
     launch = Launch(config, loaded.gateway, envoy, envoy_log_level, concurrency, workers, timeout, grace)
     if detach:
         warn(config, loaded.warnings)  # otherwise the sidecar tells them
-        start_detached(launch, runs)
-        announce(launch, f"Log: {runs.log_of(config)}\n`extproc down {config}` ends it.")
+        run = start_detached(launch, runs)
+        announce(launch.with_admin(run.admin), f"Log: {runs.log_of(config)}\n`extproc down {config}` ends it.")
         return
     sys.exit(_in_foreground(launch, runs))
 
 
 def _in_foreground(launch: Launch, runs: Runs) -> ExitCode:
     with private_directory() as name, Family() as family:
+        launch = launch.in_directory(Path(name))
         envoys = Envoys(launch, family, Path(name))
         news = start(launch, family, Path(name))
         if news is not None:
             return finish(news, envoys)
         pid = os.getpid()
-        run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name)
+        run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name, launch.admin_address)
         with runs.recording(run):
             announce(launch, "Ctrl-C stops it.")
             return stay(envoys)

@@ -20,6 +20,7 @@ from extproc.policy.latency import SlowAnswers
 from extproc.transport.server import Server
 from extproc.transport.service import Processor
 from extproc.transport.sharing import Membership
+from extproc.transport.socket_files import SocketAccess
 
 if TYPE_CHECKING:
     import socket
@@ -57,7 +58,14 @@ async def _work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[
     blocks = Blocks(publish=membership.publish)
     await membership.join(blocks, duty.clock)  # first: nobody may be sent where the others know better
     processor = _processor(duty, blocks)
-    server = Server(processor, listen=listen, max_body_bytes=duty.gateway.sidecar.max_body_bytes)
+    settings = duty.gateway.sidecar
+    server = Server(
+        processor,
+        listen=listen,
+        max_body_bytes=settings.max_body_bytes,
+        access=SocketAccess(settings.socket_mode, settings.socket_group),
+        tls=settings.tls,
+    )
     await server.start()
     serving(server.address)
     await requests.next()

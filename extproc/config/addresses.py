@@ -22,7 +22,8 @@ HOST_PORT_PATTERN = rf"^{_HOST_PATTERN}:[0-9]{{1,5}}$"
 LISTEN_PATTERN = rf"^(unix:\S{{1,107}}|{_HOST_PATTERN}:[0-9]{{1,5}})$"
 HTTP_HOST_PATTERN = rf"^{_HOST_PATTERN}(:[0-9]{{1,5}})?$"
 IP_PATTERN = r"^([0-9.]+|[0-9A-Fa-f:.]+)$"
-IP_PORT_PATTERN = r"^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
+HOST_NAME_PATTERN = rf"^({_HOST_PATTERN}|[0-9A-Fa-f:.]+)$"
+ADMIN_PATTERN = r"^(unix:/\S{1,106}|([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def check_listen(value: str) -> str:
     try:
         return _host_port(value)
     except ValueError:
-        raise ValueError("expected host:port, such as 127.0.0.1:50051, or unix:/path/to/socket") from None
+        raise ValueError("expected unix:/path/to/socket, or host:port such as 127.0.0.1:50051") from None
 
 
 def _http_host(value: str) -> str:
@@ -128,9 +129,19 @@ def _ip(value: str) -> str:
         raise ValueError("expected an IP address, such as 0.0.0.0: Envoy listens on no names") from None
 
 
-def _ip_port(value: str) -> str:
+def _admin(value: str) -> str:
+    if value.startswith("unix:"):
+        if re.fullmatch(r"unix:/\S{1,106}", value) is None:
+            raise ValueError("expected unix: and an absolute path of at most 107 characters without spaces")
+        return value
     host, _, port = _host_port(value).rpartition(":")
     return f"{_bracketed(_ip(host.strip('[]')))}:{port}"
+
+
+def _host_name(value: str) -> str:
+    if re.fullmatch(HOST_NAME_PATTERN, value) is None:
+        raise ValueError("expected a host name or an IP address, as it stands in the certificate")
+    return value.removeprefix("[").removesuffix("]")
 
 
 Address = Annotated[
@@ -140,4 +151,5 @@ HostPort = Annotated[str, AfterValidator(_host_port), WithJsonSchema({"type": "s
 Listen = Annotated[str, AfterValidator(check_listen), WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN})]
 HttpHost = Annotated[str, AfterValidator(_http_host), WithJsonSchema({"type": "string", "pattern": HTTP_HOST_PATTERN})]
 IpAddress = Annotated[str, AfterValidator(_ip), WithJsonSchema({"type": "string", "pattern": IP_PATTERN})]
-IpPort = Annotated[str, AfterValidator(_ip_port), WithJsonSchema({"type": "string", "pattern": IP_PORT_PATTERN})]
+AdminAddress = Annotated[str, AfterValidator(_admin), WithJsonSchema({"type": "string", "pattern": ADMIN_PATTERN})]
+HostName = Annotated[str, AfterValidator(_host_name), WithJsonSchema({"type": "string", "pattern": HOST_NAME_PATTERN})]

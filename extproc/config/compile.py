@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from extproc.config.checks import Identity, exact_names, names_of, resolve_alias
 from extproc.config.clusters import cluster_name, compile_clusters
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.gateway import EnvoySettings, Gateway, Listener, OnFailure, RetryBudget, SidecarSettings
+from extproc.config.exposure import host_of, refusals
+from extproc.config.gateway import (
+    EnvoySettings,
+    Gateway,
+    Listener,
+    OnFailure,
+    RetryBudget,
+    SidecarSettings,
+    TlsFiles,
+)
 from extproc.config.policies import compile_policy
 from extproc.config.wire import Entry, Site, locate, target_of, upstream_of
 from extproc.exchange.upstream import Upstreams
@@ -18,7 +27,8 @@ from extproc.policy.model import Policy, TargetId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from extproc.config.schema import ConfigTable, EnvoyTable, ListenerTable, SidecarTable
+    from extproc.config.schema import ConfigTable, ListenerTable
+    from extproc.config.schema_processes import EnvoyTable, SidecarTable, TlsTable
     from extproc.exchange.upstream import Upstream
 
 
@@ -35,6 +45,8 @@ def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tu
     problems += clusters.problems
     if config.sidecar.on_failure is OnFailure.DEFAULT_PROVIDER and not any(site.table.default for site in sites):
         problems.append(Problem("sidecar.on_failure", "default_provider needs a model with `default: true`"))
+    sidecar = _sidecar(config.sidecar)
+    problems += refusals(sidecar)
     if problems:
         raise ConfigError(problems)
     return Gateway(
@@ -42,7 +54,7 @@ def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tu
         catalog=_catalog(config, sites, policies, names_of(identities)),
         upstreams=_upstreams(sites),
         clusters=clusters.clusters,
-        sidecar=_sidecar(config.sidecar),
+        sidecar=sidecar,
         envoy=_envoy(config.envoy),
     )
 
@@ -110,8 +122,22 @@ def _listener(table: ListenerTable) -> Listener:
 
 def _sidecar(table: SidecarTable) -> SidecarSettings:
     return SidecarSettings(
-        table.listen, table.workers, table.admin, table.max_body_bytes, table.log_format, table.on_failure
+        table.listen,
+        table.workers,
+        table.admin,
+        table.max_body_bytes,
+        table.log_format,
+        table.on_failure,
+        socket_mode=int(table.socket_mode, 8),
+        socket_group=table.socket_group,
+        tls=None if table.tls is None else _tls(table.tls, table.listen),
+        insecure=table.insecure,
     )
+
+
+def _tls(table: TlsTable, listen: str) -> TlsFiles:
+    name = table.server_name or host_of(listen)
+    return TlsFiles(table.ca, table.cert, table.key, table.client_cert, table.client_key, name)
 
 
 def _envoy(table: EnvoyTable) -> EnvoySettings:

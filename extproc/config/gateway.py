@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from extproc.config.addresses import worker_addresses
+from extproc.config.exposure import admin_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,18 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The files of mutual TLS between Envoy and sidecar; whoever has a certificate of *ca* is let in."""
+
+    ca: str
+    cert: str  # the sidecar's
+    key: str
+    client_cert: str  # Envoy's
+    client_key: str
+    server_name: str  # what the sidecar's certificate is for: a DNS name or an IP address
+
+
+@dataclass(frozen=True, slots=True)
 class SidecarSettings:
     """How the sidecar itself runs."""
 
@@ -63,6 +76,10 @@ class SidecarSettings:
     max_body_bytes: int
     log_format: LogFormat
     on_failure: OnFailure = OnFailure.REJECT
+    socket_mode: int = 0o600
+    socket_group: str | None = None  # None: the process's own
+    tls: TlsFiles | None = None  # for host:port
+    insecure: bool = False  # whether host:port may be without
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -82,7 +99,7 @@ class RetryBudget:
 class EnvoySettings:
     """How the Envoy of `up` and `render` runs."""
 
-    admin: str
+    admin: str | None  # "unix:/path" or "host:port"; None: the file does not say
     retry_budget: RetryBudget | None = None  # None: every request may fail over, however many do
     secrets: str = "/etc/envoy/secrets"  # the directory in which Envoy finds the credentials of on_failure
 
@@ -97,6 +114,11 @@ class Gateway:
     clusters: tuple[Cluster, ...]  # in the order of their first use in the file
     sidecar: SidecarSettings
     envoy: EnvoySettings
+
+    @property
+    def envoy_admin(self) -> str | None:
+        """Where Envoy's admin endpoint is; None when it has none."""
+        return self.envoy.admin or admin_beside(self.sidecar.listen)
 
     @property
     def longest_hold(self) -> Millis:

@@ -3,7 +3,8 @@
 It accepts what the loader accepts and rejects what the loader rejects, but for what it cannot see or say: what a
 reference to the environment resolves to; YAML itself (keys that stand twice); what compares two values (max_ms above
 base_ms, the ends of a range, unique models and names, aliases that lead somewhere, endpoints and timeouts of one
-cluster); and the finer points of addresses (ports up to 65535, segments of a path, IP addresses).
+cluster, addresses that may be insecure); and the finer points of addresses (ports up to 65535, segments of a path, IP
+addresses).
 """
 
 from __future__ import annotations
@@ -124,6 +125,12 @@ _RULES_BETWEEN_KEYS: Mapping[str, tuple[Schema, ...]] = {
         {"if": _model("/[*]$"), "then": {"not": _DEFAULT_TRUE}},
         {"anyOf": [_KNOWN, _model("[$]"), {"required": ["provider_interface", "base_url"]}]},
         {"if": _model(f"^({_WITHOUT_ADDRESS})/"), "then": {"required": ["base_url"]}},
+    ),
+    "SidecarTable": (
+        {
+            "if": {"properties": {"listen": {"pattern": "^(?!unix:)[^$]*$"}}, "required": ["listen"]},
+            "then": {"anyOf": [{"required": ["tls"]}, {"required": ["insecure"]}]},
+        },
     ),
     "HighLatencyTable": (
         {

@@ -16,6 +16,7 @@ from extproc.config.environment import Expansion, Raw
 from extproc.config.errors import ConfigError, Problem
 from extproc.config.explain import problems_of
 from extproc.config.schema import ConfigTable, ProviderTable
+from extproc.config.schema_processes import DEFAULT_LISTEN
 from extproc.config.warnings import warnings_of
 from extproc.config.wire import Entry
 
@@ -68,7 +69,7 @@ def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
     if parsed.value is None:
         raise ConfigError([Problem("", "the file is empty: it needs at least version and model_providers")])
     expansion = Expansion(environ)
-    document = expansion.expand(parsed.value)
+    document = expansion.expand(_with_references(parsed.value))
     if not isinstance(document, dict):
         raise ConfigError([Problem("", "the file must be a map of keys: version, model_providers and so on")])
     problems = [*parsed.duplicates, *expansion.problems]
@@ -81,6 +82,13 @@ def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
         old = document.pop(_OLD_SECTION)
         document.setdefault(_SECTION, old)
     return _judge(document, section, problems)
+
+
+def _with_references(document: object) -> object:
+    """Return *document* with the one default that is itself a reference to the environment."""
+    if not isinstance(document, dict) or not isinstance(document.get("sidecar", {}), dict):
+        return document
+    return {**document, "sidecar": {"listen": DEFAULT_LISTEN, **document.get("sidecar", {})}}
 
 
 def _judge(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:

@@ -5,38 +5,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from extproc.config.addresses import (
-    Address,
-    HostPort,
-    HttpHost,
-    IpAddress,
-    IpPort,
-    Listen,
-    check_listen,
-    worker_addresses,
-)
-from extproc.config.gateway import LogFormat, OnFailure
+from extproc.config.addresses import Address, HttpHost, IpAddress
 from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
 from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
-from extproc.config.scalars import (
-    Duration,
-    Flag,
-    Given,
-    LogFormatName,
-    NonNegative,
-    OnFailureName,
-    Percent,
-    PortNumber,
-    Positive,
-    Text,
-    Workers,
-    any_case,
-)
+from extproc.config.scalars import Duration, Flag, Given, PortNumber, Text, any_case
+from extproc.config.schema_processes import EnvoyTable, SidecarTable
 from extproc.config.schema_retry import RetryPolicyTable, Table
 
 MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*/(\*|[!-)+-~]+)$"
 CLUSTER_PATTERN = r"^[!-~]{1,255}$"
-DIRECTORY_PATTERN = r"^/[!-~]*$"
 
 
 def _model(value: str) -> str:
@@ -61,12 +38,6 @@ def _cluster(value: str) -> str:
     return value
 
 
-def _directory(value: str) -> str:
-    if re.fullmatch(DIRECTORY_PATTERN, value) is None:
-        raise ValueError("expected the absolute path of a directory, without spaces")
-    return value.rstrip("/")
-
-
 def _listener_type(value: object) -> object:
     if isinstance(value, str) and value in {"prompt", "agent"}:
         raise ValueError("only listeners of type model are served here; remove this one")
@@ -88,7 +59,6 @@ ModelName = Annotated[
 ]
 Interface = Annotated[str, AfterValidator(_interface), WithJsonSchema({"enum": list(INTERFACES)})]
 ClusterName = Annotated[str, AfterValidator(_cluster), WithJsonSchema({"type": "string", "pattern": CLUSTER_PATTERN})]
-Directory = Annotated[str, AfterValidator(_directory), WithJsonSchema({"type": "string", "pattern": DIRECTORY_PATTERN})]
 Headers = dict[HeaderName, HeaderValue]
 
 
@@ -167,46 +137,6 @@ class AliasTable(Table):
     """Another name for a model."""
 
     target: Text
-
-
-class SidecarTable(Table):
-    """The sidecar itself. *listen* is what `serve` uses; `up` makes a private socket of its own."""
-
-    listen: Listen = "127.0.0.1:50051"
-    workers: Workers = 1
-    admin: HostPort = "127.0.0.1:1064"
-    max_body_bytes: Positive = 64 * 1024 * 1024
-    log_format: LogFormatName = LogFormat.TEXT
-    on_failure: OnFailureName = OnFailure.REJECT
-
-    @field_validator("workers")
-    @classmethod
-    def _each_has_an_address(cls, value: int, info: ValidationInfo) -> int:
-        if "listen" in info.data:
-            last = worker_addresses(info.data["listen"], value)[-1]
-            try:
-                check_listen(last)
-            except ValueError as error:
-                raise ValueError(f"the last of {value} workers would listen on {last}: {error}") from None
-        return value
-
-
-class RetryBudgetTable(Table):
-    """How many retries Envoy allows at once: a share of the requests under way, but never less than a few.
-
-    Only when it is asked for: each failover is a retry, and in a provider's outage every request is one.
-    """
-
-    percent: Percent = 20.0
-    min_concurrency: NonNegative = 10
-
-
-class EnvoyTable(Table):
-    """The Envoy that `up` starts and `render` describes."""
-
-    admin: IpPort = "127.0.0.1:9901"
-    retry_budget: Annotated[RetryBudgetTable | None, Given] = None
-    secrets: Directory = "/etc/envoy/secrets"
 
 
 class ConfigTable(Table):

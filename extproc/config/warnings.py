@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.config.errors import Problem
+from extproc.config.exposure import exposures
 from extproc.policy.backoff import Reach
 from extproc.policy.model import Credential, Scope, Strategy
 
@@ -30,6 +31,7 @@ def warnings_of(entries: Sequence[Entry], gateway: Gateway, names: Mapping[str, 
 
     *names* leads from what a fallback may be called to the id of the model.
     """
+    yield from exposures(gateway.sidecar, gateway.envoy)
     catalog = gateway.catalog
     targets = [*catalog.targets.values(), *catalog.wildcards.values()]
     by_id = {str(target.id): target for target in targets}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from extproc.transport.errors import ListenError
+from extproc.transport.socket_files import OWNER_ALONE, SocketAccess, make_directory, remove_stale, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,11 +69,29 @@ def parse_address(text: str) -> Address:
 
 
 @contextmanager
-def claimed(address: Address) -> Iterator[None]:
-    """Make sure that a server may be bound to *address*, and let what is bound inside belong to its owner alone.
+def claimed(address: Address, access: SocketAccess = OWNER_ALONE) -> Iterator[None]:
+    """Make sure that a server may be bound to *address*, and give what is bound inside to those of *access* alone.
 
     gRPC would tell no reason when it cannot bind, and it removes a socket that is in use: another server's clients
     would be ours without a word.
+
+    Raises:
+        ListenError: the place is taken or cannot be used, or cannot be given to the group.
+    """
+    vacate(address, access)
+    mask = os.umask(_OWNER_ONLY)  # a chmod afterwards would leave a moment in which anyone can connect
+    try:
+        yield
+    finally:
+        os.umask(mask)
+    if isinstance(address, UnixAddress) and access != OWNER_ALONE:
+        share(address.path, access)
+
+
+def vacate(address: Address, access: SocketAccess = OWNER_ALONE) -> None:
+    """Make sure that nobody listens at *address* and that one can; what a killed server has left there is removed.
+
+    A socket's directory is made if only that is missing: for those who may use the socket, and nobody else.
 
     Raises:
         ListenError: the place is taken or cannot be used.
@@ -81,38 +99,12 @@ def claimed(address: Address) -> Iterator[None]:
     try:
         match address:
             case UnixAddress(path=path):
-                _remove_stale(path)
+                make_directory(path.parent, access)
+                remove_stale(path)
             case TcpAddress(host=host, port=port):
                 _try_to_bind(host, port)
     except OSError as error:
         raise ListenError(f"{address}: {error.strerror}") from error
-    mask = os.umask(_OWNER_ONLY)  # a chmod afterwards would leave a moment in which anyone can connect
-    try:
-        yield
-    finally:
-        os.umask(mask)
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove the socket that a killed server has left behind: one that nobody listens on."""
-    if not path.parent.is_dir():
-        raise ListenError(f"unix:{path}: there is no such directory")
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise ListenError(f"unix:{path}: there is a file that is not a socket")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(0)  # a listener with a full queue is one all the same
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return
-        except BlockingIOError:
-            pass
-    raise ListenError(f"unix:{path}: another process is listening there")
 
 
 def _try_to_bind(host: str, port: int) -> None:

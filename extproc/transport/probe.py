@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+
+from extproc.transport.address import UnixAddress, parse_address
+from extproc.transport.errors import ListenError
+from extproc.transport.tls import channel_credentials
+
+if TYPE_CHECKING:
+    from extproc.config.gateway import TlsFiles
 
 _NO_PROXY = (("grpc.enable_http_proxy", 0),)
 """A sidecar is on this host or next to it; the environment's proxy is for the world outside."""
 
 
-def why_not_serving(address: str, *, seconds: float) -> str | None:
+def why_not_serving(address: str, *, seconds: float, tls: TlsFiles | None = None) -> str | None:
     """Return why the server at *address* (`unix:/path` or `host:port`) takes no attempts; None when it does.
 
-    One that has not answered within so many *seconds* does not.
+    One that has not answered within so many *seconds* does not. By TCP it is asked as Envoy does when there is *tls*.
     """
-    with grpc.insecure_channel(address, options=_NO_PROXY) as channel:
+    try:
+        opened = _channel(address, tls)
+    except ListenError as error:
+        return str(error)
+    with opened as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=seconds)
         except grpc.RpcError as error:
@@ -22,3 +35,10 @@ def why_not_serving(address: str, *, seconds: float) -> str | None:
     if answer.status == health_pb2.HealthCheckResponse.SERVING:
         return None
     return f"it says {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+
+
+def _channel(address: str, tls: TlsFiles | None) -> grpc.Channel:
+    if tls is None or isinstance(parse_address(address), UnixAddress):
+        return grpc.insecure_channel(address, options=_NO_PROXY)
+    credentials, options = channel_credentials(tls)
+    return grpc.secure_channel(address, credentials, options=(*_NO_PROXY, *options))

@@ -12,10 +12,14 @@ from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no ty
 from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
 from extproc.transport.health import health_handlers
+from extproc.transport.socket_files import OWNER_ALONE
+from extproc.transport.tls import server_credentials
 
 if TYPE_CHECKING:
+    from extproc.config.gateway import TlsFiles
     from extproc.policy.model import Millis
     from extproc.transport.service import Processor, Record
+    from extproc.transport.socket_files import SocketAccess
 
 _HEADROOM = 1024 * 1024
 """What a message may need beside the body in it."""
@@ -42,11 +46,22 @@ follow the measured bandwidth (larger fixed windows and frames changed nothing f
 class Server:
     """One worker's server; made inside the event loop that serves it, started once, drained once.
 
-    *listen* is `unix:/path` or `host:port`. Message sizes are bounded by our own limit on bodies and nothing else.
+    *listen* is `unix:/path`, which is for those of *access*, or `host:port`, there by mutual TLS if *tls* is given.
+    Message sizes are bounded by our own limit on bodies and nothing else.
     """
 
-    def __init__(self, processor: Processor[Record], *, listen: str, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        processor: Processor[Record],
+        *,
+        listen: str,
+        max_body_bytes: int,
+        access: SocketAccess = OWNER_ALONE,
+        tls: TlsFiles | None = None,
+    ) -> None:
         self._address = parse_address(listen)
+        self._access = access
+        self._tls = tls
         self._streams = processor.streams
         self._health = health.aio.HealthServicer()
         self._grpc = grpc.aio.server(
@@ -63,9 +78,9 @@ class Server:
         """Listen and serve; `grpc.health.v1` says SERVING from here on.
 
         Raises:
-            ListenError: the address is in use or cannot be used.
+            ListenError: the address is in use or cannot be used, or the files of TLS cannot.
         """
-        with claimed(self._address):
+        with claimed(self._address, self._access):
             port = self._bind()
         if isinstance(self._address, TcpAddress):
             self._address = replace(self._address, port=port)
@@ -96,6 +111,8 @@ class Server:
 
     def _bind(self) -> int:
         try:
-            return self._grpc.add_insecure_port(self.address)
+            if self._tls is None or isinstance(self._address, UnixAddress):
+                return self._grpc.add_insecure_port(self.address)
+            return self._grpc.add_secure_port(self.address, server_credentials(self._tls))
         except RuntimeError as error:  # all that gRPC has to say: the reason went to its own log
             raise ListenError(f"{self.address}: cannot listen there") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +21,11 @@ from extproc.config.load import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = "/run/extproc"
-"""The directory in which both containers see the sockets and Envoy's configuration."""
+"""The directory in which both sides see the sockets: where they are by default."""
+
+VOLUME = "/run"
+"""Where the containers of a pod mount what they share. Whoever is in the pod may write there, so that the sidecar makes
+`SHARED` in it, for its own user alone."""
 
 Tree: TypeAlias = "dict[str, Tree] | list[Tree] | str | int | bool | None"
 
@@ -112,6 +117,7 @@ def test_the_composed_configuration_is_valid_and_its_keys_are_made_up() -> None:
 
     assert loaded.warnings == ()
     assert loaded.gateway.sidecar.listen == f"unix:{SHARED}/extproc.sock"
+    assert loaded.gateway.envoy_admin == f"unix:{SHARED}/envoy-admin.sock"
     keys = set(re.findall(r"access_key: (\S+)", (ROOT / "deploy/gateway.yaml").read_text()))
     assert keys <= set(credentials.ALL)
 
@@ -143,13 +149,14 @@ def test_a_manifest_with_a_fault_does_not_meet_it(manifest: dict[str, Tree], fau
 
 
 def test_the_pods_configuration_is_valid(manifest: dict[str, Tree]) -> None:
-    """It needs the keys of the secret and nothing else, and listens where Envoy's container can see it."""
+    """It needs the keys of the secret and nothing else, and listens where only its own user can."""
     text = str(at(manifest["ConfigMap"], "data", "gateway.yaml"))
 
     loaded = load_text(text, {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"})
 
     assert loaded.warnings == ()
-    assert loaded.gateway.sidecar.listen.startswith(f"unix:{SHARED}/")
+    assert loaded.gateway.sidecar.listen == f"unix:{SHARED}/extproc.sock"
+    assert loaded.gateway.sidecar.socket_mode == 0o600
     assert loaded.gateway.listener.port == at(pod_of(manifest), "containers", 0, "ports", 0, "containerPort")
 
 
@@ -157,7 +164,7 @@ def test_the_pods_containers_meet_in_one_volume(pod: Tree) -> None:
     """Each of the three mounts the same emptyDir at the same place."""
     for container in (*items(pod, "initContainers"), *items(pod, "containers")):
         assert {str(at(one, "mountPath")) for one in items(container, "volumeMounts") if at(one, "name") == "run"} == {
-            SHARED
+            VOLUME
         }
     (run,) = [volume for volume in items(pod, "volumes") if at(volume, "name") == "run"]
     assert at(run, "emptyDir", "medium") == "Memory"
@@ -180,12 +187,34 @@ def test_the_pods_parts_start_in_order(pod: Tree) -> None:
     render, sidecar = items(pod, "initContainers")
     (envoy,) = items(pod, "containers")
 
-    assert at(render, "args") == ["render", "/etc/extproc/gateway.yaml", "-o", f"{SHARED}/envoy.yaml"]
+    assert at(render, "args") == ["render", "/etc/extproc/gateway.yaml", "-o", f"{VOLUME}/envoy.yaml"]
     assert at(sidecar, "restartPolicy") == "Always"
     assert at(sidecar, "startupProbe", "exec", "command") == ["extproc", "ready", "/etc/extproc/gateway.yaml"]
     assert at(sidecar, "readinessProbe", "exec") == at(sidecar, "startupProbe", "exec")
-    assert items(envoy, "command")[:3] == ["envoy", "-c", f"{SHARED}/envoy.yaml"]
+    assert items(envoy, "command")[:3] == ["envoy", "-c", f"{VOLUME}/envoy.yaml"]
     assert at(envoy, "readinessProbe", "httpGet") == {"path": "/healthz", "port": "models"}
+
+
+def test_a_pod_that_goes_tells_its_envoy(manifest: dict[str, Tree], tmp_path: Path) -> None:
+    """By the admin endpoint's socket, which is where the configuration says; then it waits for what is under way."""
+    text = str(at(manifest["ConfigMap"], "data", "gateway.yaml"))
+    gateway = load_text(text, {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"}).gateway
+    path = str(gateway.envoy_admin).removeprefix("unix:")
+    hook = [str(word) for word in items(pod_of(manifest), "containers", 0, "lifecycle", "preStop", "exec", "command")]
+    assert (path in hook[-1], hook[-1].endswith("; sleep 30")) == (True, True)
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.bind(str(tmp_path / "a"))
+        admin.listen()
+        command = [*hook[:-1], hook[-1].replace(path, str(tmp_path / "a")).removesuffix("; sleep 30")]
+
+        with subprocess.Popen(command) as asking:
+            connection, _ = admin.accept()
+            with connection:
+                heard = connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            assert asking.wait(20) == 0
+
+    assert heard == b"POST /healthcheck/fail HTTP/1.1\r\nhost: admin\r\ncontent-length: 0\r\n\r\n"
 
 
 def test_keys_come_to_the_pod_from_a_secret_only(manifest: dict[str, Tree], pod: Tree) -> None:

@@ -61,10 +61,11 @@ def test_the_readmes_configuration_is_valid() -> None:
     """It is what a new user starts from, so it also gives no warning; nor does it with what is shown further down."""
     text, *more = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
-    loaded = load_text("\n".join([text, *more]), {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"})
+    for part in ("", *more):
+        loaded = load_text(f"{text}\n{part}", {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"})
 
-    assert list(loaded.gateway.catalog.targets) == ["openai/gpt-4o", "anthropic/claude-3-5-sonnet"]
-    assert loaded.warnings == ()
+        assert list(loaded.gateway.catalog.targets) == ["openai/gpt-4o", "anthropic/claude-3-5-sonnet"]
+        assert loaded.warnings == ()
 
 
 def test_ci_runs_what_contributors_run() -> None:

@@ -36,6 +36,10 @@ BEYOND_A_SCHEMA = (
     "the path must be made of",
     "needs a valid host, and a port",
     "expected host:port",
+    "host:port such as",
+    "a TCP address needs sidecar.tls",
+    "sidecar.insecure is for",
+    "contradicts sidecar.tls",
     "the environment variable",
     "but the environment gives something else",
 )

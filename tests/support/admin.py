@@ -11,7 +11,7 @@ import httpx
 class Admin:
     """The admin endpoint of a running Envoy."""
 
-    url: str
+    path: str  # of its socket
 
     async def stat(self, name: str) -> int:
         """Return a counter or gauge; 0 while Envoy does not know it."""
@@ -34,5 +34,5 @@ class Admin:
         return (await self._get("/config_dump?include_eds")).text
 
     async def _get(self, path: str) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-            return (await client.get(self.url + path)).raise_for_status()
+        async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=self.path), timeout=10) as client:
+            return (await client.get(f"http://envoy{path}")).raise_for_status()

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from extproc.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 PATIENCE = 60.0
 """Seconds that anything may take before a test fails; other suites may run beside this one."""
@@ -45,12 +45,13 @@ class Home:
     """A place where commands run, apart from all others."""
 
     directory: Path
+    more: Mapping[str, str] = field(default_factory=dict)  # in the environment of its commands
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment of its commands: records and temporary files are here."""
         here = str(self.directory)
-        return {**os.environ, "XDG_STATE_HOME": here, "TMPDIR": here, "EXTPROC_TEST_HOME": here}
+        return {**os.environ, "XDG_STATE_HOME": here, "TMPDIR": here, "EXTPROC_TEST_HOME": here, **self.more}
 
     def run(self, *arguments: str | Path) -> Finished:
         """Run `extproc` with *arguments* to its end."""

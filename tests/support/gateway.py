@@ -67,8 +67,9 @@ async def running_gateway(
     given, Envoy must not have done without the sidecar either.
     """
     async with running_providers(kept=kept) as providers:
-        with TemporaryDirectory(prefix="extproc-test-") as directory, reserved_ports(3) as ports:
-            edge, admin, sidecar_admin = ports
+        with TemporaryDirectory(prefix="extproc-test-") as directory, reserved_ports(2) as ports:
+            edge, sidecar_admin = ports
+            admin = f"{directory}/admin.sock"
             config = {
                 "version": "v0.4.0",
                 "listeners": [
@@ -76,7 +77,7 @@ async def running_gateway(
                 ],
                 "model_providers": list(models(providers) if models else providers.models(only, policy, of_p or {})),
                 "sidecar": {"admin": f"127.0.0.1:{sidecar_admin}", **(sidecar or {})},
-                "envoy": {"admin": f"127.0.0.1:{admin}", **(envoy or {})},
+                "envoy": {"admin": f"unix:{admin}", **(envoy or {})},
                 **(top or {}),
             }
             file = Path(directory) / "gateway.yaml"
@@ -88,7 +89,7 @@ async def running_gateway(
                 ) as client,
                 running_up(file, url, trouble=trouble) as up,
             ):
-                asked = Admin(f"http://127.0.0.1:{admin}")
+                asked = Admin(admin)
                 yield Gateway(providers.p, providers.s, providers.t, url, edge, asked, up, client)
                 if trouble is TROUBLE:
                     assert await asked.stat("http.attempt.ext_proc.failure_mode_allowed") == 0, "the sidecar was away"

@@ -13,11 +13,16 @@ from extproc._gen import wire_pb2 as pb
 from extproc.policy.model import Instant
 from extproc.transport.server import Server
 from extproc.transport.service import METHOD, SERVICE, Processor
+from extproc.transport.socket_files import OWNER_ALONE
+from extproc.transport.tls import channel_credentials
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from support.ext_proc import ScriptedSession
+
+    from extproc.config.gateway import TlsFiles
+    from extproc.transport.socket_files import SocketAccess
 
 MAX_BODY = 32 * 1024 * 1024
 _UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
@@ -68,19 +73,34 @@ class Serve(Protocol):
         """Return it when it is up; the address is a socket in the test's directory unless *at* says otherwise."""
 
 
+def a_channel(address: str, tls: TlsFiles | None = None) -> grpc.aio.Channel:
+    """Return a channel to a server, by mutual TLS if that is given."""
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=_UNLIMITED)
+    credentials, options = channel_credentials(tls)
+    return grpc.aio.secure_channel(address, credentials, options=(*_UNLIMITED, *options))
+
+
 def _bytes(message: pb.ProcessingRequest) -> bytes:
     return message.SerializeToString()
 
 
 @asynccontextmanager
-async def running(sessions: list[ScriptedSession], *, listen: str, max_body_bytes: int) -> AsyncIterator[Sidecar]:
+async def running(
+    sessions: list[ScriptedSession],
+    *,
+    listen: str,
+    max_body_bytes: int = MAX_BODY,
+    access: SocketAccess = OWNER_ALONE,
+    tls: TlsFiles | None = None,
+) -> AsyncIterator[Sidecar]:
     """Keep a server for *sessions* up."""
     observed: list[list[str]] = []
     processor = Processor(lambda: sessions.pop(0), now, observed.append)
-    server = Server(processor, listen=listen, max_body_bytes=max_body_bytes)
+    server = Server(processor, listen=listen, max_body_bytes=max_body_bytes, access=access, tls=tls)
     await server.start()
     try:
-        async with grpc.aio.insecure_channel(server.address, options=_UNLIMITED) as channel:
+        async with a_channel(server.address, tls) as channel:
             yield Sidecar(server, channel, observed)
     finally:
         await server.drain(grace=0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
+from support import unix_http
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ class SmallGateway:
 
     config: Path
     port: int
-    admin: int
+    admin: Path  # the socket of Envoy's admin endpoint
 
     def chat(self) -> tuple[int, bytes]:
         """Send one request and return status and body of its answer; 0 when it is cut off."""
@@ -42,12 +43,11 @@ class SmallGateway:
 
     def counter(self, name: str) -> int:
         """Return what Envoy counts under *name*."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=5)
-        try:
-            connection.request("GET", f"/stats?filter=^{name.replace('.', '%5C.')}$")
-            return int(connection.getresponse().read().decode().rpartition(": ")[2] or 0)
-        finally:
-            connection.close()
+        return int(self.ask_admin(f"/stats?filter=^{name.replace('.', '%5C.')}$").rpartition(": ")[2] or 0)
+
+    def ask_admin(self, path: str) -> str:
+        """Return what Envoy's admin endpoint answers to GET *path*."""
+        return unix_http.get(self.admin, path).text
 
     def refuses(self) -> bool:
         """Tell whether a new connection is refused."""
@@ -63,16 +63,16 @@ class SmallGateway:
         return False
 
 
-def write_config(directory: Path, name: str, *, port: int, admin: int, provider: str) -> SmallGateway:
+def write_config(directory: Path, name: str, *, port: int, provider: str) -> SmallGateway:
     """Write the configuration *name* of a gateway in front of *provider* to *directory*."""
-    config = directory / name
+    config, admin = directory / name, directory / f"{name}.admin"
     config.write_text(
         yaml.safe_dump(
             {
                 "version": "v0.4.0",
                 "listeners": [{"type": "model", "name": "test", "address": "127.0.0.1", "port": port}],
                 "model_providers": [{"model": "openai/gpt-4o", "access_key": KEY, "base_url": provider}],
-                "envoy": {"admin": f"127.0.0.1:{admin}"},
+                "envoy": {"admin": f"unix:{admin}"},
             }
         )
     )

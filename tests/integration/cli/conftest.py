@@ -31,12 +31,12 @@ def home() -> Iterator[Home]:
 @pytest.fixture
 def gateway(home: Home) -> Iterator[SmallGateway]:
     """Return a configuration whose ports are free."""
-    with reserved_ports(2) as (port, admin):
-        yield write_config(home.directory, "gateway.yaml", port=port, admin=admin, provider=NOBODY)
+    with reserved_ports(1) as (port,):
+        yield write_config(home.directory, "gateway.yaml", port=port, provider=NOBODY)
 
 
 @pytest.fixture
 def other(home: Home) -> Iterator[SmallGateway]:
     """Return a second configuration."""
-    with reserved_ports(2) as (port, admin):
-        yield write_config(home.directory, "other.yaml", port=port, admin=admin, provider=NOBODY)
+    with reserved_ports(1) as (port,):
+        yield write_config(home.directory, "other.yaml", port=port, provider=NOBODY)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extproc.cli.connections import connections_to, listens
-from extproc.cli.health import Endpoint, Lines, requests_in_flight, serving_epoch
+from extproc.cli.endpoints import Port
+from extproc.cli.health import Lines, requests_in_flight, serving_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,7 @@ def test_a_process_that_has_gone_tells_nothing() -> None:
 
 def test_lines_stay_with_who_has_taken_them(admin: Admin) -> None:
     """Though nobody listens there any more."""
-    lines = Lines(Endpoint(HOST, admin.server_port))
+    lines = Lines(Port(HOST, admin.server_port))
     admin.shutdown()
     admin.socket.close()
 
@@ -100,7 +101,7 @@ def test_lines_stay_with_who_has_taken_them(admin: Admin) -> None:
 
 def test_each_line_is_good_for_one_more_answer_at_least(admin: Admin) -> None:
     """Up to 1.39, an Envoy that drains closes each with its next answer."""
-    lines = Lines(Endpoint(HOST, admin.server_port))
+    lines = Lines(Port(HOST, admin.server_port))
     admin.Handler.draining = True
 
     answers = [requests_in_flight(lines) for _ in range(65)]
@@ -111,11 +112,11 @@ def test_each_line_is_good_for_one_more_answer_at_least(admin: Admin) -> None:
 def test_nobody_has_no_lines() -> None:
     """What is asked then is not known."""
     with socket.create_server((HOST, 0)) as server:
-        nobody = Endpoint(HOST, server.getsockname()[1])
+        nobody = Port(HOST, server.getsockname()[1])
 
     assert Lines(nobody).ask("GET", "/ready") is None
 
 
 def test_what_is_no_envoy_has_no_epoch(admin: Admin) -> None:
     """Whatever it answers."""
-    assert serving_epoch(Endpoint(HOST, admin.server_port)) is None
+    assert serving_epoch(Port(HOST, admin.server_port)) is None

@@ -115,7 +115,7 @@ def test_admin_is_a_host_and_a_port(gateway: SmallGateway, url: str) -> None:
     done = invoke("doctor", gateway.config, "--admin", url)
 
     assert done.code == 2
-    assert "expected http://host:port" in done.err
+    assert "expected http://host:port or unix:/path" in done.err
 
 
 def test_no_envoy_that_answers_is_code_4(gateway: SmallGateway) -> None:
@@ -123,7 +123,7 @@ def test_no_envoy_that_answers_is_code_4(gateway: SmallGateway) -> None:
     done = invoke("doctor", gateway.config)
 
     assert (done.code, done.out) == (4, "")
-    assert f"http://127.0.0.1:{gateway.admin}/config_dump answers nothing" in done.err
+    assert f"unix:{gateway.admin}: /config_dump answers nothing" in done.err
 
 
 def test_another_server_is_code_4(home: Home, gateway: SmallGateway) -> None:
@@ -187,10 +187,8 @@ def _keep_little(host: dict[str, object]) -> None:
 @contextmanager
 def _beside_an_envoy(home: Home, fault: Callable[[dict[str, object]], None]) -> Iterator[SmallGateway]:
     """Run a gateway by `serve` and an Envoy of the operator's own, with *fault* in the edge's virtual host."""
-    with reserved_ports(3) as (port, admin, provider):
-        gateway = write_config(
-            home.directory, "gateway.yaml", port=port, admin=admin, provider=f"http://127.0.0.1:{provider}"
-        )
+    with reserved_ports(2) as (port, provider):
+        gateway = write_config(home.directory, "gateway.yaml", port=port, provider=f"http://127.0.0.1:{provider}")
         table = yaml.safe_load(gateway.config.read_text())
         table["model_providers"][0]["retry_policy"] = {"default_strategy": "same_model"}
         table["sidecar"] = {"listen": f"unix:{home.directory}/sidecar.sock"}
@@ -201,7 +199,7 @@ def _beside_an_envoy(home: Home, fault: Callable[[dict[str, object]], None]) -> 
         with (
             home.running("mock", "--port", str(provider), "--script", "429", until="listening on"),
             home.running("serve", gateway.config, until="ready"),
-            running_envoy(yaml.safe_dump(tree), admin, home.directory),
+            running_envoy(yaml.safe_dump(tree), gateway.admin, home.directory),
         ):
             eventually(lambda: _is_healthy(port), what="the edge is healthy")
             yield gateway

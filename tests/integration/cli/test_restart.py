@@ -11,7 +11,6 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from support.commands import Finished, Home, Running, eventually
 from support.small_gateway import SmallGateway, write_config
@@ -99,7 +98,7 @@ def slow_provider(home: Home, gateway: SmallGateway) -> Iterator[Running]:
     """Run a provider that takes its time, and have the file of *gateway* name it."""
     with home.running("mock", "--script", "200(delay=4)", until="listening on") as mock:
         url = mock.output.split()[-1]
-        write_config(home.directory, gateway.config.name, port=gateway.port, admin=gateway.admin, provider=url)
+        write_config(home.directory, gateway.config.name, port=gateway.port, provider=url)
         yield mock
 
 
@@ -119,7 +118,7 @@ def a_request(gateway: SmallGateway, provider: Running) -> Iterator[list[int]]:
 
 def epoch(gateway: SmallGateway) -> int:
     """Return which one in a row of Envoys answers at the admin endpoint."""
-    told = httpx.get(f"http://127.0.0.1:{gateway.admin}/server_info", timeout=5).json()
+    told = json.loads(gateway.ask_admin("/server_info"))
     return int(told["command_line_options"]["restart_epoch"])
 
 
@@ -203,7 +202,7 @@ def test_one_that_dies_while_starting_may_be_the_last(
     second = home.run("restart", gateway.config)
 
     assert (first.code, second.code) == (1, 1)
-    assert f"It has taken http://127.0.0.1:{gateway.admin} with it." in first.err
+    assert f"It has taken unix:{gateway.admin} with it." in first.err
     assert "`extproc down` and `extproc up` help." in second.err
     assert "still initializing" in up.output
     assert envoys(home) == [old]

@@ -74,6 +74,9 @@ def test_warnings_about_the_file_are_logged(home: Home, gateway: SmallGateway) -
 
 def test_a_sidecar_that_cannot_listen_says_why(home: Home, gateway: SmallGateway) -> None:
     """Before it says that it is ready."""
+    table = yaml.safe_load(gateway.config.read_text())
+    table["sidecar"] = {"insecure": True}
+    gateway.config.write_text(yaml.safe_dump(table))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         done = home.run("serve", gateway.config, "--listen", address)

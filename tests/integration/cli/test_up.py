@@ -40,7 +40,7 @@ def test_told_to_stop_it_finishes_what_it_has_begun(home: Home, gateway: SmallGa
     """New connections are refused, the request in flight gets its answer, and then all ends."""
     with home.running("mock", "--script", "200(delay=2)", until="listening on") as mock:
         url = mock.output.split()[-1]
-        write_config(home.directory, gateway.config.name, port=gateway.port, admin=gateway.admin, provider=url)
+        write_config(home.directory, gateway.config.name, port=gateway.port, provider=url)
         with home.running("up", gateway.config, until=UP) as up:
             answers: list[tuple[int, bytes]] = []
             client = threading.Thread(target=lambda: answers.append(gateway.chat()))
@@ -59,7 +59,7 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
     """Who does not want to wait need not; the exit code tells that requests were cut off."""
     with home.running("mock", "--script", "silence", until="listening on") as mock:
         url = mock.output.split()[-1]
-        write_config(home.directory, gateway.config.name, port=gateway.port, admin=gateway.admin, provider=url)
+        write_config(home.directory, gateway.config.name, port=gateway.port, provider=url)
         with home.running("up", gateway.config, until=UP) as up:
             client = threading.Thread(target=gateway.chat)
             client.start()
@@ -123,17 +123,29 @@ def test_several_gateways_run_side_by_side(home: Home, gateway: SmallGateway, ot
         assert gateway.chat()[0] == other.chat()[0] == 502
 
 
-@pytest.mark.parametrize("setting", ["listeners[].port", "envoy.admin"])
-def test_a_port_in_use_is_told_with_its_setting(home: Home, gateway: SmallGateway, setting: str) -> None:
+def test_a_port_in_use_is_told_with_its_setting(home: Home, gateway: SmallGateway) -> None:
     """Before anything is started: Envoy itself would share the port without a word."""
-    port = gateway.port if setting == "listeners[].port" else gateway.admin
-    with home.running("mock", "--port", str(port), until="listening on"):
+    with home.running("mock", "--port", str(gateway.port), until="listening on"):
         refused = home.run("up", gateway.config)
 
     assert refused.code == 1
     assert refused.err == (
-        f"Error: {gateway.config}: {setting}: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+        f"Error: {gateway.config}: listeners[].port: cannot listen on 127.0.0.1:{gateway.port}: "
+        "Address already in use\n"
     )
+
+
+def test_what_is_in_the_place_of_the_admin_socket_is_left_alone(home: Home, gateway: SmallGateway) -> None:
+    """Envoy itself would remove it without a word, whatever it is."""
+    gateway.admin.write_text("precious")
+
+    refused = home.run("up", gateway.config)
+
+    assert refused.code == 1
+    assert refused.err == (
+        f"Error: {gateway.config}: envoy.admin: unix:{gateway.admin}: there is a file that is not a socket\n"
+    )
+    assert gateway.admin.read_text() == "precious"
 
 
 def test_a_missing_envoy_is_told(home: Home, gateway: SmallGateway) -> None:

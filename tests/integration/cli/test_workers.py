@@ -15,7 +15,6 @@ import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 from support.commands import eventually
 from support.ext_proc import mutations, request_body, request_headers, response_headers
-from support.ports import reserved_ports
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
@@ -101,11 +100,9 @@ def test_each_worker_has_a_socket_of_its_own_and_is_ready_before_it_is_said(home
 
 
 def test_a_single_worker_listens_where_it_is_told(home: Home, pair: SmallGateway) -> None:
-    with (
-        reserved_ports(1) as (port,),
-        home.running("serve", pair.config, "--workers", "1", "--listen", f"127.0.0.1:{port}", until="ready"),
-    ):
-        assert health(f"127.0.0.1:{port}") == "SERVING"
+    address = f"unix:{home.directory}/alone.sock"
+    with home.running("serve", pair.config, "--workers", "1", "--listen", address, until="ready"):
+        assert health(address) == "SERVING"
 
 
 def test_what_one_worker_learns_all_know_within_50_milliseconds(home: Home, pair: SmallGateway) -> None:

@@ -11,7 +11,7 @@ from extproc.cli.runs import Run, Runs, ask_to_stop, start_time
 def a_run(config: Path, *, pid: int | None = None, directory: str = "/nonexistent/extproc-x") -> Run:
     """Return a run of *config* by process *pid*; of this very process unless told otherwise."""
     pid = pid or os.getpid()
-    return Run(pid, start_time(pid) or 0, str(config.resolve()), "http://127.0.0.1:12000", directory)
+    return Run(pid, start_time(pid) or 0, str(config.resolve()), "http://127.0.0.1:12000", directory, "unix:/admin")
 
 
 def test_a_run_is_found_by_its_configuration_while_it_lasts(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ IP = "expected an IP address, such as 0.0.0.0: Envoy listens on no names"
         ({"listeners": [{"type": "model", "address": "localhost"}]}, f"listeners[0].address: {IP}"),
         (
             {"sidecar": {"listen": "50051"}},
-            "sidecar.listen: expected host:port, such as 127.0.0.1:50051, or unix:/path/to/socket",
+            "sidecar.listen: expected unix:/path/to/socket, or host:port such as 127.0.0.1:50051",
         ),
         (
             {"sidecar": {"listen": "unix:"}},
@@ -113,7 +113,7 @@ def test_what_we_listen_on_must_be_an_address(top: dict[str, object], said: str)
 @pytest.mark.parametrize("listen", ["unix:/run/extproc.sock", "unix:relative.sock", "localhost:0", "[::1]:50051"])
 def test_the_sidecar_listens_on_a_socket_file_or_a_port(listen: str) -> None:
     """Port 0 is any free one."""
-    assert gateway(a_file(sidecar={"listen": listen})).sidecar.listen == listen
+    assert gateway(a_file(sidecar={"listen": listen, "insecure": True})).sidecar.listen == listen
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_the_sidecar_listens_on_a_socket_file_or_a_port(listen: str) -> None:
     ],
 )
 def test_each_worker_has_an_address_of_its_own(listen: str, addresses: tuple[str, ...]) -> None:
-    assert gateway(a_file(sidecar={"listen": listen, "workers": 3})).sidecar.addresses == addresses
-    assert gateway(a_file(sidecar={"listen": listen})).sidecar.addresses == (listen,)
+    assert gateway(a_file(sidecar={"listen": listen, "insecure": True, "workers": 3})).sidecar.addresses == addresses
+    assert gateway(a_file(sidecar={"listen": listen, "insecure": True})).sidecar.addresses == (listen,)
 
 
 @pytest.mark.parametrize(
     ("listen", "said"),
     [
-        ("localhost:65535", "localhost:65536: expected host:port, such as 127.0.0.1:50051, or unix:/path/to/socket"),
+        ("localhost:65535", "localhost:65536: expected unix:/path/to/socket, or host:port such as 127.0.0.1:50051"),
         (
             "unix:/" + "x" * 105,
             f"unix:/{'x' * 105}.1: expected unix: and a path of at most 107 characters without spaces",

@@ -19,8 +19,10 @@ def test_settings_have_defaults() -> None:
     found = gateway(a_file())
 
     assert found.listener == Listener("model", "127.0.0.1", 12000, 300_000)
-    assert found.sidecar == SidecarSettings("127.0.0.1:50051", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT)
-    assert found.envoy == EnvoySettings("127.0.0.1:9901", None)
+    assert found.sidecar == SidecarSettings(
+        "unix:/run/extproc/extproc.sock", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT
+    )
+    assert found.envoy == EnvoySettings(None, None)
 
 
 def test_settings_arrive() -> None:
@@ -30,6 +32,8 @@ def test_settings_arrive() -> None:
             listeners=[{"type": "model", "name": "llm", "address": "0.0.0.0", "port": 1, "timeout": "1.5m"}],
             sidecar={
                 "listen": "unix:/s",
+                "socket_mode": "0660",
+                "socket_group": "envoy",
                 "workers": 4,
                 "admin": "0.0.0.0:2",
                 "max_body_bytes": 1,
@@ -45,7 +49,16 @@ def test_settings_arrive() -> None:
     )
 
     assert found.listener == Listener("llm", "0.0.0.0", 1, 90_000)
-    assert found.sidecar == SidecarSettings("unix:/s", 4, "0.0.0.0:2", 1, LogFormat.JSON, OnFailure.DEFAULT_PROVIDER)
+    assert found.sidecar == SidecarSettings(
+        "unix:/s",
+        4,
+        "0.0.0.0:2",
+        1,
+        LogFormat.JSON,
+        OnFailure.DEFAULT_PROVIDER,
+        socket_mode=0o660,
+        socket_group="envoy",
+    )
     assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0), "/run/secrets")
 
 

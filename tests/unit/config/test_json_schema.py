@@ -6,6 +6,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from unit.config.files import P, S, Table, a_file, a_provider, problems, with_policy
+from unit.config.test_exposure import TLS
 
 from extproc.config.json_schema import json_schema
 
@@ -47,7 +48,9 @@ GOOD = [
     a_file(model_aliases={"a": {"target": P}, "b": {"target": "a"}}),
     listener(name="n", address="::", port=1, timeout="5m"),
     a_file(sidecar={"listen": "unix:/x", "workers": 2, "admin": "localhost:0"}),
-    a_file(sidecar={"max_body_bytes": 1, "log_format": "json"}),
+    a_file(sidecar={"max_body_bytes": 1, "log_format": "json", "socket_mode": "0660", "socket_group": "envoy"}),
+    a_file(sidecar={"listen": "localhost:1", "insecure": True}, envoy={"admin": "unix:/x"}),
+    a_file(sidecar={"listen": "a.example:1", "tls": {**TLS, "server_name": "::1"}}),
     a_file(envoy={"admin": "[::1]:1", "retry_budget": {"percent": 0.5, "min_concurrency": 0}}),
     with_policy({}),
     with_policy({"fallback_models": [S, "un/known"], "default_max_attempts": 0, "candidate_order": "round_robin"}),
@@ -133,6 +136,13 @@ BAD = [
     listener(address="localhost"),
     a_file(sidecar={"listen": "50051"}),
     a_file(sidecar={"workers": 1.5}),
+    a_file(sidecar={"socket_mode": "0666"}),
+    a_file(sidecar={"socket_mode": 384}),
+    a_file(sidecar={"listen": "localhost:1"}),
+    a_file(sidecar={"insecure": "yes"}),
+    a_file(sidecar={"tls": {**TLS, "key": "key.pem"}}),
+    a_file(sidecar={"tls": {"ca": "/ca.pem"}}),
+    a_file(envoy={"admin": "unix:x"}),
     a_file(sidecar={"admin": "1064"}),
     a_file(envoy={"retry_budget": {"percent": 101}}),
     a_file(envoy={"admin": "localhost:9901"}),
@@ -192,6 +202,7 @@ def test_what_the_loader_rejects_the_schema_rejects(document: Table) -> None:
         a_file(a_provider(base_url="http://a.example:70000")),
         a_file(a_provider(provider_interface="claude")),
         a_file(sidecar={"workers": "$UNSET"}),
+        a_file(sidecar={"listen": "a.example:1", "insecure": True}),
         a_file(sidecar={"workers": "$TEXT"}),
     ],
 )

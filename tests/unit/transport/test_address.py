@@ -10,6 +10,7 @@ from support.ports import reserved_ports
 
 from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
+from extproc.transport.socket_files import SocketAccess, who_could_replace
 
 
 def _claim(text: str) -> None:
@@ -94,10 +95,74 @@ def test_a_file_is_left_alone(place: Path) -> None:
     assert place.read_text() == "precious"
 
 
-def test_a_missing_directory_is_said(place: Path) -> None:
-    """It is not made: whose it should be is not ours to guess."""
-    with pytest.raises(ListenError, match=f"unix:missing/{place}: there is no such directory"):
-        _claim(f"unix:missing/{place}")
+@pytest.mark.parametrize(
+    ("access", "directory", "mode"), [(SocketAccess(), 0o700, 0o600), (SocketAccess(0o660), 0o770, 0o660)]
+)
+def test_the_sockets_own_directory_is_made_for_those_who_may_use_it(
+    place: Path, access: SocketAccess, directory: int, mode: int
+) -> None:
+    """Whatever the mask of the process is."""
+    inside = Path("made") / place
+    mask = os.umask(0)
+    try:
+        with claimed(UnixAddress(inside), access), socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(inside))
+
+            assert stat.S_IMODE(inside.stat().st_mode) == 0o600  # nobody comes in before it is the group's
+
+        assert stat.S_IMODE(inside.parent.stat().st_mode) == directory
+        assert stat.S_IMODE(inside.stat().st_mode) == mode
+    finally:
+        os.umask(mask)
+
+
+def test_no_more_than_its_own_directory_is_made(place: Path) -> None:
+    """Whose the others should be is not ours to guess."""
+    with pytest.raises(ListenError, match=r"^missing/own: there is no such directory, nor missing to make it in$"):
+        _claim(f"unix:missing/own/{place}")
+
+
+def test_a_directory_that_is_a_file_is_said(place: Path) -> None:
+    place.write_text("precious")
+
+    with pytest.raises(ListenError, match=f"^{place}: is not a directory, so no socket can be in it$"):
+        _claim(f"unix:{place}/x.sock")
+
+
+def test_a_group_that_does_not_exist_is_said_and_nobody_is_let_in(place: Path) -> None:
+    with (
+        pytest.raises(ListenError, match=f"^unix:{place}: there is no group no-such-group$"),
+        claimed(UnixAddress(place), SocketAccess(0o660, "no-such-group")),
+        socket.socket(socket.AF_UNIX) as server,
+    ):
+        server.bind(str(place))
+
+    assert not place.exists()
+
+
+def test_a_socket_is_given_to_its_group(place: Path) -> None:
+    """By its number as well: a container may have no name for it."""
+    group = max(os.getgroups(), default=os.getegid())
+    with claimed(UnixAddress(place), SocketAccess(0o660, str(group))), socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(place))
+
+    assert (place.stat().st_gid, stat.S_IMODE(place.stat().st_mode)) == (group, 0o660)
+
+
+@pytest.mark.parametrize(
+    ("mode", "who"),
+    [(0o700, None), (0o770, None), (0o1777, None), (0o777, "everybody can write to its directory")],
+)
+def test_a_socket_in_everybodys_directory_could_be_replaced(place: Path, mode: int, who: str | None) -> None:
+    """In one with the sticky bit, such as /tmp, only its owner can remove it."""
+    Path("shared").mkdir()
+    Path("shared").chmod(mode)
+
+    assert who_could_replace(Path("shared") / place) == who
+
+
+def test_a_directory_that_is_still_to_be_made_is_nobodys(place: Path) -> None:
+    assert who_could_replace(Path("missing") / place) is None
 
 
 def test_what_is_bound_belongs_to_its_owner(place: Path) -> None:

@@ -16,7 +16,7 @@ from unit.bootstrap.doctor.patients import (
 from unit.config import files
 
 THRESHOLD = f"{WORKERS}.circuit_breakers.thresholds[0]"
-THREE = files.gateway(files.a_file(sidecar={"listen": "127.0.0.1:50051", "workers": 3}))
+THREE = files.gateway(files.a_file(sidecar={"listen": "unix:/run/x.sock", "workers": 3}))
 
 
 def test_the_cluster_that_is_asked_must_exist() -> None:

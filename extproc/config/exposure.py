@@ -1,0 +1,84 @@
+"""Who can reach what we listen on, and what keeps them out."""
+
+from __future__ import annotations
+
+import posixpath
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from extproc.config.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extproc.config.gateway import EnvoySettings, SidecarSettings
+
+UNPROTECTED = (
+    "a TCP address needs sidecar.tls, or on a loopback address sidecar.insecure: true, because whoever speaks to the "
+    "sidecar is handed the providers' keys; a Unix socket (unix:/path) needs neither"
+)
+BEYOND_LOOPBACK = (
+    "sidecar.insecure is for 127.0.0.1, ::1 and localhost only, because whoever speaks to the sidecar is handed the "
+    "providers' keys; set sidecar.tls, or listen on a Unix socket (unix:/path)"
+)
+CONTRADICTION = "contradicts sidecar.tls: use one of the two"
+
+
+def is_socket(address: str) -> bool:
+    """Tell whether *address* is a Unix socket's, which has an owner and a mode."""
+    return address.startswith("unix:")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether *host* can be reached by this machine's processes alone; a name is not looked up."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(address: str) -> str:
+    """Return the host of `host:port`."""
+    return address.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
+def why_refused(settings: SidecarSettings) -> str | None:
+    """Return why nobody may listen where *settings* say; None when only those who should can connect there."""
+    if is_socket(settings.listen) or settings.tls is not None:
+        return None
+    if not settings.insecure:
+        return UNPROTECTED
+    return None if is_loopback(host_of(settings.listen)) else BEYOND_LOOPBACK
+
+
+def admin_beside(listen: str) -> str | None:
+    """Return where Envoy's admin endpoint is unless the file says so: beside the sidecar's socket, if that is one.
+
+    It has no password, and can stop Envoy: as a socket in that directory it is as private as the sidecar.
+    """
+    return posixpath.join(posixpath.dirname(listen), "envoy-admin.sock") if is_socket(listen) else None
+
+
+def refusals(settings: SidecarSettings) -> Iterator[Problem]:
+    """Yield what keeps a sidecar from being started with *settings*."""
+    reason = why_refused(settings)
+    if reason is not None:
+        yield Problem("sidecar.listen", reason)
+    if settings.insecure and settings.tls is not None:
+        yield Problem("sidecar.insecure", CONTRADICTION)
+
+
+def exposures(sidecar: SidecarSettings, envoy: EnvoySettings) -> Iterator[Problem]:
+    """Yield a warning for each door that is open to more than those who should come in."""
+    if sidecar.insecure and not is_socket(sidecar.listen):
+        yield Problem(
+            "sidecar.insecure", "any process on this host that connects to the sidecar is handed the providers' keys"
+        )
+    if envoy.admin is not None and not is_socket(envoy.admin):
+        who = "any process on this host" if is_loopback(host_of(envoy.admin)) else "whoever reaches this host"
+        yield Problem(
+            "envoy.admin",
+            f"{who} can stop Envoy there and read its configuration; a Unix socket (unix:/path) is its owner's alone",
+        )
