@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.bootstrap.doctor.checks import (
     bodies,
     degraded,
+    doors,
     ext_proc,
     headers,
     inside,
@@ -47,6 +48,8 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "workers-endpoints": workers.endpoints,
         "workers-health-checks": workers.health_checks,
         "workers-max-requests": workers.max_requests,
+        "workers-tls": doors.workers_tls,
+        "admin-exposed": doors.admin,
         "max-retries": inside.max_retries,
         "retry-budget": inside.retry_budget,
         "state-carrier": inside.state_carrier,

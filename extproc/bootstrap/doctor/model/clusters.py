@@ -25,11 +25,19 @@ class Inside:
 
 
 @dataclass(frozen=True, slots=True)
+class Pipe:
+    """A host that is a socket in the file system; *mode* 0: what the process that makes it leaves to others."""
+
+    path: str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A host of another kind: a Unix socket, or one that cannot be seen."""
+    """A host that cannot be seen."""
 
 
-Host: TypeAlias = Socket | Inside | Elsewhere
+Host: TypeAlias = Socket | Inside | Pipe | Elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Tls:
     names_host: bool  # SNI
     checks_name: bool
     checks_authority: bool
+    shows_certificate: bool  # who we are
     elsewhere: bool  # the authorities and names to check come from a secret that is not in sight
 
 

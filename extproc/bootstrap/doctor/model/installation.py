@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.bootstrap.doctor.model.clusters import Cluster
+    from extproc.bootstrap.doctor.model.clusters import Cluster, Host
     from extproc.bootstrap.doctor.model.listeners import Manager
 
 Version: TypeAlias = tuple[int, int, int]
@@ -23,11 +23,20 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Admin:
+    """Envoy's admin endpoint."""
+
+    place: str
+    host: Host
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """All that is known of an Envoy; *version* and *stats* only when it was asked while running."""
 
     managers: tuple[Manager, ...]
     clusters: tuple[Cluster, ...]
+    admin: Admin | None = None
     more_listeners: Gap | None = None
     more_clusters: Gap | None = None
     version: Version | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.bootstrap.doctor.model.clusters import Elsewhere, Inside, Socket
+from extproc.bootstrap.doctor.model.clusters import Elsewhere, Inside, Pipe, Socket
 
 if TYPE_CHECKING:
     from extproc.bootstrap.doctor.model.clusters import Host
@@ -19,4 +19,7 @@ def host_at(address: Node) -> Host:
     inside = address.at("envoy_internal_address")
     if inside.present:
         return Inside(inside.at("server_listener_name").text())
+    pipe = address.at("pipe")
+    if pipe.present:
+        return Pipe(pipe.at("path").text(), pipe.at("mode").count(0))
     return Elsewhere()

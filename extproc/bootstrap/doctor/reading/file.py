@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.doctor.model.installation import Gap, Installation
+from extproc.bootstrap.doctor.reading.admin import read_admin
 from extproc.bootstrap.doctor.reading.clusters import read_cluster
 from extproc.bootstrap.doctor.reading.listeners import read_managers
 from extproc.bootstrap.doctor.reading.node import Node
@@ -38,6 +39,7 @@ def _installation(root: Node) -> Installation:
             manager for node in static.at("listeners").items() for manager in read_managers(node, _NOTHING_SENT)
         ),
         clusters=tuple(read_cluster(node) for node in static.at("clusters").items()),
+        admin=read_admin(root),
         more_listeners=_gap(resources.at("lds_config"), "listeners"),
         more_clusters=_gap(resources.at("cds_config"), "clusters"),
     )

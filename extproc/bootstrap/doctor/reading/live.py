@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.doctor.model.installation import Installation
+from extproc.bootstrap.doctor.reading.admin import read_admin
 from extproc.bootstrap.doctor.reading.clusters import read_cluster
 from extproc.bootstrap.doctor.reading.listeners import read_managers
 from extproc.bootstrap.doctor.reading.node import Node
@@ -34,12 +35,14 @@ def read_live(*, config_dump: str, server_info: str, stats: str) -> Installation
     static = next((dump.at("bootstrap").value for dump in dumps if dump.at("bootstrap").present), None)
     if static is None:
         raise ConfigError([Problem("/config_dump", "tells no bootstrap: this is no answer of an Envoy")])
-    resources = Node(static).at("static_resources")
+    root = Node(static)
+    resources = root.at("static_resources")
     listeners = [*resources.at("listeners").items(), *_listeners(dumps)]
     sent = dict(_routes(dumps))
     return Installation(
         managers=tuple(manager for node in listeners for manager in read_managers(node, sent)),
         clusters=tuple(read_cluster(node) for node in (*resources.at("clusters").items(), *_clusters(dumps))),
+        admin=read_admin(root),
         version=_version(_json(server_info, "/server_info").at("version").text()),
         stats=_stats(stats),
     )

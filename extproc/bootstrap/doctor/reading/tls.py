@@ -19,6 +19,12 @@ _AUTHORITIES = (
 )
 _NAMES = ("match_typed_subject_alt_names", "match_subject_alt_names", "custom_validator_config")
 _ACCEPT_UNTRUSTED = ("ACCEPT_UNTRUSTED", 1)
+_OWN = (
+    "tls_certificates",
+    "tls_certificate_sds_secret_configs",
+    "tls_certificate_provider_instance",
+    "custom_tls_certificate_selector",
+)
 _ELSEWHERE = (
     "validation_context_sds_secret_config",
     "validation_context_certificate_provider_instance",
@@ -39,5 +45,6 @@ def read_tls(node: Node, by_request: Node) -> Tls:
         or any(context.at(key).present for key in _NAMES),
         checks_authority=any(context.at(key).present for key in _AUTHORITIES)
         and context.at("trust_chain_verification").value not in _ACCEPT_UNTRUSTED,
+        shows_certificate=any(common.at(key).present for key in _OWN),
         elsewhere=combined.present or any(common.at(key).present for key in _ELSEWHERE),
     )
