@@ -78,7 +78,7 @@ def a_target(
     target: str = P,
     *,
     endpoint: str | None = None,
-    speaks: Iterable[Api] = (Api.CHAT,),
+    speaks: Iterable[Api] = (Api.CHAT, Api.OTHER),
     credential: Credential = Credential.OWN,
     keys: int = 1,
     wildcard: bool = False,
@@ -136,7 +136,7 @@ def a_catalog(
     return Catalog(
         {target.id: target for target in known},
         {**{target.id: target.id for target in known}, **names},
-        default,
+        {} if default is None else dict.fromkeys(Api, default),
         stand_ins,
         {} if policy is None else {target.id: policy for target in (*known, *stand_ins.values())},
     )

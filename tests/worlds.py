@@ -132,7 +132,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     policy = draw(policies)
     governed = {name: draw(st.sampled_from([policy] * 7 + [None])) for name in names}
     compiled = {name: rule for name, rule in governed.items() if rule is not None}
-    return Catalog(known, {}, None, wildcards, {**compiled, TargetId("w/*"): policy})
+    return Catalog(known, {}, {}, wildcards, {**compiled, TargetId("w/*"): policy})
 
 
 outcomes = st.one_of(

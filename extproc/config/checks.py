@@ -1,4 +1,4 @@
-"""What cannot be judged entry by entry: uniqueness, the one default, aliases.
+"""What cannot be judged entry by entry: uniqueness, aliases.
 
 The checks read the values as YAML gave them and ignore what has the wrong shape: that is reported elsewhere, and a
 file with both kinds of faults shows both at once.
@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.config.environment import FromEnvironment, Raw
 from extproc.config.errors import Problem, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from extproc.config.environment import Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,6 @@ class Identity:
     place: str
     model: str | None
     name: str | None
-    default: bool
 
     @property
     def wildcard(self) -> str | None:
@@ -40,7 +40,6 @@ def identities(section: Raw, key: str) -> tuple[Identity, ...]:
             f"{key}[{index}]",
             model=_text(entry.get("model")),
             name=_text(entry.get("name")),
-            default=_is_true(entry.get("default")),
         )
         for index, entry in enumerate(entries)
         if isinstance(entry, dict)
@@ -48,7 +47,7 @@ def identities(section: Raw, key: str) -> tuple[Identity, ...]:
 
 
 def check_identities(entries: tuple[Identity, ...]) -> Iterator[Problem]:
-    """Yield a problem for each model, name or default that there is already."""
+    """Yield a problem for each model or name that there is already."""
     models: dict[str, Identity] = {}
     for entry in entries:
         if entry.model is None:
@@ -65,9 +64,6 @@ def check_identities(entries: tuple[Identity, ...]) -> Iterator[Problem]:
         elif entry.name in models and entry.name != entry.model:
             yield Problem(f"{entry.place}.name", f"is what {models[entry.name].place} is called")
         named.setdefault(entry.name, entry)
-    defaults = [entry for entry in entries if entry.default]
-    for entry in defaults[1:]:
-        yield Problem(f"{entry.place}.default", f"{defaults[0].place} is the default already")
 
 
 def check_listeners(section: Raw) -> Iterator[Problem]:
@@ -146,7 +142,3 @@ def check_aliases(entries: tuple[Identity, ...], section: Raw) -> Iterator[Probl
 
 def _text(value: Raw) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _is_true(value: Raw) -> bool:
-    return value is True or (isinstance(value, FromEnvironment) and value.lower() == "true")

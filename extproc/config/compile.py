@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.config.checks import Identity, exact_names, names_of, resolve_alias
 from extproc.config.clusters import cluster_name, compile_clusters
+from extproc.config.defaults import Defaults, compile_defaults
 from extproc.config.errors import ConfigError, Problem
 from extproc.config.exposure import host_of, refusals
 from extproc.config.gateway import (
@@ -43,7 +44,9 @@ def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tu
     problems += refused
     clusters = compile_clusters(sites)
     problems += clusters.problems
-    if config.sidecar.on_failure is OnFailure.DEFAULT_PROVIDER and not any(site.table.default for site in sites):
+    defaults = compile_defaults(sites)
+    problems += defaults.problems
+    if config.sidecar.on_failure is OnFailure.DEFAULT_PROVIDER and not defaults.of:
         problems.append(Problem("sidecar.on_failure", "default_provider needs a model with `default: true`"))
     sidecar = _sidecar(config.sidecar)
     problems += refusals(sidecar)
@@ -51,7 +54,7 @@ def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tu
         raise ConfigError(problems)
     return Gateway(
         listener=_listener(config.listeners[0]),
-        catalog=_catalog(config, sites, policies, names_of(identities)),
+        catalog=_catalog(config, sites, policies, names_of(identities), defaults),
         upstreams=_upstreams(sites),
         clusters=clusters.clusters,
         sidecar=sidecar,
@@ -84,14 +87,18 @@ def compile_policies(
 
 
 def _catalog(
-    config: ConfigTable, sites: Sequence[Site], policies: Mapping[TargetId, Policy], names: Mapping[str, str]
+    config: ConfigTable,
+    sites: Sequence[Site],
+    policies: Mapping[TargetId, Policy],
+    names: Mapping[str, str],
+    defaults: Defaults,
 ) -> Catalog:
     targets = [target_of(site) for site in sites]
     wildcards = {target.provider: target for target in targets if target.wildcard}
     return Catalog(
         targets=MappingProxyType({target.id: target for target in targets if not target.wildcard}),
         names=MappingProxyType(_all_names(config, names, frozenset(wildcards))),
-        default=next((TargetId(site.table.model) for site in sites if site.table.default), None),
+        defaults=defaults.of,
         wildcards=MappingProxyType(wildcards),
         policies=policies,
     )

@@ -39,8 +39,7 @@ def json_schema() -> Schema:
     for name, rules in _RULES_BETWEEN_KEYS.items():
         _as_map(definitions[name])["allOf"] = list(rules)
     properties = _as_map(schema["properties"])
-    providers = _as_map(properties["model_providers"])  # in which at most one is the default
-    providers |= {"contains": _DEFAULT_TRUE, "minContains": 0, "maxContains": 1}
+    providers = _as_map(properties["model_providers"])
     properties["llm_providers"] = {**providers, "description": "the old name of model_providers", "deprecated": True}
     _as_map(properties["listeners"])["maxItems"] = 1
     schema["required"] = ["version"]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from extproc.config import checks
 from extproc.config.clusters import compile_clusters
 from extproc.config.compile import compile_config, compile_policies, compile_sites
+from extproc.config.defaults import compile_defaults
 from extproc.config.document import parse
 from extproc.config.environment import Expansion, Raw
 from extproc.config.errors import ConfigError, Problem
@@ -119,6 +120,7 @@ def _further_problems(providers: Raw, section: str, identities: tuple[checks.Ide
     yield from problems
     yield from compile_policies(entries, checks.exact_names(identities))[1]
     yield from compile_clusters(sites).problems
+    yield from compile_defaults(sites).problems
 
 
 def _sound(entry: Raw) -> ProviderTable | None:

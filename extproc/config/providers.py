@@ -26,10 +26,14 @@ _OPENAI = frozenset(Api) - _MESSAGES
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One row of the table. *base_url* is None where every customer has an address of their own."""
+    """One row of the table. *base_url* is None where every customer has an address of their own.
+
+    *compatible* is what it speaks of *speaks* for those who come from another vendor: it is not what it is made for.
+    """
 
     base_url: str | None
     speaks: frozenset[Api] = _OPENAI
+    compatible: frozenset[Api] = frozenset()
     path: str = "/v1"  # `{model}` stands for the model's name
     query: str = ""
     credential: CredentialStyle = CredentialStyle.BEARER
@@ -39,8 +43,9 @@ class Provider:
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
         "openai": Provider("https://api.openai.com"),
-        # platform.claude.com/docs/en/api/openai-sdk: chat only, at /v1, with the key as a bearer token.
-        "anthropic": Provider("https://api.anthropic.com", speaks=_CHAT | _MESSAGES),
+        # platform.claude.com/docs/en/api/openai-sdk: chat only, at /v1, with the key as a bearer token; "primarily
+        # intended to test and compare".
+        "anthropic": Provider("https://api.anthropic.com", speaks=_CHAT | _MESSAGES, compatible=_CHAT),
         # docs.mistral.ai/api: audio is transcription, moderations have the same path.
         "mistral": Provider("https://api.mistral.ai", speaks=_CHAT_EMBEDDINGS | {Api.MODERATIONS, Api.AUDIO}),
         # api-docs.deepseek.com: "/v1" and no prefix are the same.

@@ -73,11 +73,25 @@ def no_model(api: Api, *, request_id: str = "") -> Answer:
     return _error(api, 400, message, code="missing_model", param="model", request_id=request_id)
 
 
-def model_not_found(api: Api, named: str, configured: Iterable[str], *, request_id: str = "") -> Answer:
-    """Refuse a request that names a model which is not among the *configured* ones."""
-    shown = named if len(named) <= _LONGEST_NAME else f"{named[:_LONGEST_NAME]}…"
-    message = f"The model `{shown}` is not configured in this gateway. Configured models: {', '.join(configured)}."
+def model_not_found(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> Answer:
+    """Refuse a request that names a model which is not configured; those that could serve it are *serving*."""
+    message = f"The model `{_short(named)}` is not configured in this gateway. {_those(api, serving)}"
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
+
+
+def api_not_spoken(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> Answer:
+    """Refuse a request that names a model whose provider does not speak *api*."""
+    message = f"The model `{_short(named)}` cannot be asked through this API ({api}). {_those(api, serving)}"
+    return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
+
+
+def _short(named: str) -> str:
+    return named if len(named) <= _LONGEST_NAME else f"{named[:_LONGEST_NAME]}…"
+
+
+def _those(api: Api, serving: Iterable[str]) -> str:
+    models = ", ".join(serving)
+    return f"Models that can: {models}." if models else f"No configured model speaks this API ({api})."
 
 
 def not_spoken(api: Api, *, request_id: str = "") -> Answer:

@@ -84,17 +84,20 @@ def read_request(headers: Headers, asked: Asked, body: bytes | None) -> ClientRe
 def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
     """Return the target a request is for, or the refusal of one that names none of those there are.
 
-    A default target takes whatever cannot be placed, bodies that cannot be read included: its provider may know
-    better.
+    The default for its API takes whatever cannot be placed, bodies that cannot be read included: its provider may know
+    better. A model that does not speak the API is not asked: neither is another one in its place.
     """
-    default = None if catalog.default is None else catalog.get(catalog.default)
+    api, request_id = request.api, request.request_id
+    default = catalog.default_for(api)
     named = request.named
     if request.problem is not None and default is None:
-        return errors.malformed_body(request.api, request.problem, request_id=request.request_id)
+        return errors.malformed_body(api, request.problem, request_id=request_id)
     target = default if named is None else catalog.find(named) or default
-    if target is not None:
+    if target is not None and api in target.speaks:
         return target
     if named is None:
-        return errors.no_model(request.api, request_id=request.request_id)
-    configured = [*catalog.targets, *(wildcard.id for wildcard in catalog.wildcards.values())]
-    return errors.model_not_found(request.api, named, configured, request_id=request.request_id)
+        return errors.no_model(api, request_id=request_id)
+    serving = [one.id for one in catalog.speaking(api)]
+    if target is not None:
+        return errors.api_not_spoken(api, named, serving, request_id=request_id)
+    return errors.model_not_found(api, named, serving, request_id=request_id)

@@ -12,7 +12,7 @@ from extproc.policy.model import TargetId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.model import Policy, Target
+    from extproc.policy.model import Api, Policy, Target
 
 _MODEL_NAME = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 """What a client may call a model that only a wildcard knows: the name becomes part of headers and of a path."""
@@ -23,12 +23,13 @@ class Catalog:
     """The configured targets, in file order, and the names that lead to them.
 
     *names* maps everything a client may call a target (alias, `provider/model`, its configured name, the bare model
-    name) to its id; *wildcards* maps a provider to the target that stands for any model of it.
+    name) to its id; *defaults* maps an API to the target of requests that name none; *wildcards* maps a provider to the
+    target that stands for any model of it.
     """
 
     targets: Mapping[TargetId, Target]
     names: Mapping[str, TargetId]
-    default: TargetId | None = None
+    defaults: Mapping[Api, TargetId] = field(default_factory=lambda: MappingProxyType({}))
     wildcards: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
     policies: Mapping[TargetId, Policy] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -47,6 +48,15 @@ class Catalog:
         if wildcard is None or not slash or _MODEL_NAME.fullmatch(model) is None:
             return None
         return replace(wildcard, id=target_id)
+
+    def default_for(self, api: Api) -> Target | None:
+        """Return the target of requests for *api* that name no configured model; None: there is none."""
+        default = self.defaults.get(api)
+        return None if default is None else self.get(default)
+
+    def speaking(self, api: Api) -> list[Target]:
+        """Return every target that speaks *api*, wildcards last."""
+        return [target for target in (*self.targets.values(), *self.wildcards.values()) if api in target.speaks]
 
     def __getitem__(self, target_id: TargetId) -> Target:
         """Return the target of that id, as `get` does.

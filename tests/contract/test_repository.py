@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from extproc.config.load import load_text
+from extproc.policy.model import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 300
@@ -64,7 +65,9 @@ def test_the_readmes_configuration_is_valid() -> None:
     for part in ("", *more):
         loaded = load_text(f"{text}\n{part}", {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"})
 
-        assert list(loaded.gateway.catalog.targets) == ["openai/gpt-4o", "anthropic/claude-3-5-sonnet"]
+        assert list(loaded.gateway.catalog.targets) == ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
+        assert loaded.gateway.catalog.defaults[Api.CHAT] == "openai/gpt-4o"
+        assert loaded.gateway.catalog.defaults[Api.MESSAGES] == "anthropic/claude-sonnet-4-5"
         assert loaded.warnings == ()
 
 

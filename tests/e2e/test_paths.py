@@ -196,3 +196,56 @@ async def test_a_head_with_a_refusal_has_no_body(gateway: Gateway) -> None:
     response = await gateway.client.head("/v2/x")
 
     assert (response.status_code, response.content) == (404, b"")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def readme() -> AsyncIterator[Gateway]:
+    """Run what README shows: OpenAI's model and Anthropic's, each the default for its own API."""
+    async with running_gateway(
+        models=lambda providers: [
+            a_model(P, providers.p, P_KEY, default=True, retry_policy={"fallback_models": [S]}),
+            a_model(S, providers.s, S_KEY, default=True),
+        ],
+    ) as gateway:
+        yield gateway
+
+
+async def test_an_unknown_model_goes_to_the_default_of_its_api(readme: Gateway) -> None:
+    """Claude Code names models of its own, and asks how many tokens they would take."""
+    readme.play()
+    claude = a_body("claude-opus-9", max_tokens=5)
+
+    message = await readme.client.post("/v1/messages?beta=true", content=claude, headers=ANTHROPIC)
+    count = await readme.client.post("/v1/messages/count_tokens?beta=true", content=claude, headers=ANTHROPIC)
+    chat = await readme.chat("gpt-9")
+
+    check_delivered(message, by="S", target=S, attempts=1)
+    check_delivered(count, by="S", target=S, attempts=1)
+    check_delivered(chat, by="P", target=P, attempts=1)
+    assert readme.order == "SSP"
+    assert {call.header("x-api-key") for call in readme.s.calls} == {S_KEY}
+
+
+async def test_a_model_is_not_asked_through_another_api(readme: Gateway) -> None:
+    """Nor is the default in its place."""
+    readme.play()
+
+    response = await readme.client.post(MESSAGES, content=a_body(P, max_tokens=5), headers=ANTHROPIC)
+
+    assert response.status_code == 400
+    assert response.json()["type"] == "error"
+    assert S in response.json()["error"]["message"]
+    assert readme.order == ""
+    check_answer(response)
+
+
+async def test_without_a_default_for_the_api_nobody_is_asked(gateway: Gateway) -> None:
+    """There the only default is OpenAI's."""
+    gateway.play()
+
+    response = await gateway.client.post(MESSAGES, content=a_body("claude-9", max_tokens=5), headers=ANTHROPIC)
+
+    assert response.status_code == 400
+    assert S in response.json()["error"]["message"]
+    assert P not in response.json()["error"]["message"]
+    assert gateway.order == ""

@@ -28,6 +28,7 @@ BEYOND_A_SCHEMA = (
     "the same model as",
     "the same name as",
     "is called",
+    " is the default for ",
     "there is no such model or alias",
     "this alias leads in a circle",
     "has the same cluster with",

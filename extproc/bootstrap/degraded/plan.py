@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.bootstrap.degraded.script import script
 from extproc.bootstrap.degraded.secrets import secrets_of
-from extproc.bootstrap.degraded.target import default_target
+from extproc.bootstrap.degraded.target import default_apis, default_target
 from extproc.exchange.paths import paths_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def degraded_of(gateway: Gateway) -> Degraded | None:
     return Degraded(
         cluster=next(cluster for cluster in gateway.clusters if cluster.name == upstream.cluster),
         authority=upstream.authority,
-        paths=paths_of(target.speaks),
+        paths=paths_of(default_apis(gateway, target)),
         script=script(upstream, models=_models(gateway, upstream), any_of=_any_of(gateway, target, upstream)),
         secrets=tuple(sorted(secrets_of(gateway))),
         directory=gateway.envoy.secrets,

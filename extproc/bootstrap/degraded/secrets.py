@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from extproc.bootstrap.degraded.target import default_target
+from extproc.bootstrap.degraded.target import default_apis, default_target
 from extproc.exchange.headers import secret_headers
 from extproc.policy.model import Api
 
@@ -24,7 +24,7 @@ def secrets_of(gateway: Gateway) -> Mapping[str, str]:
         return MappingProxyType({})
     upstream = gateway.upstreams.of(target)
     secrets = secret_headers(upstream, Api.OTHER)
-    if Api.MESSAGES in target.speaks:
+    if Api.MESSAGES in default_apis(gateway, target):
         secrets |= secret_headers(upstream, Api.MESSAGES)
     return MappingProxyType(secrets)
 

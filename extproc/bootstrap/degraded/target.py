@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.config.gateway import OnFailure
+from extproc.policy.model import Api
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
@@ -12,8 +13,16 @@ if TYPE_CHECKING:
 
 
 def default_target(gateway: Gateway) -> Target | None:
-    """Return the target that takes the requests which no worker is there to decide on; None: they are refused."""
-    default = gateway.catalog.default
-    if gateway.sidecar.on_failure is OnFailure.REJECT or default is None:
+    """Return the target that takes the requests which no worker is there to decide on; None: they are refused.
+
+    Of several defaults it is the one for chat: Envoy alone has one credential, and one script.
+    """
+    defaults = gateway.catalog.defaults
+    if gateway.sidecar.on_failure is OnFailure.REJECT or not defaults:
         return None
-    return gateway.catalog[default]
+    return gateway.catalog[defaults[Api.CHAT]]
+
+
+def default_apis(gateway: Gateway, target: Target) -> frozenset[Api]:
+    """Return the APIs for which *target* is the default of *gateway*: what another one takes is not for it."""
+    return frozenset(api for api, default in gateway.catalog.defaults.items() if default == target.id)

@@ -29,8 +29,8 @@ from unit.config.files import P, S, Table, a_file, a_provider, gateway, problems
         ([a_provider(P, name=P), a_provider(S)], []),
         ([a_provider(P), a_provider(S, name="gpt-4o")], []),
         (
-            [a_provider(P, default=True), a_provider(S, default=False), a_provider("xai/grok", default=True)],
-            ["model_providers[2].default: model_providers[0] is the default already"],
+            [a_provider(P, default=True), a_provider(S, default=False), a_provider("deepseek/x", default=True)],
+            ["model_providers[2].default: model_providers[0] is the default for chat already"],
         ),
         (
             [a_provider("openai/*", default=True)],
@@ -42,11 +42,22 @@ def test_models_names_and_the_default_are_unique(entries: list[Table], said: lis
     assert problems(a_file(*entries)) == said
 
 
+def test_two_defaults_may_share_no_api() -> None:
+    """One for OpenAI's and one for Anthropic's do not; a third speaks both, and shares with either."""
+    openai, anthropic = a_provider(P, default=True), a_provider(S, default=True)
+
+    assert problems(a_file(openai, anthropic)) == []
+    assert problems(a_file(openai, anthropic, a_provider("deepseek/x"), a_provider("vercel/x", default=True))) == [
+        "model_providers[3].default: model_providers[0] is the default for chat, embeddings, responses already",
+        "model_providers[3].default: model_providers[1] is the default for messages already",
+    ]
+
+
 def test_a_second_default_from_the_environment_is_one_too() -> None:
-    document = a_file(a_provider(P, default=True), a_provider(S, default="$IT_IS"))
+    document = a_file(a_provider(P, default=True), a_provider("deepseek/x", default="$IT_IS"))
 
     assert problems(document, {"IT_IS": "true"}) == [
-        "model_providers[1].default: model_providers[0] is the default already"
+        "model_providers[1].default: model_providers[0] is the default for chat already"
     ]
     assert problems(document, {"IT_IS": "false"}) == []
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from unit.config.files import P, S, a_file, a_provider, gateway, problems
+from unit.config.files import P, S, Table, a_file, a_provider, gateway, problems
 
 from extproc.config import compile as compiling
 from extproc.config.errors import ConfigError, Problem
 from extproc.config.gateway import EnvoySettings, Listener, LogFormat, OnFailure, RetryBudget, SidecarSettings
+from extproc.config.providers import PROVIDERS
 from extproc.config.schema import ConfigTable
 from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
 from extproc.config.wire import Entry
 from extproc.policy.backoff import Reach
-from extproc.policy.model import Credential, Target, TargetId
+from extproc.policy.model import Api, Credential, Target, TargetId
 
 
 def test_settings_have_defaults() -> None:
@@ -135,8 +136,27 @@ def test_names_that_lead_to_a_target() -> None:
 
 
 def test_the_default_is_the_target_that_says_so() -> None:
-    assert gateway(a_file(a_provider(P), a_provider(S, default=True))).catalog.default == S
-    assert gateway(a_file(a_provider(P), a_provider(S))).catalog.default is None
+    """For all that its provider speaks, and for nothing else."""
+    assert defaults(a_provider(P), a_provider(S, default=True)) == dict.fromkeys(PROVIDERS["anthropic"].speaks, S)
+    assert defaults(a_provider(P, default=True), a_provider(S)) == dict.fromkeys(PROVIDERS["openai"].speaks, P)
+    assert defaults(a_provider(P), a_provider(S)) == {}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_there_may_be_a_default_for_each_vendors_api(*, swapped: bool) -> None:
+    """What Anthropic speaks only to be compatible is for who is made for it, wherever it stands in the file."""
+    entries = [a_provider(P, default=True), a_provider(S, default=True)]
+
+    assert defaults(*reversed(entries) if swapped else entries) == {
+        **dict.fromkeys(PROVIDERS["openai"].speaks, P),
+        Api.MESSAGES: S,
+        Api.ANTHROPIC: S,
+    }
+
+
+def defaults(*entries: Table) -> dict[Api, TargetId]:
+    """Return who is the default for what."""
+    return dict(gateway(a_file(*entries)).catalog.defaults)
 
 
 def test_what_the_rules_refuse_has_a_place() -> None:

@@ -5,6 +5,7 @@ from unit.config.files import a_file, a_provider, gateway, problems
 from extproc.config.environment import Expansion, FromEnvironment
 from extproc.config.errors import ConfigError
 from extproc.config.gateway import RetryBudget
+from extproc.policy.model import Api
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "PORT": "8080", "YAML": "x: [1, 2]"}
 
@@ -115,7 +116,7 @@ def test_numbers_and_truth_values_may_come_from_the_environment() -> None:
 
     assert found.listener.port == 13000
     assert found.envoy.retry_budget == RetryBudget(12.5, 10)
-    assert found.catalog.default == "openai/gpt-4o"
+    assert found.catalog.defaults[Api.CHAT] == "openai/gpt-4o"
 
 
 @pytest.mark.parametrize(

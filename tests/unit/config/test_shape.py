@@ -348,8 +348,8 @@ def test_all_problems_are_told_at_once() -> None:
         "model_providers[1].colour",
         "sidecar.workers",
         "model_providers[1].model",
-        "model_providers[1].default",
         "model_aliases.a.target",
         "model_providers[2].model",
         "model_providers[1].cluster",
+        "model_providers[1].default",
     ]

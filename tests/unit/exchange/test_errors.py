@@ -20,7 +20,7 @@ Refusal = partial[Answer]
 REFUSALS = [
     partial(errors.malformed_body, problem="it is empty"),
     errors.no_model,
-    partial(errors.model_not_found, named="x", configured=["openai/gpt-4o"]),
+    partial(errors.model_not_found, named="x", serving=["openai/gpt-4o"]),
     partial(errors.body_too_large, limit=10),
     errors.body_mismatch,
     errors.state_unreadable,
@@ -109,9 +109,23 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
     error = error_of(errors.model_not_found(Api.CHAT, "gtp-4o", ["openai/gpt-4o", "mistral/*"]))
 
     assert error["message"] == (
-        "The model `gtp-4o` is not configured in this gateway. Configured models: openai/gpt-4o, mistral/*."
+        "The model `gtp-4o` is not configured in this gateway. Models that can: openai/gpt-4o, mistral/*."
     )
     assert error["param"] == "model"
+
+
+def test_a_model_of_another_api_is_told_with_those_that_speak_it() -> None:
+    """Or that there is none: then the file is what has to change."""
+    some = error_of(errors.api_not_spoken(Api.MESSAGES, "openai/gpt-4o", ["anthropic/x"]))
+    none = error_of(errors.api_not_spoken(Api.MESSAGES, "openai/gpt-4o", []))
+
+    assert some["message"] == (
+        "The model `openai/gpt-4o` cannot be asked through this API (messages). Models that can: anthropic/x."
+    )
+    assert none["message"] == (
+        "The model `openai/gpt-4o` cannot be asked through this API (messages). "
+        "No configured model speaks this API (messages)."
+    )
 
 
 def test_of_a_long_name_only_the_beginning_is_repeated() -> None:

@@ -278,6 +278,43 @@ class TestRefusals:
         assert record is not None
         assert (record.ending, record.status) == (Ending.REFUSED, 413)
 
+    def test_a_model_is_not_asked_through_an_api_that_it_does_not_speak(self) -> None:
+        """Nor is the default in its place: the client has said what it wants."""
+        speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
+        catalog = replace(a_catalog(P, speaking, T, names=NAMES), defaults={Api.MESSAGES: S})
+
+        _, directive = opened(an_exchange(catalog=catalog), headers=request_headers("/v1/messages"))
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+        message = str(error_of(directive)["message"])
+        assert "gpt-4o" in message
+        assert S in message
+        assert T not in message
+
+    @pytest.mark.parametrize(("path", "cluster"), [("/v1/messages", "anthropic"), ("/v1/chat/completions", "openai")])
+    def test_each_api_has_a_default_of_its_own(self, path: str, cluster: str) -> None:
+        speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
+        catalog = replace(a_catalog(P, speaking, T, names=NAMES), defaults={Api.MESSAGES: S, Api.CHAT: P})
+
+        for body in (b'{"model": "unknown"}', b"{}"):
+            _, directive = opened(an_exchange(catalog=catalog), body, headers=request_headers(path))
+            assert set_by(directive)[names.CLUSTER] == cluster
+
+    def test_without_one_an_unknown_model_is_refused_with_what_could_serve_it(self) -> None:
+        """Not with an OpenAI model's key."""
+        speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
+        catalog = replace(a_catalog(P, speaking, T), defaults={Api.CHAT: P})
+
+        _, directive = opened(
+            an_exchange(catalog=catalog), b'{"model": "claude-9"}', headers=request_headers("/v1/messages")
+        )
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+        assert S in str(error_of(directive)["message"])
+        assert P not in str(error_of(directive)["message"])
+
     def test_errors_have_the_shape_of_the_api(self) -> None:
         _, directive = opened(an_exchange(), b'{"model": "gpt-9"}', headers=request_headers("/v1/messages"))
 
@@ -708,8 +745,9 @@ class TestPaths:
 
     def test_what_anthropic_keeps_is_asked_for_with_its_credential(self) -> None:
         headers = request_headers("/v1/messages/batches", x_arch_llm_provider_hint=S)
+        catalog = a_catalog(a_target(S, speaks=[Api.ANTHROPIC]))
 
-        _, directive = opened(an_exchange(), None, headers=headers)
+        _, directive = opened(an_exchange(catalog=catalog), None, headers=headers)
 
         assert set_by(directive)["x-api-key"] == f"{KEY}-s"
         assert set_by(directive)["anthropic-version"] == "2023-06-01"

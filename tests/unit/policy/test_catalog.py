@@ -6,7 +6,7 @@ import pytest
 from builders import P2, P, S, a_catalog, a_policy, a_target
 
 from extproc.policy.catalog import Catalog
-from extproc.policy.model import TargetId
+from extproc.policy.model import Api, TargetId
 
 OLLAMA = a_target("ollama/*", wildcard=True)
 
@@ -88,7 +88,7 @@ def test_a_targets_policy() -> None:
 def test_a_catalog_has_no_default_unless_told() -> None:
     catalog = Catalog({P: a_target(P)}, {})
 
-    assert (catalog.default, dict(catalog.wildcards), dict(catalog.policies)) == (None, {}, {})
+    assert (catalog.default_for(Api.CHAT), dict(catalog.wildcards), dict(catalog.policies)) == (None, {}, {})
 
 
 @pytest.mark.parametrize("model", ["a\r\nx-api-key: b", "a b", "é", "x" * 201, "\ud83d"])
