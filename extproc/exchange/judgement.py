@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from extproc import names
+from extproc.exchange.error_body import LONGEST, quota_is_used_up, read_error, retry_delay
 from extproc.exchange.headers import is_json
-from extproc.exchange.nesting import is_too_deep
 from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.outcome import Kind, Outcome, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 _STATUS_OF = {Kind.TIMEOUT: 504, Kind.CONNECTION_ERROR: 502}
 """RFC 9110 sections 15.6.3 and 15.6.5: what a gateway says, whatever Envoy's local reply says."""
 
-_QUOTA = "insufficient_quota"
-_LONGEST_ERROR = 16 * 1024
-
 
 def is_local_reply(answer: ResponseHeaders) -> bool:
     """Return whether Envoy made *answer* itself because the provider gave none."""
@@ -29,7 +25,7 @@ def is_local_reply(answer: ResponseHeaders) -> bool:
 
 
 def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
-    """Return whether the body of *answer* may change what it means: a 429 can be for good.
+    """Return whether the body of *answer* may change what it means: a 429 can be for good, or say how long.
 
     Only a short body in one piece is worth waiting for. The wait is for bytes that are under way already, and nobody
     but a policy has use for them.
@@ -38,22 +34,7 @@ def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
         return False
     length = answer.headers.get("content-length", "")
     # Few digits first: Python refuses to read a number of thousands.
-    return length.isascii() and length.isdecimal() and len(length) < 10 and 0 < int(length) <= _LONGEST_ERROR
-
-
-def quota_is_used_up(body: bytes) -> bool:
-    """Return whether the body of a 429 says that waiting will not help.
-
-    OpenAI, "Error codes": a 429 is for too many requests, or for a quota or a balance that is used up; only the code
-    in the body tells them apart. Nothing is read that is longer than what was asked for, or nested without end.
-    """
-    if len(body) > _LONGEST_ERROR or is_too_deep(body):
-        return False
-    try:
-        error = json.loads(body)["error"]
-        return _QUOTA in {error.get("code"), error.get("type")}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return False
+    return length.isascii() and length.isdecimal() and len(length) < 10 and 0 < int(length) <= LONGEST
 
 
 def outcome_of(
@@ -68,13 +49,17 @@ def outcome_of(
         listed=() if policy is None else policy.on_status,
         wish=_wish(answer.headers.get("x-should-retry")),
     )
-    retry_after = None
+    retry_after, error = None, read_error(body)
     # A refusal of the key is final for the request, and yet may say for how long the key is to rest.
     if kind is Kind.HTTP or answer.status in KEY_REFUSED:
-        retry_after = read_retry_after(answer.headers, status=answer.status, now=now)
-        if policy is not None and quota_is_used_up(body):
+        retry_after = _longest(read_retry_after(answer.headers, status=answer.status, now=now), retry_delay(error))
+        if policy is not None and quota_is_used_up(error):
             retry_after = policy.retry_after.cap
     return Outcome(kind, answer.status, retry_after)
+
+
+def _longest(*waits: Millis | None) -> Millis | None:
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _wish(text: str | None) -> Wish | None:

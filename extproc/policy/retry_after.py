@@ -47,6 +47,15 @@ def read_retry_after(headers: Mapping[str, str], *, status: int, now: Instant) -
     return max(waits, default=None)
 
 
+def read_duration(text: str) -> Millis | None:
+    """Return the duration that *text* is (`34s`, `34.07s`, `1h2m3.5s`), rounded up; None when it cannot be read.
+
+    A bare number is in seconds.
+    """
+    wait = _duration(text)
+    return None if wait is None or wait > _LONGEST else wait
+
+
 def _asked(headers: Mapping[str, str], *, status: int, now: Instant) -> Iterator[Millis | None]:
     yield _scaled(headers.get("retry-after-ms", ""), 1)
     if (retry_after := headers.get("retry-after")) is not None:

@@ -136,6 +136,17 @@ def test_any_other_429_is_what_its_headers_say(body: bytes) -> None:
     assert got == Outcome(Kind.HTTP, 429, retry_after=1000)
 
 
+@pytest.mark.parametrize(("told", "wait"), [("", 34_000), ("2", 34_000), ("40", 40_000)])
+def test_the_longest_wait_wins_wherever_it_is_said(told: str, wait: int) -> None:
+    """Google says it in the body."""
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}
+    body = json.dumps([{"error": {"code": 429, "details": [info]}}]).encode()
+
+    got = outcome_of(answer(429, retry_after=told), POLICY, limit=None, now=NOW, body=body)
+
+    assert got == Outcome(Kind.HTTP, 429, retry_after=wait)
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_keys_wait_is_read(status: int) -> None:
     """Final for the request, unless another key is there; the refused one rests for as long as was said."""
