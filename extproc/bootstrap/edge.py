@@ -79,7 +79,7 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
         early_header_mutation_extensions=[headers.from_client()],
         http_filters=[_health_check(), end_marked_answers(), _whole_body(body_limit), router()],
         route_config=only_host(names.EDGE_LISTENER, _attempts(listener.timeout, body_limit, retries)),
-        local_reply_config=edge_replies(),
+        local_reply_config=edge_replies(body_limit),
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD,

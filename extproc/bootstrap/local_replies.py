@@ -1,7 +1,4 @@
-"""Answers that Envoy makes itself, as JSON in OpenAI's error shape.
-
-Messages are constant: Envoy's own texts tell addresses and how the inside is wired.
-"""
+"""Answers that Envoy makes itself, as JSON in the shape that the client's SDK knows from the API it speaks."""
 
 from __future__ import annotations
 
@@ -19,9 +16,14 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Struct
 
 from extproc import names
+from extproc.exchange import error_kinds as kinds
+from extproc.exchange.headers import VERSION
+from extproc.exchange.resources import BASE_SEGMENTS, MESSAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    from extproc.exchange.error_kinds import Body, ErrorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +31,53 @@ class Error:
     """What the client is told, *when* (a CEL expression over Envoy's attributes) holds."""
 
     when: str
-    type: str
-    message: str
-    code: str | None = None
-    retry_after: int | None = None  # seconds
+    kind: ErrorKind
+    status: int | None = None  # None: Envoy's own
+    headers: tuple[tuple[str, str], ...] = ()
 
+
+REQUEST_ID = "%REQ(X-REQUEST-ID)%"
+"""The request's id, in Envoy's words; nothing for what is not even a request."""
 
 SIDECARS_OWN = "response.code_details == '' || response.code_details.startsWith('extproc')"
 """An ImmediateResponse of the sidecar is a local reply too, and must stay as it is. It is known by its details: the
 sidecar gives none or its own, Envoy always says something."""
 
-TOO_LARGE = Error(
-    "response.code == 413",
-    "invalid_request_error",
-    "The request's body is larger than this gateway accepts.",
-    "request_too_large",
+FOR_ANTHROPIC = (
+    f"'{VERSION}' in request.headers || request.url_path.matches('^(/({'|'.join(BASE_SEGMENTS)}))*{MESSAGES}(/|$)')"
 )
+"""A request by which a client shows that it knows Anthropic's errors. At a provider's own path only its header tells:
+the sidecar adds it to every such request."""
+
+TOO_LARGE = Error("response.code == 413", kinds.BODY_TOO_LARGE)
 NO_WORKER = Error(
     f"response.code_details == 'cluster_not_found' && !('{names.CLUSTER}' in request.headers)",
-    "policy_unavailable",
-    "This gateway cannot decide where to send the request at the moment: no policy worker is available.",
-    retry_after=1,
+    kinds.POLICY_UNAVAILABLE,
+    headers=(("retry-after", "1"),),
 )
 ON_ATTEMPT = (
     TOO_LARGE,
     NO_WORKER,
-    Error("response.code == 504 || response.code == 408", "timeout", "The provider has not answered in time."),
-    Error("response.code >= 500", "connection_error", "The provider could not be reached."),
+    Error("response.code == 504 || response.code == 408", kinds.PROVIDER_TIMEOUT),
+    Error("response.code >= 500", kinds.CONNECTION_ERROR),
 )
 ON_EDGE = (
-    TOO_LARGE,
-    Error("response.code == 504", "timeout", "No answer within this gateway's time limit."),
-    Error("response.code == 408", "timeout", "The request has not arrived within this gateway's time limit."),
+    # Envoy's own 403 has Codex try seven times, for seven seconds, before it goes on over HTTP, and a 400 ends it.
+    Error("response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
+    Error("response.code == 504", kinds.GATEWAY_TIMEOUT),
+    Error("response.code == 408", kinds.OVERDUE_REQUEST),
+    Error("response.code == 431", kinds.HEADERS_TOO_LARGE),
     replace(NO_WORKER, when="response.code == 503"),
-    Error("response.code < 500", "invalid_request_error", "This is not a request that this gateway understands."),
+    # 501: a transfer coding that Envoy does not know.
+    Error("response.code >= 400 && response.code < 500 || response.code == 501", kinds.NOT_UNDERSTOOD),
+    Error("response.code >= 500", kinds.GATEWAY_ERROR),
 )
-OTHERWISE = Error("", "gateway_error", "This gateway has failed.")
 
 
-def edge_replies() -> LocalReplyConfig:
-    """Return how the edge's own answers read."""
-    return LocalReplyConfig(mappers=[*_mappers(ON_EDGE)], body_format=_json(OTHERWISE))
+def edge_replies(body_limit: int) -> LocalReplyConfig:
+    """Return how the edge's own answers read, where bodies of more than *body_limit* bytes are refused."""
+    too_large = replace(TOO_LARGE, kind=kinds.body_over(body_limit))
+    return LocalReplyConfig(mappers=[*_mappers(too_large), *(one for error in ON_EDGE for one in _mappers(error))])
 
 
 def attempt_replies() -> LocalReplyConfig:
@@ -78,20 +86,23 @@ def attempt_replies() -> LocalReplyConfig:
     No format for what no expression fits: it would also apply to the sidecar's.
     """
     untouched = ResponseMapper(filter=_holds(SIDECARS_OWN))
-    return LocalReplyConfig(mappers=[untouched, *_mappers(ON_ATTEMPT)])
+    return LocalReplyConfig(mappers=[untouched, *(one for error in ON_ATTEMPT for one in _mappers(error))])
 
 
-def _mappers(errors: Iterable[Error]) -> Iterable[ResponseMapper]:
-    return (
-        ResponseMapper(filter=_holds(error.when), body_format_override=_json(error), headers_to_add=_headers(error))
-        for error in errors
-    )
+def _mappers(error: Error) -> Iterator[ResponseMapper]:
+    """Yield how *error* is told, in Anthropic's shape where the client expects that: the first that fits is taken."""
+    for anthropic, when in ((True, f"({error.when}) && ({FOR_ANTHROPIC})"), (False, error.when)):
+        yield ResponseMapper(
+            filter=_holds(when),
+            status_code=error.status,
+            body_format_override=_json(error.kind.body(anthropic=anthropic, request_id=REQUEST_ID)),
+            headers_to_add=_headers(error, anthropic=anthropic),
+        )
 
 
-def _headers(error: Error) -> list[HeaderValueOption]:
-    if error.retry_after is None:
-        return []
-    return [HeaderValueOption(header=HeaderValue(key="retry-after", value=str(error.retry_after)))]
+def _headers(error: Error, *, anthropic: bool) -> list[HeaderValueOption]:
+    headers = (*kinds.request_id_headers(REQUEST_ID, anthropic=anthropic), *error.headers)
+    return [HeaderValueOption(header=HeaderValue(key=name, value=value)) for name, value in headers]
 
 
 def _holds(expression: str) -> AccessLogFilter:
@@ -103,6 +114,5 @@ def _holds(expression: str) -> AccessLogFilter:
     )
 
 
-def _json(error: Error) -> SubstitutionFormatString:
-    body = {"message": error.message, "type": error.type, "param": None, "code": error.code}
-    return SubstitutionFormatString(json_format=Struct.from_dict({"error": body}), content_type="application/json")
+def _json(body: Body) -> SubstitutionFormatString:
+    return SubstitutionFormatString(json_format=Struct.from_dict(body), content_type="application/json")

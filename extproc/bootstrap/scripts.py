@@ -9,11 +9,22 @@ from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 
 from extproc import names
+from extproc.bootstrap.degraded import lua
 from extproc.bootstrap.patience import BRIDGED
 from extproc.bootstrap.typed import http_filter
+from extproc.exchange.error_kinds import NO_MORE_ATTEMPTS
+from extproc.exchange.headers import VERSION
+from extproc.exchange.resources import BASE_SEGMENTS, MESSAGES
 
 if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+
+_REQUEST_ID = "REQUEST_ID"
+
+
+def _shown(*, anthropic: bool) -> str:
+    return json.dumps(NO_MORE_ATTEMPTS.body(anthropic=anthropic, request_id=_REQUEST_ID))
+
 
 CARRY_STATE = f"""\
 local KEPT = "{names.STATE_METADATA}"
@@ -72,37 +83,54 @@ threads learns it by itself), other requests need not wait for that again. The s
 first answer of a worker ends it.
 """
 
-NO_MORE_ATTEMPTS = {
-    "error": {
-        "message": "All retry attempts exhausted: this gateway cannot make another one at the moment.",
-        "type": "retry_exhausted",
-        "param": None,
-        "code": None,
-    }
-}
-
 END_MARKED_ANSWERS = f"""\
+local KEPT = "{names.STATE_METADATA}"
+local OPENAIS = '{_shown(anthropic=False)}'
+local ANTHROPICS = '{_shown(anthropic=True)}'
+
+local BASE_SEGMENTS = {lua.table(dict.fromkeys(BASE_SEGMENTS, "yes"))}
+
+local function is_anthropics(headers)
+  if headers:get("{VERSION}") then return true end
+  local path = headers:get(":path")
+  if not path:find("{MESSAGES}", 1, true) then return false end
+  for segment in path:match("^[^?]*"):gmatch("/([^/]*)") do
+    if not BASE_SEGMENTS[segment] then return "/" .. segment == "{MESSAGES}" end
+  end
+end
+
 function envoy_on_request(handle)
-  if handle:headers():get(":method") == "HEAD" then
-    handle:streamInfo():dynamicMetadata():set("{names.STATE_METADATA}", "bodiless", true)
+  local headers = handle:headers()
+  if headers:get(":method") == "HEAD" then
+    handle:streamInfo():dynamicMetadata():set(KEPT, "bodiless", true)
+  end
+  if is_anthropics(headers) then
+    handle:streamInfo():dynamicMetadata():set(KEPT, "anthropics", headers:get("x-request-id") or "")
   end
 end
 
 function envoy_on_response(handle)
-  if not handle:headers():get("{names.REDISPATCH}") then
+  local headers = handle:headers()
+  if not headers:get("{names.REDISPATCH}") then
     return
   end
-  handle:headers():remove("{names.REDISPATCH}")
-  local kept = handle:streamInfo():dynamicMetadata():get("{names.STATE_METADATA}")
-  if not (kept and kept["bodiless"]) then
-    handle:headers():replace("content-type", "application/json")
-    local length = handle:body(true):setBytes('{json.dumps(NO_MORE_ATTEMPTS)}')
+  headers:remove("{names.REDISPATCH}")
+  local kept = handle:streamInfo():dynamicMetadata():get(KEPT) or {{}}
+  local text, id = OPENAIS, kept["anthropics"]
+  if id then
+    headers:replace("request-id", id)
+    local quoted = id:gsub("[^ -~]", "?"):gsub('["\\\\]', "\\\\%0")
+    text = ANTHROPICS:gsub("{_REQUEST_ID}", function() return quoted end)
+  end
+  if not kept["bodiless"] then
+    headers:replace("content-type", "application/json")
+    local length = handle:body(true):setBytes(text)
     handle:headers():replace("content-length", length)
   end
 end
 """
 """Gives an answer that asks for another attempt a body, where the edge makes none: its retries or its retry budget are
-used up. Such an answer has none of its own."""
+used up. Such an answer has none of its own. Whose shape it has is `local_replies.FOR_ANTHROPIC`, in Lua."""
 
 
 def carry_state(*, let_through: bool) -> HttpFilter:

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from extproc.exchange.error_kinds import (
+    BODY_TOO_LARGE,
+    CONNECTION_ERROR,
+    GATEWAY_ERROR,
+    OVERLOADED,
+    PROVIDER_TIMEOUT,
+    ErrorKind,
+    body_over,
+    error_body,
+    request_id_headers,
+)
 from extproc.exchange.events import Answer
 from extproc.exchange.resources import API_OF, VERSION
 from extproc.policy.outcome import Kind
@@ -19,18 +30,13 @@ if TYPE_CHECKING:
 
     from extproc.policy.model import Api
 
-_Json: TypeAlias = "str | Mapping[str, _Json] | None"
-
 _LONGEST_NAME: Final = 200
 
 # What OpenAI calls an error of that status, and what Anthropic does.
 _TYPES: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
         404: ("invalid_request_error", "not_found_error"),
-        413: ("invalid_request_error", "request_too_large"),
         429: ("rate_limit_error", "rate_limit_error"),
-        503: ("server_error", "overloaded_error"),
-        504: ("server_error", "timeout_error"),
     }
 )
 _CLIENTS_FAULT: Final = ("invalid_request_error", "invalid_request_error")
@@ -48,16 +54,11 @@ def error_answer(
     request_id: str = "",
 ) -> Answer:
     """Return an error in *api*'s own shape; Anthropic's has no place for *code* and *param*."""
-    body: Mapping[str, _Json]
-    if api.of_anthropic:
-        body = {"type": "error", "error": {"type": type_, "message": message}}
-        if request_id:
-            body = {**body, "request_id": request_id}
-    else:
-        body = {"error": {"message": message, "type": type_, "param": param, "code": code}}
+    anthropic = api.of_anthropic
+    body = error_body(anthropic=anthropic, type_=type_, message=message, code=code, param=param, request_id=request_id)
     headers = [("content-type", "application/json")]
     if request_id:
-        headers.append(("x-request-id", request_id))
+        headers += request_id_headers(request_id, anthropic=anthropic)
     return Answer(status, tuple(headers), json.dumps(body).encode())
 
 
@@ -106,8 +107,7 @@ def not_spoken(api: Api, *, request_id: str = "") -> Answer:
 
 def body_too_large(api: Api, limit: int, *, request_id: str = "") -> Answer:
     """Refuse a body of more than *limit* bytes."""
-    message = f"The request body is larger than the {limit:,} bytes that this gateway accepts."
-    return _error(api, 413, message, code="request_too_large", request_id=request_id)
+    return _of_kind(body_over(limit), api, 413, request_id=request_id)
 
 
 def body_mismatch(api: Api, *, request_id: str = "") -> Answer:
@@ -126,11 +126,9 @@ def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Ans
     """Tell that an attempt of this *kind* and *status* has brought no answer from the provider."""
     match kind:
         case Kind.TIMEOUT:
-            message = "The model provider did not answer in time."
-            return _error(api, status, message, code="timeout", request_id=request_id)
+            return _of_kind(PROVIDER_TIMEOUT, api, status, request_id=request_id)
         case Kind.CONNECTION_ERROR:
-            message = "The connection to the model provider failed before it answered."
-            return _error(api, status, message, code="connection_error", request_id=request_id)
+            return _of_kind(CONNECTION_ERROR, api, status, request_id=request_id)
         case _:
             return local_reply(api, status, request_id=request_id)
 
@@ -139,12 +137,17 @@ def local_reply(api: Api, status: int, *, request_id: str = "") -> Answer:
     """Say in *api*'s shape what Envoy says by *status* alone: it has not let the request through."""
     match status:
         case 413:
-            message, code = "The request body is larger than this gateway accepts.", "request_too_large"
+            return _of_kind(BODY_TOO_LARGE, api, status, request_id=request_id)
         case 503:
-            message, code = "The gateway cannot take the request now. Try again shortly.", "overloaded"
+            return _of_kind(OVERLOADED, api, status, request_id=request_id)
         case _:
-            message, code = f"The gateway did not let the request through (HTTP status {status}).", "gateway_error"
-    return _error(api, status, message, code=code, request_id=request_id)
+            message = f"The gateway did not let the request through (HTTP status {status})."
+            return _error(api, status, message, code=GATEWAY_ERROR.code, request_id=request_id)
+
+
+def _of_kind(kind: ErrorKind, api: Api, status: int, *, request_id: str) -> Answer:
+    type_ = kind.anthropic if api.of_anthropic else kind.openai
+    return error_answer(api, status=status, type_=type_, message=kind.message, code=kind.code, request_id=request_id)
 
 
 def _error(api: Api, status: int, message: str, *, code: str, param: str | None = None, request_id: str) -> Answer:

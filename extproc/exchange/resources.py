@@ -33,6 +33,12 @@ BASES: Final = (
     *(root + version for root in VENDORS for version in ("", VERSION)),
 )
 
+BASE_SEGMENTS: Final = tuple(dict.fromkeys(segment for base in BASES for segment in base.split("/") if segment))
+"""What `BASES` are made of."""
+
+MESSAGES: Final = "/messages"
+"""The Messages API; what lies below it is Anthropic's too."""
+
 API_OF: Final[Mapping[str, Api]] = MappingProxyType(
     {
         "/chat/completions": Api.CHAT,
@@ -46,8 +52,8 @@ API_OF: Final[Mapping[str, Api]] = MappingProxyType(
         "/audio/speech": Api.AUDIO,
         "/audio/transcriptions": Api.AUDIO,
         "/audio/translations": Api.AUDIO,
-        "/messages": Api.MESSAGES,
-        "/messages/count_tokens": Api.MESSAGES,
+        MESSAGES: Api.MESSAGES,
+        f"{MESSAGES}/count_tokens": Api.MESSAGES,
     }
 )
 
@@ -114,7 +120,7 @@ KEPT: Final[Mapping[str, Api | None]] = MappingProxyType(
             "/dreams",
             "/environments",
             "/memory_stores",
-            "/messages/batches",
+            f"{MESSAGES}/batches",
             "/sessions",
             "/tunnels",
             "/user_profiles",

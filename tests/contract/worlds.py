@@ -40,12 +40,17 @@ class World:
     b: ToyProvider
 
     def post(
-        self, plan: str, body: bytes = b"{}", headers: Mapping[str, str] | None = None, **more: str
+        self,
+        plan: str,
+        body: bytes = b"{}",
+        headers: Mapping[str, str] | None = None,
+        path: str = "/v1/chat/completions",
+        **more: str,
     ) -> httpx.Response:
         """Send a request that is to try the clusters of *plan* in turn; return the answer."""
         named = {name.replace("_", "-"): value for name, value in more.items()}
         return httpx.post(
-            f"{self.url}/v1/chat/completions",
+            f"{self.url}{path}",
             content=body,
             headers={"plan": plan, **(headers or {}), **named},
             timeout=PATIENCE,

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_nothing_internal, check_openai_error, check_sent
+from support.checks import (
+    check_answer,
+    check_anthropic_error,
+    check_delivered,
+    check_nothing_internal,
+    check_openai_error,
+    check_sent,
+)
 from support.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY, T_KEY
 from support.gateway import running_gateway
 from support.providers import P, S, T, a_model, refusing
@@ -163,7 +170,7 @@ async def test_a_default_that_cannot_be_reached_is_told(gateway: Gateway) -> Non
         with no_worker(gateway.up):
             error = check_openai_error(await gateway.chat(), status=503)
 
-    assert error["type"] == "connection_error"
+    assert (error["type"], error["code"]) == ("server_error", "connection_error")
     assert gateway.order == ""
 
 
@@ -174,7 +181,10 @@ async def test_what_the_default_may_not_know_is_refused(gateway: Gateway, path: 
     with no_worker(gateway.up):
         answer = await gateway.client.request(method, path, headers=a_clients_headers())
 
-    assert check_openai_error(answer, status=503)["type"] == "policy_unavailable"
+    if path == MESSAGES:
+        assert check_anthropic_error(answer, status=503)["type"] == "overloaded_error"
+    else:
+        assert check_openai_error(answer, status=503)["code"] == "policy_unavailable"
     assert gateway.order == ""
 
 

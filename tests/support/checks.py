@@ -88,3 +88,17 @@ def check_openai_error(response: httpx.Response, *, status: int) -> Mapping[str,
     assert error["type"]
     check_answer(response)
     return error
+
+
+def check_anthropic_error(response: httpx.Response, *, status: int) -> Mapping[str, object]:
+    """Check that *response* is an error in Anthropic's shape that the gateway made itself; return the error."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"].startswith("application/json")
+    body = response.json()
+    assert body["type"] == "error"
+    assert body["request_id"] == response.headers["request-id"] == response.headers["x-request-id"]
+    error: Mapping[str, object] = body["error"]
+    assert error["message"]
+    assert error["type"]
+    check_answer(response)
+    return error

@@ -7,7 +7,7 @@ from support.lua import Request, Script, Stream
 
 from extproc import names
 from extproc.bootstrap.patience import BRIDGED
-from extproc.bootstrap.scripts import state_script
+from extproc.bootstrap.scripts import END_MARKED_ANSWERS, state_script
 
 NOBODY = {":status": "503", names.UNJUDGED: "0"}
 JUDGED = {":status": "429", names.UNJUDGED: names.JUDGED, names.STATE: "state of one"}
@@ -175,3 +175,28 @@ def test_no_other_answer_does(letting: Script, answer: dict[str, str]) -> None:
 
     tries.answered(dict(NOBODY))
     assert tries.sent() == MARKED
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "anthropics"),
+    [
+        ("/v1/messages", {}, True),
+        ("/messages?beta=true", {}, True),
+        ("/anthropic/v1/v1/messages/count_tokens", {}, True),
+        ("/api/v1/v1/messages", {}, True),
+        ("/v1/threads/messages", {}, False),
+        ("/v1/files", {"anthropic-version": "2023-06-01"}, True),
+        ("/v1/messages_of_mine", {"anthropic-version": "2023-06-01"}, True),
+        ("/v1/chat/completions", {}, False),
+        ("/v1/threads/t/messages", {}, False),
+        ("/v1/messages_of_mine", {}, False),
+        ("/v1/x?path=/messages", {}, False),
+    ],
+)
+def test_the_script_of_the_edge_knows_anthropics_requests(path: str, headers: dict[str, str], anthropics: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    """The same that the local replies know, whose expression is Envoy's and no Lua."""
+    request = Request({":method": "POST", ":path": path, **headers})
+
+    Script(END_MARKED_ANSWERS).run("envoy_on_request", request)
+
+    assert bool(request.streamInfo().kept) is anthropics
