@@ -64,8 +64,8 @@ class Journey:
         self.dice = dice
         self.calls: list[Call] = []
         self.replies: list[Reply] = []
-        deadline = Instant(now + timeout)
-        self.decision: Decision = engine.first(engine.catalog[primary], api, now=now, deadline=deadline, dice=dice)
+        self.deadline = Instant(now + timeout)
+        self.decision: Decision = engine.first(engine.catalog[primary], api, now=now, deadline=self.deadline, dice=dice)
         self._go_on()
 
     @classmethod

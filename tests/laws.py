@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from moments import Choice, Moment, choices, fitting
+from situations import Choice, Situation, choices, fitting, situation_of
 
+from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
+from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.model import Strategy
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from extproc.policy.model import Policy
+    from moments import Moment
+
+    from extproc.policy.model import Millis, Policy
 
 
 def most_of(policy: Policy) -> dict[str, int]:
@@ -131,30 +135,89 @@ def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
 
 
 def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
-    """Either a limit was reached or nobody was left."""
-    policy, decision = moment.policy, moment.decision
-    if not isinstance(decision, Exhausted):
+    """Either a limit was reached or nobody was left; else the next attempt would have been made."""
+    situation = situation_of(moment)
+    if situation is None:
+        assert not isinstance(moment.decision, Exhausted), "without a policy nothing is ever exhausted"
         return
-    assert policy is not None
-    match decision.reason:
-        case StopReason.RULE_SPENT:
-            rule = policy.rule_for(decision.failures[-1].outcome)
-            assert sum(failure.rule == rule.name for failure in decision.failures) == rule.max_attempts + 1
-        case StopReason.TOTAL_SPENT:
-            assert len(decision.failures) == policy.max_total_attempts
-        case StopReason.BUDGET_SPENT:
-            assert policy.max_duration is not None
-        case StopReason.NO_CANDIDATE:
-            unfit = {failure.target for failure in decision.failures if failure.outcome.kind is Kind.UNFIT}
-            last = next(failure for failure in reversed(decision.failures) if failure.target not in unfit)
-            strategy = policy.rule_for(last.outcome).strategy
-            found = fitting(moment.catalog, strategy, moment.catalog[last.target], moment.primary, moment.journey.api)
-            assert strategy is not Strategy.SAME_MODEL
-            assert {target.id for target in found} <= {failure.target for failure in decision.failures}
-        case StopReason.WAIT_TOO_LONG:
-            assert decision.shortest_block is None or decision.shortest_block > 0
-        case StopReason.DEADLINE:
-            pass
+    assert isinstance(moment.decision, Exhausted)
+    if (spent := _spent(situation)) is not None:
+        assert moment.decision.reason is spent
+        return
+    # Whoever may be called after the longest wait that chance can come to is called after any.
+    waits = {target.id: situation.longest_wait(target) for target in situation.candidates()}
+    assert [target for target, wait in waits.items() if situation.allows(wait)] == []
+    if (next_round := situation.in_next_round()) is not None:
+        waits = {target.id: next_round.longest_wait(target) for target in next_round.candidates()}
+        assert [target for target, wait in waits.items() if situation.allows(wait)] == []
+    forbidding = {reason for wait in waits.values() for reason in _forbidding(situation, wait)}
+    assert moment.decision.reason in (forbidding or {StopReason.NO_CANDIDATE})
+
+
+def a_released_key_is_tried_before_anything_else(moment: Moment) -> None:
+    """Where an answer speaks of its key, the target's next one follows, unless a limit or a block forbids it."""
+    policy, attempted = moment.policy, moment.attempted
+    if policy is None or attempted is None or moment.replies[-1].outcome.status not in KEY_REFUSED:
+        return
+    target = moment.catalog[attempted.next.target]
+    tried = {attempted.next.key, *(one.key for one in attempted.failures if one.target == target.id)}
+    aside = {block.subject for block in moment.known if block.kind is BlockKind.KEY and block.until > moment.now}
+    now = Situation(moment, attempted, policy)
+    free = [key for key in range(target.keys) if key not in tried and f"{target.entry}#{key}" not in aside]
+    if free and len(attempted.failures) + 1 < policy.max_total_attempts and now.allows(0) and not now.must_wait(target):
+        assert isinstance(moment.decision, Try)
+        assert (moment.decision.story.next.reason, moment.decision.story.next.target) == (Reason.NEXT_KEY, target.id)
+
+
+def who_asked_for_time_is_told_of(moment: Moment) -> None:
+    """Say, in an exhausted request, when the first of those it is about may be called again."""
+    situation = situation_of(moment)
+    if situation is None:
+        return
+    assert isinstance(moment.decision, Exhausted)
+    catalog, primary = moment.catalog, moment.primary
+    about = [primary, *(catalog[failure.target] for failure in moment.decision.failures)]
+    perhaps = [
+        target
+        for origin in about
+        for strategy in Strategy
+        for target in fitting(catalog, strategy, origin, primary, moment.journey.api)
+    ]
+    surely, at_most = (
+        [wait for target in targets if (wait := situation.must_wait(target))] for targets in (about, [*about, *perhaps])
+    )
+    told = moment.decision.shortest_block
+    if told is None:
+        assert surely == []
+    else:
+        assert min(at_most) <= told <= min(surely, default=told)
+
+
+def _spent(situation: Situation) -> StopReason | None:
+    """Return which limit forbids any further attempt, however short the wait; None when none does."""
+    story, policy, rule = situation.story, situation.policy, situation.rule
+    if not story.failures:
+        return None
+    if rule is not None and not situation.follows_unfit:
+        charged = sum(failure.rule == rule.name for failure in story.failures)
+        if charged > rule.max_attempts:
+            return StopReason.RULE_SPENT
+    if len(story.failures) >= policy.max_total_attempts:
+        return StopReason.TOTAL_SPENT
+    return next(iter(_forbidding(situation, 0)), None)
+
+
+def _forbidding(situation: Situation, wait: Millis) -> list[StopReason]:
+    """Return every limit that a wait of that length would cross, the most important first."""
+    story, policy = situation.story, situation.policy
+    end = situation.moment.now + wait
+    first, most = story.first_failure, policy.max_duration
+    crossed = {
+        StopReason.BUDGET_SPENT: first is not None and most is not None and end > first + most,
+        StopReason.DEADLINE: end >= story.deadline,
+        StopReason.WAIT_TOO_LONG: wait > policy.retry_after.max_wait,
+    }
+    return [reason for reason, is_crossed in crossed.items() if is_crossed]
 
 
 LAWS_OF_CHOICES = (
@@ -174,6 +237,8 @@ LAWS_OF_MOMENTS = (
     what_is_told_is_what_was_done,
     success_is_delivered_and_failure_is_not,
     why_nothing_more_was_tried_is_true,
+    a_released_key_is_tried_before_anything_else,
+    who_asked_for_time_is_told_of,
 )
 
 

@@ -61,7 +61,7 @@ backoffs = st.builds(
 def rules(name: str) -> SearchStrategy[Rule]:
     """Return rules of that name."""
     strategy = st.sampled_from([*Strategy, Strategy.DIFFERENT_PROVIDER])
-    return st.builds(Rule, st.just(name), strategy, st.sampled_from([2, 4, 1, 0]), st.none() | backoffs)
+    return st.builds(Rule, st.just(name), strategy, st.sampled_from([2, 4, 9, 1, 0]), st.none() | backoffs)
 
 
 @st.composite
@@ -108,7 +108,7 @@ policies = st.builds(
     retry_after=handlings,
     max_duration=st.sampled_from([None, None, 1000, 10_000, 100_000]),
     max_total_attempts=st.sampled_from([10, 8, 5, 2, 1]),
-    rounds=st.integers(1, 3),
+    rounds=st.sampled_from([2, 3, 1]),
     round_delay=st.sampled_from([1, 500, 2000]),
 )
 

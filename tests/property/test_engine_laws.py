@@ -9,16 +9,31 @@ from laws import obey_the_laws
 from moments import moments
 from worlds import Scene, Script, catalogs, replies, scenes, stories
 
+from extproc.policy.attempts import Reason
 from extproc.policy.blocks import Blocks
+from extproc.policy.decision import Exhausted, StopReason, Try
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
 
 
-@given(scenes())
-@settings(max_examples=200)
-def test_every_decision_obeys_the_laws(scene: Scene) -> None:
+def test_every_decision_obeys_the_laws() -> None:
     """Whole configurations, several requests at the same time, providers that do whatever they like."""
-    obey_the_laws(moments(scene))
+    seen: set[Reason | StopReason] = set()
+
+    @given(scenes())
+    @settings(max_examples=400)
+    def the_laws_hold(scene: Scene) -> None:
+        decided = moments(scene)
+        obey_the_laws(decided)
+        for moment in decided:
+            if isinstance(moment.decision, Try):
+                seen.add(moment.decision.story.next.reason)
+            if isinstance(moment.decision, Exhausted):
+                seen.add(moment.decision.reason)
+
+    the_laws_hold()
+
+    assert seen == {*Reason, *StopReason}, "a law about what never happens would hold anyway"
 
 
 @given(scenes())

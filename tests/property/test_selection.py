@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moments import fitting
+from situations import fitting
 from worlds import catalogs, policies
 
 from extproc.policy.model import Api, Strategy
