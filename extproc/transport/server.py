@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HEADROOM = 1024 * 1024
 """What a message may need beside the body in it."""
 
-_LAST_WORDS = 1.0
+LAST_WORDS = 1.0
 """Seconds for gRPC to send how the last streams have ended; a watcher of the health can make it last that long."""
 
 _OPTIONS = (
@@ -94,7 +94,7 @@ class Server:
         """
         self._streams.welcome = False
         await self._health.enter_graceful_shutdown()
-        last_words: float | None = _LAST_WORDS
+        last_words: float | None = LAST_WORDS
         try:
             async with asyncio.timeout(grace / 1000):
                 await self._streams.last_one_gone()
