@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import subprocess
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 from support import unix_http
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PATIENCE = 20.0
-"""Seconds that anything here may take before a test gives up."""
+"""Seconds that an answer here may take before a test gives up."""
 
 
 def envoy_path() -> Path:
@@ -30,13 +30,7 @@ def envoy_path() -> Path:
     return next(Path(file.locate()) for file in files if file.parts[-2:] == ("_bin", "envoy"))
 
 
-def eventually(happens: Callable[[], bool], *, what: str, seconds: float = PATIENCE) -> None:
-    """Wait until *happens*; fail with *what* when it has not within *seconds*."""
-    deadline = time.monotonic() + seconds
-    while not happens():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
+eventually = wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +48,9 @@ class Envoy:
         return httpx.get(f"http://127.0.0.1:{self.admin}{path}", timeout=PATIENCE, trust_env=False)
 
     def counter(self, name: str) -> int:
-        """Return the value of one counter or gauge."""
-        stats = self.ask(f"/stats?filter=^{name}$").text
-        return sum(int(line.rpartition(": ")[2]) for line in stats.splitlines())
+        """Return a counter or gauge; fail when Envoy has none of that name, which would else be taken for zero."""
+        (line,) = self.ask(f"/stats?filter=^{name.replace('.', '%5C.')}$").text.splitlines()
+        return int(line.rpartition(": ")[2])
 
 
 def validate(config: Path) -> subprocess.CompletedProcess[str]:
@@ -92,7 +86,7 @@ def running_envoy(config: str, admin: int | Path, directory: Path, *, concurrenc
         )
     envoy = Envoy(process, log, admin)
     try:
-        eventually(lambda: _is_live(envoy), what=f"Envoy is ready\n{log.read_text()}")
+        wait_until(lambda: _is_live(envoy), what=f"Envoy is ready\n{log.read_text()}")
         yield envoy
     finally:
         process.terminate()

@@ -9,7 +9,7 @@ from contract.toy_process import a_worker_process
 from contract.toy_provider import Reply
 from contract.toy_sidecar import ToySidecar
 from contract.worlds import a_world, the_worker_dying
-from support_envoy import eventually
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,16 +89,16 @@ def test_the_story_survives_the_worker_that_told_it(world: World) -> None:
 def test_health_follows_the_workers_within_a_second(world: World) -> None:
     """`/healthz` is what tells a load balancer, and `up`, that requests can be served."""
     world.sidecar.die()
-    eventually(lambda: not world.is_healthy(), what="unhealthy", seconds=1)
+    wait_until(lambda: not world.is_healthy(), what="unhealthy", seconds=1)
 
     with ToySidecar(world.sidecar.port):
-        eventually(world.is_healthy, what="healthy again", seconds=1)
+        wait_until(world.is_healthy, what="healthy again", seconds=1)
 
 
 def test_a_worker_that_fails_all_that_it_is_asked_is_left_alone(tmp_path: Path) -> None:
     """Its health checks are fine, so nothing else would: and having the fewest requests it would get the most."""
     with ToySidecar(broken=True) as broken, a_world(tmp_path, more_workers=[broken.address]) as world:
-        eventually(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+        wait_until(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
 
         answers = [world.post("a") for _ in range(40)]
 
@@ -110,7 +110,7 @@ def test_a_worker_that_fails_all_that_it_is_asked_is_left_alone(tmp_path: Path) 
 def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
     """Its connections stay open and nothing comes: the request it holds goes to another one all the same."""
     with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:
-        eventually(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+        wait_until(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
         hung.stop()
 
         answers = [world.post("a") for _ in range(4)]

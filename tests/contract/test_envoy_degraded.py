@@ -11,7 +11,8 @@ import pytest
 from contract.toy_provider import ToyProvider
 from contract.toy_tls import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
 from support.ports import reserved_ports
-from support_envoy import PATIENCE, eventually, running_envoy, validate
+from support.waiting import wait_until
+from support_envoy import PATIENCE, running_envoy, validate
 from unit.config import files
 
 from extproc.bootstrap.degraded.secrets import secret_files
@@ -108,7 +109,7 @@ def test_a_new_credential_is_used_once_it_is_there(tmp_path: Path) -> None:
             envoy.post()
             return provider.calls[-1].header("authorization") == ["Bearer sk-renewed"]
 
-        eventually(is_used, what="the new credential is used")
+        wait_until(is_used, what="the new credential is used")
 
     assert provider.calls[0].header("authorization") == ["Bearer sk-test"]
 

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from contract.toy_provider import Reply
 from contract.worlds import DEAD
-from support_envoy import PATIENCE, eventually
+from support.waiting import wait_until
+from support_envoy import PATIENCE
 
 from extproc.policy.outcome import Flag
 
@@ -159,7 +160,7 @@ def test_the_stream_to_the_sidecar_ends_when_the_answer_does(world: World) -> No
     world.post("a")
 
     (stream,) = world.sidecar.streams
-    eventually(lambda: stream.ended_after is not None, what="the stream has ended")
+    wait_until(lambda: stream.ended_after is not None, what="the stream has ended")
     assert stream.ended_after is not None
     assert stream.ended_after > 0.5
 
@@ -187,7 +188,7 @@ def test_a_client_that_hangs_up_ends_the_hold(world: World) -> None:
         httpx.post(f"{world.url}/v1/x", content=b"{}", headers={"plan": "a", "hold": "5"}, timeout=0.3)
 
     (stream,) = world.sidecar.streams
-    eventually(lambda: stream.ended_after is not None, what="the stream has ended", seconds=2)
+    wait_until(lambda: stream.ended_after is not None, what="the stream has ended", seconds=2)
     assert stream.ended_after is not None
     assert stream.ended_after < 2
     assert world.a.calls == []

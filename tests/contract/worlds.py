@@ -12,7 +12,8 @@ from contract.toy_provider import Reply, ToyProvider
 from contract.toy_sidecar import ToySidecar
 from support.compiled import a_cluster, a_gateway
 from support.ports import reserved_ports
-from support_envoy import PATIENCE, Envoy, eventually, running_envoy
+from support.waiting import wait_until
+from support_envoy import PATIENCE, Envoy, running_envoy
 
 from extproc import names
 from extproc.bootstrap.render import bootstrap, to_yaml
@@ -93,7 +94,7 @@ def a_world(
         config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
         envoy = stack.enter_context(running_envoy(config, admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
-        eventually(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
+        wait_until(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
         yield world
 
 
@@ -103,10 +104,10 @@ def the_worker_dying(world: World, *, when: Callable[[], bool], heir: bool = Fal
     with ExitStack() as stack:
 
         def act() -> None:
-            eventually(when, what="the time to die has come")
+            wait_until(when, what="the time to die has come")
             world.sidecar.die()
             if heir:
-                eventually(lambda: world.envoy.counter("http.attempt.no_cluster") >= 5, what="tries in vain")
+                wait_until(lambda: world.envoy.counter("http.attempt.no_cluster") >= 5, what="tries in vain")
                 stack.enter_context(ToySidecar(world.sidecar.port))
 
         fate = threading.Thread(target=act)

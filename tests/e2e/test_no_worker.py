@@ -84,9 +84,11 @@ async def test_a_wait_outlives_the_worker_that_holds_it(gateway: Gateway) -> Non
     request = asyncio.create_task(gateway.chat())
     await eventually(lambda: len(gateway.calls) == 1)
     await asyncio.sleep(wait / 2)  # in the middle of the wait
-    for pid in gateway.up.workers:
+    before = gateway.up.workers
+    for pid in before:
         os.kill(pid, signal.SIGKILL)
 
     assert (await request).status_code == 200
+    assert len(before) == 2
     assert wait <= time.monotonic() - began < 1.5 * wait
     assert gateway.order == "PP"

@@ -10,6 +10,8 @@ from support import credentials
 from support.checks import check_answer, check_delivered, check_sent
 from support.providers import P, S
 
+from extproc import names
+
 if TYPE_CHECKING:
     from support.gateway import Gateway
 
@@ -152,5 +154,8 @@ async def test_keys_are_unknown_to_envoy(trio: Gateway) -> None:
 
     config = await trio.admin.config()
 
-    assert not any(leak in config for leak in credentials.ALL)
-    assert not any(leak in command for command in trio.up.family.values() for leak in credentials.ALL)
+    assert f'"{names.CLUSTER}"' in config
+    assert [leak for leak in credentials.ALL if leak in config] == []
+    commands = trio.up.family.values()
+    assert len(commands) >= 4  # `up`, Envoy, the sidecar and a worker
+    assert [leak for command in commands for leak in credentials.ALL if leak in command] == []

@@ -19,8 +19,8 @@ from fuzz.peer import Connection
 from fuzz.strangers import visit
 from fuzz.verdicts import Log, faults
 from fuzz.witness import Witness
-from support.commands import PATIENCE, a_home
-from support.waiting import eventually
+from support.commands import a_home
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,9 +14,10 @@ class Admin:
     path: str  # of its socket
 
     async def stat(self, name: str) -> int:
-        """Return a counter or gauge; 0 while Envoy does not know it."""
+        """Return a counter or gauge; fail when Envoy has none of that name, which would else be taken for zero."""
         stats = (await self._get(f"/stats?format=json&filter=^{name.replace('.', '%5C.')}$")).json()["stats"]
-        return sum(int(stat["value"]) for stat in stats if "value" in stat)
+        (value,) = (int(stat["value"]) for stat in stats if "value" in stat)
+        return value
 
     async def requests_by_port(self) -> dict[int, dict[str, int]]:
         """Return how many requests went to each port of this host, by the cluster they were sent under."""

@@ -8,21 +8,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
+from support.waiting import PATIENCE, wait_until
 
 from extproc.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-PATIENCE = 60.0
-"""Seconds that anything may take before a test fails; other suites may run beside this one."""
+eventually = wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Home:
             )
         running = Running(process, log)
         try:
-            eventually(
+            wait_until(
                 lambda: until in running.output or process.poll() is not None,
                 what=lambda: f"{until!r} in\n{running.output}",
             )
@@ -120,7 +119,7 @@ class Home:
 
     def assert_nothing_is_left(self) -> None:
         """Fail when anything that was started here still runs, or has left its private directory."""
-        eventually(lambda: not self.processes, what=lambda: f"end of {self.processes}")
+        wait_until(lambda: not self.processes, what=lambda: f"end of {self.processes}")
         assert list(self.directory.glob("extproc-*")) == []
 
 
@@ -158,11 +157,3 @@ def a_home() -> Iterator[Home]:
         for pid in home.processes:
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(home.directory, ignore_errors=True)
-
-
-def eventually(holds: Callable[[], bool], *, what: Callable[[], str]) -> None:
-    """Return as soon as *holds*; fail with *what* when it has not in time."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what()}"
-        time.sleep(0.02)

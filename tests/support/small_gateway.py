@@ -42,8 +42,8 @@ class SmallGateway:
             connection.close()
 
     def counter(self, name: str) -> int:
-        """Return what Envoy counts under *name*."""
-        return int(self.ask_admin(f"/stats?filter=^{name.replace('.', '%5C.')}$").rpartition(": ")[2] or 0)
+        """Return what Envoy counts under *name*; fail when it has nothing of that name."""
+        return int(self.ask_admin(f"/stats?filter=^{name.replace('.', '%5C.')}$").rpartition(": ")[2])
 
     def ask_admin(self, path: str) -> str:
         """Return what Envoy's admin endpoint answers to GET *path*."""

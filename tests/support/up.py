@@ -105,6 +105,10 @@ async def running_up(
     try:
         await _until_healthy(up, url)
         commands = up.family
+        assert {name for name in ("--restart-epoch", " up ") if any(name in one for one in commands.values())} == {
+            "--restart-epoch",
+            " up ",
+        }, f"these are not all its processes: {commands}"
         yield up
     except BaseException as error:
         error.add_note(f"`extproc up` wrote:\n{up.output}")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.up import Up
-
-_PATIENCE = 10.0
 
 
 @contextmanager
@@ -26,20 +25,15 @@ def no_worker(up: Up) -> Iterator[None]:
     sidecar = up.sidecar
     os.kill(sidecar, signal.SIGSTOP)
     try:
-        _until_stopped(sidecar)
-        for pid in _children(sidecar):
+        wait_until(lambda: _state(sidecar) == "T", what=f"process {sidecar} has stopped")
+        workers = _children(sidecar)
+        assert workers, "there is no worker to be lost"
+        for pid in workers:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         yield
     finally:
         os.kill(sidecar, signal.SIGCONT)
-
-
-def _until_stopped(pid: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while _state(pid) != "T":
-        assert time.monotonic() < deadline, f"process {pid} has not stopped"
-        time.sleep(0.001)
 
 
 def _state(pid: int) -> str:

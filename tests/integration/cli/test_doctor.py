@@ -12,7 +12,8 @@ import yaml
 from support.commands import invoke
 from support.ports import reserved_ports
 from support.small_gateway import KEY, write_config
-from support_envoy import PATIENCE, eventually, running_envoy
+from support.waiting import wait_until
+from support_envoy import PATIENCE, running_envoy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,7 +202,7 @@ def _beside_an_envoy(home: Home, fault: Callable[[dict[str, object]], None]) -> 
             home.running("serve", gateway.config, until="ready"),
             running_envoy(yaml.safe_dump(tree), gateway.admin, home.directory),
         ):
-            eventually(lambda: _is_healthy(port), what="the edge is healthy")
+            wait_until(lambda: _is_healthy(port), what="the edge is healthy")
             yield gateway
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,18 +54,16 @@ def next_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def is_gone(pid: int, *, within: float = 5) -> bool:
-    """Tell whether process *pid* ends within so many seconds; one that nobody has asked about counts as gone."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
+def until_gone(*pids: int, seconds: float = 0.1) -> None:
+    """Wait until processes *pids* have ended; one that nobody has asked about counts as gone."""
+    wait_until(lambda: all(map(_is_gone, pids)), what=f"the end of {pids}", seconds=seconds)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_a_childs_own_end_is_news() -> None:
@@ -133,7 +132,7 @@ def test_a_signal_that_came_while_nobody_looked_is_not_lost() -> None:
 
 def test_leaving_ends_all_children() -> None:
     """Also when an error leaves the context."""
-    pids = told_by("""
+    one, two = told_by("""
         try:
             with Family() as family:
                 for name in ("one", "two"):
@@ -144,7 +143,7 @@ def test_leaving_ends_all_children() -> None:
             pass
     """)
 
-    assert [is_gone(int(pid), within=0.1) for pid in pids] == [True, True]
+    until_gone(int(one), int(two))
 
 
 def test_a_child_that_ignores_the_request_is_killed_after_its_grace() -> None:
@@ -157,7 +156,7 @@ def test_a_child_that_ignores_the_request_is_killed_after_its_grace() -> None:
             family.wait(0.2)
     """)
 
-    assert is_gone(int(pid), within=0.1)
+    until_gone(int(pid))
     assert time.monotonic() - before < 10
 
 
@@ -175,7 +174,7 @@ def test_being_asked_again_cuts_the_grace_short() -> None:
         process.send_signal(signal.SIGINT)
 
         assert process.wait(10) == 0
-        assert is_gone(pid, within=0.1)
+        until_gone(pid)
 
 
 def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
@@ -189,7 +188,7 @@ def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
         pid = int(next_line(process))
         process.kill()
 
-        assert is_gone(pid)
+        until_gone(pid, seconds=5)
 
 
 def test_a_ctrl_c_at_the_terminal_reaches_the_parent_alone() -> None:

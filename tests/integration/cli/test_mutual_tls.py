@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
-from support.commands import eventually, invoke
+from support.commands import invoke
 from support.ports import reserved_ports
 from support.small_gateway import write_config
 from support.tls import Certificates
+from support.waiting import wait_until
 from support_envoy import PATIENCE, running_envoy
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def beside_an_envoy(home: Home, *, client: str = "envoy", name: str | None = Non
 def test_a_request_fails_over(home: Home) -> None:
     """Over mutual TLS all is as it is over a socket, and the doctor has nothing to say."""
     with beside_an_envoy(home) as beside:
-        eventually(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
+        wait_until(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
 
         answer = beside.chat()
 
@@ -99,7 +100,7 @@ def test_a_request_fails_over(home: Home) -> None:
 def test_certificates_are_renewed_without_a_restart_of_the_sidecar(home: Home) -> None:
     """A worker that is started anew, and one that stays, show the new one; requests go on."""
     with beside_an_envoy(home) as beside:
-        eventually(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
+        wait_until(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
         beside.at_sidecar.renew()
         assert beside.chat().status_code == 200
 
@@ -120,7 +121,7 @@ def test_who_cannot_prove_who_they_are_is_not_spoken_to(
 ) -> None:
     """An Envoy with another authority's certificate; a sidecar with one for another name."""
     with beside_an_envoy(home, client=client, name=name) as beside:
-        eventually(lambda: beside.envoy.counter(counter) > 0, what=beside.envoy.log.read_text)
+        wait_until(lambda: beside.envoy.counter(counter) > 0, what=beside.envoy.log.read_text)
 
         assert beside.health() == 503
         assert beside.envoy.counter("cluster.extproc.membership_healthy") == 0

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from support.commands import Finished, Home, Running, eventually
 from support.small_gateway import SmallGateway, write_config
+from support.waiting import wait_until
 from support_envoy import envoy_path
 
 from extproc.cli.hot_restart import SHARED_MEMORY
@@ -21,6 +21,8 @@ from extproc.cli.hot_restart import SHARED_MEMORY
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from support.commands import Finished, Home, Running
 
 UP = "Ctrl-C stops it."
 
@@ -110,7 +112,7 @@ def a_request(gateway: SmallGateway, provider: Running) -> Iterator[list[int]]:
     client = threading.Thread(target=lambda: answers.append(gateway.chat()[0]))
     client.start()
     try:
-        eventually(lambda: provider.output.count("POST") > arrived, what=lambda: provider.output)
+        wait_until(lambda: provider.output.count("POST") > arrived, what=lambda: provider.output)
         yield answers
     finally:
         client.join()
@@ -147,7 +149,7 @@ def test_a_new_envoy_takes_the_place_of_the_old_one(home: Home, gateway: SmallGa
         assert epoch(gateway) == number
         assert gateway.chat()[0] == 502  # nobody is behind it, but somebody has asked
 
-    eventually(lambda: len(envoys(home)) == 1, what=lambda: f"only one of {home.processes}")
+    wait_until(lambda: len(envoys(home)) == 1, what=lambda: f"only one of {home.processes}")
     assert old not in envoys(home)
 
 
@@ -221,7 +223,7 @@ def test_without_its_admin_endpoint_the_old_one_still_finishes_what_it_has_begun
         assert home.run("restart", gateway.config).code == 1
         with a_request(gateway, provider) as answers:
             up.process.send_signal(signal.SIGTERM)
-            eventually(gateway.refuses, what=lambda: "a refused connection")
+            wait_until(gateway.refuses, what=lambda: "a refused connection")
             assert up.wait() == 0
         assert answers == [200]
 
@@ -247,7 +249,7 @@ def test_both_finish_what_they_have_begun_when_told_to_stop(home: Home, gateway:
             assert home.run("restart", gateway.config).code == 0
             with a_request(gateway, provider) as of_the_new:
                 up.process.send_signal(signal.SIGTERM)
-                eventually(gateway.refuses, what=lambda: "a refused connection")
+                wait_until(gateway.refuses, what=lambda: "a refused connection")
                 assert up.wait() == 0
         assert (of_the_old, of_the_new) == ([200], [200])
 
@@ -256,7 +258,7 @@ def test_the_demo_has_a_new_envoy_at_the_signal(home: Home) -> None:
     """Nobody finds it by a file, but it is the same gateway; its last Envoy ends without a word."""
     with home.running("demo", until="Ctrl-C ends it") as demo:
         demo.process.send_signal(signal.SIGUSR1)
-        eventually(lambda: "the Envoy before is gone" in demo.output, what=lambda: demo.output)
+        wait_until(lambda: "the Envoy before is gone" in demo.output, what=lambda: demo.output)
 
         assert demo.stop() == 0
     assert "the new Envoy serves" in demo.output
@@ -282,7 +284,7 @@ def test_the_death_of_the_old_one_is_not_the_end(home: Home, gateway: SmallGatew
         (old,) = envoys(home)
         assert home.run("restart", gateway.config).code == 0
         os.kill(old, signal.SIGKILL)
-        eventually(lambda: "has ended by SIGKILL: what it still answered is lost" in up.output, what=lambda: up.output)
+        wait_until(lambda: "has ended by SIGKILL: what it still answered is lost" in up.output, what=lambda: up.output)
 
         assert home.run("restart", gateway.config).code == 0
         assert gateway.chat()[0] == 200
@@ -296,7 +298,7 @@ def test_ctrl_c_comes_before_a_restart(home: Home, gateway: SmallGateway, envoy:
         asked: list[Finished] = []
         operator = threading.Thread(target=lambda: asked.append(home.run("restart", gateway.config)))
         operator.start()
-        eventually(lambda: "starting a new Envoy …" in up.output, what=lambda: up.output)
+        wait_until(lambda: "starting a new Envoy …" in up.output, what=lambda: up.output)
 
         assert up.stop(signal.SIGINT) == 0
         operator.join()
@@ -322,7 +324,7 @@ def test_nothing_is_left_in_shared_memory(home: Home, gateway: SmallGateway) -> 
         (region,) = regions(home)
         assert region.exists()
         up.process.kill()
-        eventually(lambda: not home.processes, what=lambda: f"end of {home.processes}")
+        wait_until(lambda: not home.processes, what=lambda: f"end of {home.processes}")
     with home.running("up", gateway.config, until=UP):
         assert not region.exists()
         (region,) = regions(home)

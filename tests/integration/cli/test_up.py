@@ -8,11 +8,13 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support.commands import Home, eventually
 from support.small_gateway import KEY, SmallGateway, write_config
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.commands import Home
 
 UP = "Ctrl-C stops it."
 
@@ -45,9 +47,9 @@ def test_told_to_stop_it_finishes_what_it_has_begun(home: Home, gateway: SmallGa
             answers: list[tuple[int, bytes]] = []
             client = threading.Thread(target=lambda: answers.append(gateway.chat()))
             client.start()
-            eventually(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
+            wait_until(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
             up.process.send_signal(signal.SIGTERM)
-            eventually(gateway.refuses, what=lambda: "a refused connection")
+            wait_until(gateway.refuses, what=lambda: "a refused connection")
 
             assert answers == []
             assert up.wait() == 0
@@ -63,9 +65,9 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
         with home.running("up", gateway.config, until=UP) as up:
             client = threading.Thread(target=gateway.chat)
             client.start()
-            eventually(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
+            wait_until(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
             up.process.send_signal(signal.SIGINT)
-            eventually(lambda: "once more to stop at once" in up.output, what=lambda: up.output)
+            wait_until(lambda: "once more to stop at once" in up.output, what=lambda: up.output)
 
             assert up.stop(signal.SIGINT) == 130
             client.join()
@@ -102,7 +104,7 @@ def test_it_starts_as_many_workers_as_told(home: Home, gateway: SmallGateway) ->
     """Each is a host of Envoy's; the command line wins over the file."""
     with home.running("up", gateway.config, "--workers", "3", until=UP):
         assert len(home.all_of("extproc-worker")) == 3
-        eventually(
+        wait_until(
             lambda: gateway.counter("cluster.extproc.membership_healthy") == 3, what=lambda: "three healthy workers"
         )
 
@@ -111,7 +113,7 @@ def test_killed_it_leaves_nothing_and_can_be_started_again(home: Home, gateway: 
     """The kernel ends both processes; the next start clears away the directory."""
     with home.running("up", gateway.config, until=UP) as up:
         up.process.kill()
-        eventually(lambda: not home.processes, what=lambda: f"end of {home.processes}")
+        wait_until(lambda: not home.processes, what=lambda: f"end of {home.processes}")
         assert len(list(home.directory.glob("extproc-*"))) == 1
     with home.running("up", gateway.config, until=UP):
         assert len(list(home.directory.glob("extproc-*"))) == 1
