@@ -38,11 +38,13 @@ class ModelSpans:
     """What a body says about its model.
 
     *model* is the value of the last `model` key of the outermost object, as parsers read a repeated key; None when
-    there is none or it is no string. *spans* are the values of all of them.
+    there is none or it is no string. *spans* are the values of all of them. *boundary* is what separates the parts of a
+    form, whose parts are meant instead of keys; None: the body is JSON.
     """
 
     model: str | None
     spans: tuple[Span, ...] = ()
+    boundary: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +56,9 @@ class Malformed:
 
 def read(body: bytes) -> ModelSpans | Malformed:
     """Return what *body* says about its model, whatever the bytes are."""
-    if not body:
-        return Malformed("it is empty")
-    if body.startswith(BOM_UTF8):
-        return Malformed("it begins with a byte order mark")
-    try:
-        if not body.isascii():  # large bodies mostly are, and this is much faster than decoding
-            body.decode()
-        spans = _only_model(body) or tuple(_span(body, member) for member in members(body) if member.key == "model")
-    except UnicodeDecodeError as error:
-        return Malformed(f"it is not UTF-8 at byte {error.start}")
-    except json.JSONDecodeError as error:
-        what = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
-        return Malformed(f"{what} at {'its end' if error.pos >= len(body) else f'byte {error.pos}'}")
-    except RecursionError:
-        return Malformed("it is nested too deeply")
-    return ModelSpans(spans[-1].name if spans else None, spans)
+    if body.startswith(BOM_UTF8):  # which a reader may ignore (RFC 8259 section 8.1)
+        return _read(body[len(BOM_UTF8) :], skipped=len(BOM_UTF8))
+    return _read(body)
 
 
 def splice(body: bytes, found: ModelSpans, model: str) -> bytes | None:
@@ -83,7 +72,8 @@ def splice(body: bytes, found: ModelSpans, model: str) -> bytes | None:
     if not stale:
         return None
     # Half of a surrogate pair has no UTF-8 form; as the escape it came as, it has.
-    name = json.dumps(model, ensure_ascii=False).encode(errors="backslashreplace")
+    text = json.dumps(model, ensure_ascii=False) if found.boundary is None else model
+    name = text.encode(errors="backslashreplace")
     view = memoryview(body)
     parts: list[bytes | memoryview] = []
     at = 0
@@ -99,13 +89,33 @@ def insert(body: bytes, model: str) -> bytes | None:
 
     A client of Azure's says the model in the path: other providers look for it in the body.
     """
-    text = body.lstrip(_SPACE)
+    text = body.removeprefix(BOM_UTF8).lstrip(_SPACE)
     if not text.startswith(b"{"):
         return None
     at = len(body) - len(text)
     rest = body[at + 1 :]
     comma = b"" if rest.lstrip(_SPACE).startswith(b"}") else b", "
     return b"".join((body[: at + 1], b'"model": ', json.dumps(model).encode(), comma, rest))
+
+
+def _read(body: bytes, skipped: int = 0) -> ModelSpans | Malformed:
+    """Return what *body* says, before which *skipped* bytes were left out: places count from there."""
+    if not body:
+        return Malformed("it is empty")
+    try:
+        if not body.isascii():  # large bodies mostly are, and this is much faster than decoding
+            body.decode()
+        spans = _only_model(body) or tuple(_span(body, member) for member in members(body) if member.key == "model")
+    except UnicodeDecodeError as error:
+        return Malformed(f"it is not UTF-8 at byte {error.start + skipped}")
+    except json.JSONDecodeError as error:
+        what = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+        return Malformed(f"{what} at {'its end' if error.pos >= len(body) else f'byte {error.pos + skipped}'}")
+    except RecursionError:
+        return Malformed("it is nested too deeply")
+    if skipped:
+        spans = tuple(Span(span.start + skipped, span.end + skipped, span.name) for span in spans)
+    return ModelSpans(spans[-1].name if spans else None, spans)
 
 
 def _only_model(body: bytes) -> tuple[Span, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.exchange.body import insert, splice
+from extproc.exchange.content import rewritten
 from extproc.exchange.events import Send
 from extproc.exchange.headers import idempotency_value, request_changes
 from extproc.exchange.paths import path_for
@@ -30,11 +30,10 @@ def send(
     Everything is derived from the client's own bytes, never from an earlier attempt's. *limit* is the time allowed
     until response headers; None leaves it to the listener's timeout.
     """
-    body = None
-    if request.body is not None and request.model is not None:
-        body = splice(request.body, request.model, upstream.model)
-        if request.asked.model is not None and not request.model.spans:
-            body = insert(request.body, upstream.model)
+    body = request.plain
+    if request.text is not None and request.model is not None:
+        add = request.asked.model is not None
+        body = rewritten(request.text, request.model, upstream.model, add=add) or body
     set_headers, remove_headers = request_changes(
         request.headers,
         upstream=upstream,
@@ -42,6 +41,7 @@ def send(
         path=path_for(request.path, request.asked, upstream),
         key=story.next.key,
         body_length=None if body is None else len(body),
+        decoded=request.plain is not None,
         time_limit=limit,
         extra=_idempotency(request, story, policy),
     )

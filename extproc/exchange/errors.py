@@ -7,9 +7,11 @@ keys, and of the client's own words only a short piece.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from extproc.exchange.encoding import CODINGS
 from extproc.exchange.error_kinds import (
     BODY_TOO_LARGE,
     CONNECTION_ERROR,
@@ -28,6 +30,7 @@ from extproc.policy.outcome import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from extproc.exchange.encoding import Undecodable
     from extproc.policy.model import Api
 
 _LONGEST_NAME: Final = 200
@@ -108,6 +111,18 @@ def not_spoken(api: Api, *, request_id: str = "") -> Answer:
 def body_too_large(api: Api, limit: int, *, request_id: str = "") -> Answer:
     """Refuse a body of more than *limit* bytes."""
     return _of_kind(body_over(limit), api, 413, request_id=request_id)
+
+
+def body_undecodable(api: Api, why: Undecodable, *, request_id: str = "") -> Answer:
+    """Refuse a body that may name a model and hides which: 415, or 413 if it would come to too much.
+
+    It says what can be read, as RFC 9110 section 15.5.16 asks for.
+    """
+    message = f"The request body cannot be read: {why.problem}."
+    if why.too_large:
+        return _error(api, 413, message, code="request_too_large", request_id=request_id)
+    answer = _error(api, 415, message, code="unsupported_body", request_id=request_id)
+    return replace(answer, headers=(*answer.headers, ("accept-encoding", ", ".join(CODINGS))))
 
 
 def body_mismatch(api: Api, *, request_id: str = "") -> Answer:

@@ -8,7 +8,6 @@ are removed: Envoy refuses all changes when they are more than it allows headers
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from extproc import names
@@ -46,7 +45,8 @@ _CLIENT_CREDENTIALS: Final = frozenset(
 
 _UNWANTED: Final = _NEVER_LEAVES | _CLIENT_CREDENTIALS
 
-_JSON: Final = re.compile(r"application/(?:[^\s/;,]+\+)?json")
+# What holds for the client's own bytes and for no others (RFC 9530, RFC 3230, RFC 1864).
+_OF_THESE_BYTES: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
 
 
 class HeaderChanges(NamedTuple):
@@ -68,13 +68,15 @@ def request_changes(
     path: str,
     key: int = 0,
     body_length: int | None = None,
+    decoded: bool = False,
     time_limit: Millis | None = None,
     extra: tuple[tuple[str, str], ...] = (),
 ) -> HeaderChanges:
     """Return how the *client*'s headers become those of an attempt at *upstream*.
 
     *path* is the one to send, *key* says whose turn it is among the upstream's keys, *body_length* is the size of a
-    body that has changed. *time_limit* is the longest wait for the response headers; None or 0: no limit. *extra* are
+    body that has changed, and *decoded* is whether it was compressed and no longer is. *time_limit* is the longest
+    wait for the response headers; None or 0: no limit. *extra* are
     headers of the attempt's own. The operator's headers win over credentials and lose to all that makes routing work.
     """
     sent = _version(client, api) | secret_headers(upstream, api, key) | dict(extra)
@@ -86,9 +88,12 @@ def request_changes(
     }
     if time_limit:
         sent[names.TRY_TIMEOUT] = str(time_limit)
+    unwanted, internal = unwanted_headers(upstream), names.INTERNAL_PREFIXES
     if body_length is not None:
         sent["content-length"] = str(body_length)
-    unwanted, internal = unwanted_headers(upstream), names.INTERNAL_PREFIXES
+        unwanted |= _OF_THESE_BYTES
+    if decoded:
+        unwanted |= {"content-encoding"}
     removed = (name for name in client if (name in unwanted or name.startswith(internal)) and name not in sent)
     return HeaderChanges(tuple(sent.items()), tuple(removed))
 
@@ -118,13 +123,6 @@ def idempotency_value(request_id: str, body_sha256: bytes, provider: str) -> str
     """
     parts = (request_id.encode(errors="surrogatepass"), provider.encode(errors="surrogatepass"), body_sha256)
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
-
-
-def is_json(headers: Headers) -> bool:
-    """Return whether the body that *headers* announce is JSON that can be read as it is: not compressed."""
-    media_type = re.split("[;,]", headers.get("content-type", ""))[0]
-    encoding = headers.get("content-encoding", "")
-    return _JSON.fullmatch(media_type.strip().lower()) is not None and encoding.strip().lower() in {"", "identity"}
 
 
 def _credential(upstream: Upstream, api: Api, key: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.exchange.error_body import LONGEST, quota_is_used_up, read_error, retry_delay
-from extproc.exchange.headers import is_json
+from extproc.exchange.media import content_codings, is_json, media_type
 from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.outcome import Kind, Outcome, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
@@ -30,7 +30,9 @@ def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
     Only a short body in one piece is worth waiting for. The wait is for bytes that are under way already, and nobody
     but a policy has use for them.
     """
-    if policy is None or answer.status != 429 or is_local_reply(answer) or not is_json(answer.headers):
+    if policy is None or answer.status != 429 or is_local_reply(answer):
+        return False
+    if not is_json(media_type(answer.headers)) or content_codings(answer.headers):
         return False
     length = answer.headers.get("content-length", "")
     # Few digits first: Python refuses to read a number of thousands.

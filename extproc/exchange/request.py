@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.exchange import errors
-from extproc.exchange.body import Malformed, ModelSpans, read
-from extproc.exchange.headers import is_json
+from extproc.exchange.content import read_content
+from extproc.exchange.encoding import Undecodable
 
 if TYPE_CHECKING:
+    from extproc.exchange.body import ModelSpans
     from extproc.exchange.events import Answer, Headers
     from extproc.exchange.paths import Asked
     from extproc.policy.catalog import Catalog
     from extproc.policy.model import Api, Target
-
-MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
-"""Content types of clients that did not think of one (`curl -d` says the last): the body tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class ClientRequest:
     """One request as the client sent it, the same for every attempt.
 
     *model* is where its body names a model; None when the body is not JSON, or there is none. *problem* is why a
-    body that should be JSON cannot be read.
+    body that should be JSON cannot be read. *plain* is what a compressed body stands for.
     """
 
     headers: Headers
@@ -34,6 +32,12 @@ class ClientRequest:
     body: bytes | None
     model: ModelSpans | None = None
     problem: str | None = None
+    plain: bytes | None = None
+
+    @property
+    def text(self) -> bytes | None:
+        """What the body says, not compressed any more: *model* is about this."""
+        return self.body if self.plain is None else self.plain
 
     @property
     def request_id(self) -> str:
@@ -64,21 +68,17 @@ class ClientRequest:
         return hashlib.sha256(self.body or b"").digest()
 
 
-def read_request(headers: Headers, asked: Asked, body: bytes | None) -> ClientRequest:
-    """Return the request that *headers* and *body* (None: there is none) make, which is for *asked* by its path."""
+def read_request(headers: Headers, asked: Asked, body: bytes | None, *, limit: int) -> ClientRequest | Undecodable:
+    """Return the request that *headers* and *body* (None: there is none) make, which is for *asked* by its path.
+
+    A compressed body may stand for *limit* bytes.
+    """
     if body is None:
         return ClientRequest(headers, asked, body)
-    if is_json(headers):
-        match read(body):
-            case Malformed(problem=problem):
-                return ClientRequest(headers, asked, body, problem=problem)
-            case found:
-                return ClientRequest(headers, asked, body, model=found)
-    if headers.get("content-type", "").partition(";")[0].strip().lower() in MAYBE_JSON and body[:1] == b"{":
-        found_anyway = read(body)
-        if isinstance(found_anyway, ModelSpans):
-            return ClientRequest(headers, asked, body, model=found_anyway)
-    return ClientRequest(headers, asked, body)
+    content = read_content(headers, body, limit=limit)
+    if isinstance(content, Undecodable):
+        return content
+    return ClientRequest(headers, asked, body, content.model, content.problem, content.plain)
 
 
 def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from extproc import names
 from extproc.exchange import errors
 from extproc.exchange.dispatch import send
+from extproc.exchange.encoding import Undecodable
 from extproc.exchange.events import (
     Answer,
     BodyOverdue,
@@ -161,7 +162,9 @@ class Session:
         most = self._exchange.max_body
         if body is not None and len(body) > most:
             return self._refused(errors.body_too_large(self._api, most, request_id=self._request_id))
-        request = read_request(self._headers, self._asked, body)
+        request = read_request(self._headers, self._asked, body, limit=most)
+        if isinstance(request, Undecodable):
+            return self._refused(errors.body_undecodable(self._api, request, request_id=self._request_id))
         story = self._story(request, now)
         if isinstance(story, Answer):
             return self._refused(story)

@@ -48,6 +48,8 @@ def _route(path: str, authority: str) -> Route:
             headers=[
                 HeaderMatcher(name=names.DEGRADED, present_match=True),
                 HeaderMatcher(name=names.CLUSTER, present_match=False),
+                # What is compressed may name any model, and the script cannot read which.
+                HeaderMatcher(name="content-encoding", present_match=False),
             ],
         ),
         route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=authority),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from extproc.bootstrap.degraded import lua
 from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, unwanted_headers
+from extproc.exchange.media import MAYBE_JSON
 from extproc.exchange.paths import LONGEST_FIRST
 from extproc.exchange.queries import unwanted_parameters
-from extproc.exchange.request import MAYBE_JSON
 from extproc.exchange.resources import DEPLOYED, MESSAGES_PATHS
 from extproc.policy.model import Api
 

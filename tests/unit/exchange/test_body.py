@@ -112,6 +112,14 @@ def test_the_new_name_is_escaped_no_more_than_it_must(model: str, written: bytes
     assert spliced(b'{"model":"x","a":1}', model) == b'{"model":' + written + b',"a":1}'
 
 
+def test_a_byte_order_mark_is_passed_over() -> None:
+    """Windows' editors write it, and a reader may ignore it; what is sent has it, too."""
+    body = b'\xef\xbb\xbf{"a": "\xc3\xb6", "model": "x", "model": 1}'
+
+    assert [body[span.start : span.end] for span in found_in(body).spans] == [b'"x"', b"1"]
+    assert spliced(body, "yz") == body.replace(b'"x"', b'"yz"')
+
+
 def test_half_a_surrogate_pair_is_read() -> None:
     """JSON allows the escape, and a client that cuts texts by UTF-16 sends it."""
     assert found_in(rb'{"model": "\ud83d", "text": "\ude00 \ud83d"}').model == "\ud83d"
@@ -147,7 +155,10 @@ def test_what_only_a_strict_parser_minds_is_the_providers_concern(body: bytes) -
         (b"", "it is empty"),
         (b" \n", "expecting value at its end"),
         (b"hello", "expecting value at byte 0"),
-        (b'\xef\xbb\xbf{"model": "a"}', "it begins with a byte order mark"),
+        (b'\xef\xbb\xbf{"a": 1 "b"}', "expecting ',' or '}' at byte 11"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "expecting value at byte 3"),  # a second one is no mark any more
+        (b'\xef\xbb\xbf{"a": "\xff"}', "it is not UTF-8 at byte 10"),
+        (b"\xef\xbb\xbf", "it is empty"),
         ('{"model": "a"}'.encode("utf-16"), "it is not UTF-8 at byte 0"),
         ('{"model": "a"}'.encode("utf-16-le"), "expecting a key in double quotes at byte 1"),
         ('{"model": "ü"}'.encode("latin-1"), "it is not UTF-8 at byte 11"),
@@ -297,6 +308,7 @@ def test_the_problem_never_quotes_the_body() -> None:
         (b' {\n"a": {"b": 1}}', b' {"model": "gr\\u00f6\\u00dfe", \n"a": {"b": 1}}'),
         (b"{ } ", b'{"model": "gr\\u00f6\\u00dfe" } '),
         (b"[{}]", None),
+        (b'\xef\xbb\xbf{"a": 1}', b'\xef\xbb\xbf{"model": "gr\\u00f6\\u00dfe", "a": 1}'),
         (b'"{"', None),
         (b"1", None),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
+from compressors import FRAMED
 
 from extproc import names
 from extproc.exchange.events import (
@@ -38,6 +40,8 @@ from extproc.policy.model import Api, Credential, Instant, Measure, Policy, Retr
 from extproc.policy.outcome import Flag, Kind, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from extproc.exchange.events import Directive
     from extproc.policy.catalog import Catalog
 
@@ -242,7 +246,7 @@ class TestRefusals:
         assert isinstance(directive, Answer)
         assert directive.status == 400
 
-    @pytest.mark.parametrize("body", [b'{"model": "gpt-4o"', b"", b'\xef\xbb\xbf{"model": "gpt-4o"}', b"[" * 100_000])
+    @pytest.mark.parametrize("body", [b'{"model": "gpt-4o"', b"", b'\xef\xbb\xbf{"model": "gpt-4o"', b"[" * 100_000])
     def test_a_body_that_cannot_be_read_is_refused(self, body: bytes) -> None:
         _, directive = opened(an_exchange(), body)
 
@@ -258,6 +262,49 @@ class TestRefusals:
         assert isinstance(directive, Send)
         assert directive.body is None
         assert set_by(directive)[names.CLUSTER] == "anthropic"
+
+    @pytest.mark.parametrize(("coding", "compress"), FRAMED.items(), ids=FRAMED)
+    def test_a_compressed_body_is_sent_as_what_it_stands_for(
+        self, coding: str, compress: Callable[[bytes], bytes]
+    ) -> None:
+        """With the provider's name for the model, if that is another one; its signature is of the client's bytes."""
+        headers = request_headers(content_encoding=coding, content_digest="x", content_length="7")
+        exchange = an_exchange(a_policy())
+        session, first = opened(exchange, compress(BODY), headers=headers)
+        redispatch = session.receive(from_provider(503), now=NOW)
+        assert isinstance(redispatch, Redispatch)
+
+        _, second = opened(exchange, compress(BODY), headers=headers, carried=redispatch.story)
+
+        other = BODY.replace(b"gpt-4o", b"claude-3-5-sonnet")
+        for sent, body in ((first, BODY), (second, other)):
+            assert isinstance(sent, Send)
+            assert sent.body == body
+            assert set_by(sent)["content-length"] == str(len(body))
+            assert {"content-encoding", "content-digest"} <= set(sent.remove_headers)
+        assert redispatch.story.body_sha256 == hashlib.sha256(compress(BODY)).digest()
+
+    @pytest.mark.parametrize("default", [None, S])
+    @pytest.mark.parametrize("coding", ["br", "gzip", "gzip, gzip"])
+    def test_a_body_that_hides_which_model_it_names_is_refused(self, coding: str, default: TargetId | None) -> None:
+        """Whoever is the default is not who was asked for."""
+        exchange = an_exchange(catalog=a_catalog(names=NAMES, default=default))
+
+        _, directive = opened(exchange, BODY, headers=request_headers(content_encoding=coding))
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 415
+        assert error_of(directive)["code"] == "unsupported_body"
+        assert dict(directive.headers)["accept-encoding"] == "gzip, zstd, deflate"
+
+    def test_a_body_that_stands_for_too_much_is_refused(self) -> None:
+        large = BODY[:-1] + b" " * 10_000 + b"}"
+        body = gzip.compress(large)
+
+        _, directive = opened(an_exchange(max_body=1000), body, headers=request_headers(content_encoding="gzip"))
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 413
 
     def test_a_body_past_the_limit_is_refused(self) -> None:
         _, directive = opened(an_exchange(max_body=len(BODY) - 1))

@@ -1,0 +1,68 @@
+"""What the body of a request says, whatever it is wrapped in; and the same for another model."""
+
+from __future__ import annotations
+
+import json
+from codecs import BOM_UTF8
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extproc.exchange.body import ModelSpans, insert, read, splice
+from extproc.exchange.encoding import Undecodable, decoded
+from extproc.exchange.media import MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
+
+if TYPE_CHECKING:
+    from extproc.exchange.events import Headers
+
+_NO_UTF_8 = "it is not UTF-8, which JSON has to be"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a body says of its model.
+
+    *plain* is what it stands for, when it came compressed and was read. *model* is None when it is not JSON or could
+    not be read; *problem* says why it could not.
+    """
+
+    plain: bytes | None = None
+    model: ModelSpans | None = None
+    problem: str | None = None
+
+
+def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Undecodable:
+    """Return what *body* says, which is what *headers* announce, or why nobody may be asked to make sense of it.
+
+    That is when it may well name a model, and only its wrapping hides which. *limit* is how many bytes it may stand
+    for.
+    """
+    media = media_type(headers)
+    announced = is_json(media)
+    if not (announced or media in MAYBE_JSON):
+        return Content()
+    codings = content_codings(headers) if body else ()
+    text = decoded(body, codings, limit=limit)
+    if isinstance(text, Undecodable):
+        return text
+    if not announced and not text.startswith((b"{", BOM_UTF8 + b"{")):
+        return Content()
+    found = read(text)
+    if isinstance(found, ModelSpans):
+        return Content(text if codings else None, found)
+    if announced and (names_other_characters(headers) or _is_wide(text)):
+        return Undecodable(_NO_UTF_8)
+    return Content(problem=found.problem if announced else None)
+
+
+def rewritten(text: bytes, found: ModelSpans, model: str, *, add: bool) -> bytes | None:
+    """Return *text*, of which *found* was read, with *model* as its model; None when it says so already.
+
+    One that names no model is given one if *add*: the request names it in its path.
+    """
+    return insert(text, model) if add and not found.spans else splice(text, found, model)
+
+
+def _is_wide(text: bytes) -> bool:
+    """Return whether *text* is an object in UTF-16 or UTF-32."""
+    encoding = json.detect_encoding(text)
+    return not encoding.startswith("utf-8") and text[:64].decode(encoding, "ignore").lstrip().startswith("{")

@@ -1,0 +1,82 @@
+"""What the body of a request says, whatever it is wrapped in."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from extproc.exchange.body import ModelSpans, Span
+from extproc.exchange.content import Content, read_content
+from extproc.exchange.encoding import Undecodable
+
+BODY = b'{"model": "a"}'
+FOUND = ModelSpans("a", (Span(10, 13, "a"),))
+
+
+def content_of(body: bytes, kind: str | None = "application/json", coding: str = "") -> Content | Undecodable:
+    """Return what is read of *body*."""
+    headers = {"content-encoding": coding} | ({} if kind is None else {"content-type": kind})
+    return read_content(headers, body, limit=1000)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x+json", None, "text/plain"])
+def test_the_model_is_read_in_json_of_any_name(kind: str | None) -> None:
+    """Some clients do not say what they send."""
+    assert content_of(BODY, kind) == Content(model=FOUND)
+
+
+@pytest.mark.parametrize("kind", ["application/json", None, "text/plain"])
+def test_the_model_is_read_in_compressed_json(kind: str | None) -> None:
+    assert content_of(gzip.compress(BODY), kind, "gzip") == Content(BODY, FOUND)
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-16", "application/json; charset=latin-1"])
+def test_characters_that_json_cannot_have_mean_nothing(kind: str) -> None:
+    """RFC 8259: the parameter has no effect. What is UTF-8 is read."""
+    assert content_of(BODY, kind) == Content(model=FOUND)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (BODY.decode().encode("utf-16"), "application/json"),
+        (BODY.decode().encode("utf-16-be"), "application/json; charset=utf-8"),
+        (BODY.decode().encode("utf-32-le"), "application/json"),
+        ("  ".encode("utf-16-le") + BODY.decode().encode("utf-16-le"), "application/json"),
+        (b'{"model": "a", "x": "\xe9"}', "application/json; charset=iso-8859-1"),
+    ],
+)
+def test_json_in_other_characters_is_refused(body: bytes, kind: str) -> None:
+    """It does name a model, and to guess which is not our part."""
+    assert content_of(body, kind) == Undecodable("it is not UTF-8, which JSON has to be")
+
+
+@pytest.mark.parametrize("body", [b"\x00" * 100, b"\xff\xfe", b"\x00a", b"\xff", b"{"])
+def test_what_is_json_in_no_characters_at_all_has_a_problem(body: bytes) -> None:
+    found = content_of(body)
+
+    assert isinstance(found, Content)
+    assert found.problem
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, br"])
+@pytest.mark.parametrize("kind", ["application/json", None, "text/plain"])
+def test_what_may_be_json_and_cannot_be_decoded_is_refused(kind: str | None, coding: str) -> None:
+    assert isinstance(content_of(BODY, kind, coding), Undecodable)
+
+
+@pytest.mark.parametrize("coding", ["", "br", "gzip"])
+def test_what_holds_no_json_is_not_even_decoded(coding: str) -> None:
+    assert content_of(BODY, "audio/wav", coding) == Content()
+
+
+@pytest.mark.parametrize("body", [b"say {}", b"{ but no json"])
+def test_a_text_that_is_no_json_goes_as_it_came(body: bytes) -> None:
+    assert content_of(body, "text/plain") == Content()
+    assert content_of(gzip.compress(body), "text/plain", "gzip") == Content()
+
+
+def test_nothing_needs_no_decoding() -> None:
+    """Some clients announce how they would have encoded a body."""
+    assert content_of(b"", None, "gzip") == Content()
