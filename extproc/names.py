@@ -13,10 +13,31 @@ STATE = "x-extproc-state"
 """Response, then request: the attempt state, carried from one attempt to the next inside Envoy."""
 
 REDISPATCH = "x-extproc-redispatch"
-"""Response: the edge's router must make another attempt."""
+"""Response: the edge's router must make another attempt if it is `1`; if `SPENT`, it must not make one any more."""
+
+SPENT = "spent"
+"""Value of `REDISPATCH` where Envoy itself ends a request that has called providers more often than any policy says."""
 
 UNJUDGED = "x-extproc-unjudged"
 """Response: the status of an answer the sidecar has not looked at, or `judged`."""
+
+RETRIED_UNJUDGED = "0|408|425|429|5..|timeout|connection_error"
+"""Regex for the values of `UNJUDGED` on which the edge tries again; `0`: no worker was there to name a cluster."""
+
+LOST = "x-extproc-lost"
+"""Response, inside: Envoy has made it itself because there is none of a provider's: `TIMED_OUT` or `BROKEN`."""
+
+TIMED_OUT = "timeout"
+"""Value of `LOST`, and then of `UNJUDGED`: no response within a time limit."""
+
+BROKEN = "connection_error"
+"""Value of `LOST`, and then of `UNJUDGED`: refused, reset, or broken off before anything had reached the client."""
+
+IN_FLIGHT = "x-extproc-in-flight"
+"""Response, inside: the state of the attempt that it answers, in case nobody decides on it. Not for the sidecar."""
+
+FINAL = "final"
+"""Value of `IN_FLIGHT` where no attempt may follow, whatever the response is: there is no retry policy."""
 
 JUDGED = "judged"
 """Value of `UNJUDGED` in every answer the sidecar has looked at."""
@@ -55,7 +76,10 @@ EDGE_LISTENER = "edge"
 """Envoy listener that clients reach."""
 
 STATE_METADATA = "extproc.attempt"
-"""Dynamic metadata namespace in which Envoy keeps the attempt state between two attempts."""
+"""Dynamic metadata namespace in which Envoy keeps the attempt state: during an attempt, and between two of them."""
+
+STATE_KEY = "state"
+"""Key in `STATE_METADATA` of the attempt state itself."""
 
 FLAGS_ATTRIBUTE = "response.flags"
 """ext_proc attribute: Envoy's response flags as a bit vector."""

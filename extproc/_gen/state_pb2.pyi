@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Story(_message.Message):
-    __slots__ = ("primary", "began", "deadline", "next", "failures", "first_failure", "round", "round_start", "blocks", "slow", "body_sha256")
+    __slots__ = ("primary", "began", "deadline", "next", "failures", "first_failure", "round", "round_start", "blocks", "slow", "body_sha256", "in_flight")
     PRIMARY_FIELD_NUMBER: _ClassVar[int]
     BEGAN_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class Story(_message.Message):
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     SLOW_FIELD_NUMBER: _ClassVar[int]
     BODY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     primary: bytes
     began: int
     deadline: int
@@ -30,7 +31,20 @@ class Story(_message.Message):
     blocks: _containers.RepeatedCompositeFieldContainer[Block]
     slow: _containers.RepeatedScalarFieldContainer[bytes]
     body_sha256: bytes
-    def __init__(self, primary: _Optional[bytes] = ..., began: _Optional[int] = ..., deadline: _Optional[int] = ..., next: _Optional[_Union[Step, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[FailedAttempt, _Mapping]]] = ..., first_failure: _Optional[int] = ..., round: _Optional[int] = ..., round_start: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., slow: _Optional[_Iterable[bytes]] = ..., body_sha256: _Optional[bytes] = ...) -> None: ...
+    in_flight: InFlight
+    def __init__(self, primary: _Optional[bytes] = ..., began: _Optional[int] = ..., deadline: _Optional[int] = ..., next: _Optional[_Union[Step, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[FailedAttempt, _Mapping]]] = ..., first_failure: _Optional[int] = ..., round: _Optional[int] = ..., round_start: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., slow: _Optional[_Iterable[bytes]] = ..., body_sha256: _Optional[bytes] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ...) -> None: ...
+
+class InFlight(_message.Message):
+    __slots__ = ("sent", "limit", "outcome", "duration")
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    sent: int
+    limit: int
+    outcome: Outcome
+    duration: int
+    def __init__(self, sent: _Optional[int] = ..., limit: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., duration: _Optional[int] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("target", "not_before", "reason", "key", "waited")

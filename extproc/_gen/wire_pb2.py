@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65xtproc/_gen/wire.proto\x12\x0c\x65xtproc.wire\x1a\x1cgoogle/protobuf/struct.proto\"\xee\x03\n\x11ProcessingRequest\x12\x34\n\x0frequest_headers\x18\x02 \x01(\x0b\x32\x19.extproc.wire.HttpHeadersH\x00\x12\x35\n\x10response_headers\x18\x03 \x01(\x0b\x32\x19.extproc.wire.HttpHeadersH\x00\x12.\n\x0crequest_body\x18\x04 \x01(\x0b\x32\x16.extproc.wire.HttpBodyH\x00\x12/\n\rresponse_body\x18\x05 \x01(\x0b\x32\x16.extproc.wire.HttpBodyH\x00\x12\x36\n\x10request_trailers\x18\x06 \x01(\x0b\x32\x1a.extproc.wire.HttpTrailersH\x00\x12\x37\n\x11response_trailers\x18\x07 \x01(\x0b\x32\x1a.extproc.wire.HttpTrailersH\x00\x12\x43\n\nattributes\x18\t \x03(\x0b\x32/.extproc.wire.ProcessingRequest.AttributesEntry\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\x42\t\n\x07request\"N\n\x0bHttpHeaders\x12(\n\x07headers\x18\x01 \x01(\x0b\x32\x17.extproc.wire.HeaderMap\x12\x15\n\rend_of_stream\x18\x03 \x01(\x08\"/\n\x08HttpBody\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x15\n\rend_of_stream\x18\x02 \x01(\x08\"9\n\x0cHttpTrailers\x12)\n\x08trailers\x18\x01 \x01(\x0b\x32\x17.extproc.wire.HeaderMap\"7\n\tHeaderMap\x12*\n\x07headers\x18\x01 \x03(\x0b\x32\x19.extproc.wire.HeaderValue\"<\n\x0bHeaderValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x11\n\traw_value\x18\x03 \x01(\x0c\"\xeb\x03\n\x12ProcessingResponse\x12\x38\n\x0frequest_headers\x18\x01 \x01(\x0b\x32\x1d.extproc.wire.HeadersResponseH\x00\x12\x39\n\x10response_headers\x18\x02 \x01(\x0b\x32\x1d.extproc.wire.HeadersResponseH\x00\x12\x32\n\x0crequest_body\x18\x03 \x01(\x0b\x32\x1a.extproc.wire.BodyResponseH\x00\x12\x33\n\rresponse_body\x18\x04 \x01(\x0b\x32\x1a.extproc.wire.BodyResponseH\x00\x12:\n\x10request_trailers\x18\x05 \x01(\x0b\x32\x1e.extproc.wire.TrailersResponseH\x00\x12;\n\x11response_trailers\x18\x06 \x01(\x0b\x32\x1e.extproc.wire.TrailersResponseH\x00\x12=\n\x12immediate_response\x18\x07 \x01(\x0b\x32\x1f.extproc.wire.ImmediateResponseH\x00\x12\x33\n\rmode_override\x18\t \x01(\x0b\x32\x1c.extproc.wire.ProcessingModeB\n\n\x08response\"\xc7\x01\n\x0eProcessingMode\x12\x45\n\x12response_body_mode\x18\x04 \x01(\x0e\x32).extproc.wire.ProcessingMode.BodySendMode\"n\n\x0c\x42odySendMode\x12\x08\n\x04NONE\x10\x00\x12\x0c\n\x08STREAMED\x10\x01\x12\x0c\n\x08\x42UFFERED\x10\x02\x12\x14\n\x10\x42UFFERED_PARTIAL\x10\x03\x12\x18\n\x14\x46ULL_DUPLEX_STREAMED\x10\x04\x12\x08\n\x04GRPC\x10\x05\"A\n\x0fHeadersResponse\x12.\n\x08response\x18\x01 \x01(\x0b\x32\x1c.extproc.wire.CommonResponse\">\n\x0c\x42odyResponse\x12.\n\x08response\x18\x01 \x01(\x0b\x32\x1c.extproc.wire.CommonResponse\"I\n\x10TrailersResponse\x12\x35\n\x0fheader_mutation\x18\x01 \x01(\x0b\x32\x1c.extproc.wire.HeaderMutation\"\x8c\x02\n\x0e\x43ommonResponse\x12;\n\x06status\x18\x01 \x01(\x0e\x32+.extproc.wire.CommonResponse.ResponseStatus\x12\x35\n\x0fheader_mutation\x18\x02 \x01(\x0b\x32\x1c.extproc.wire.HeaderMutation\x12\x31\n\rbody_mutation\x18\x03 \x01(\x0b\x32\x1a.extproc.wire.BodyMutation\x12\x19\n\x11\x63lear_route_cache\x18\x05 \x01(\x08\"8\n\x0eResponseStatus\x12\x0c\n\x08\x43ONTINUE\x10\x00\x12\x18\n\x14\x43ONTINUE_AND_REPLACE\x10\x01\"^\n\x0eHeaderMutation\x12\x34\n\x0bset_headers\x18\x01 \x03(\x0b\x32\x1f.extproc.wire.HeaderValueOption\x12\x16\n\x0eremove_headers\x18\x02 \x03(\t\"\x88\x02\n\x11HeaderValueOption\x12)\n\x06header\x18\x01 \x01(\x0b\x32\x19.extproc.wire.HeaderValue\x12I\n\rappend_action\x18\x03 \x01(\x0e\x32\x32.extproc.wire.HeaderValueOption.HeaderAppendAction\"}\n\x12HeaderAppendAction\x12\x1b\n\x17\x41PPEND_IF_EXISTS_OR_ADD\x10\x00\x12\x11\n\rADD_IF_ABSENT\x10\x01\x12\x1e\n\x1aOVERWRITE_IF_EXISTS_OR_ADD\x10\x02\x12\x17\n\x13OVERWRITE_IF_EXISTS\x10\x03\"@\n\x0c\x42odyMutation\x12\x0e\n\x04\x62ody\x18\x01 \x01(\x0cH\x00\x12\x14\n\nclear_body\x18\x02 \x01(\x08H\x00\x42\n\n\x08mutation\"\x8b\x01\n\x11ImmediateResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.extproc.wire.HttpStatus\x12-\n\x07headers\x18\x02 \x01(\x0b\x32\x1c.extproc.wire.HeaderMutation\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x0f\n\x07\x64\x65tails\x18\x05 \x01(\t\"\x1a\n\nHttpStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65xtproc/_gen/wire.proto\x12\x0c\x65xtproc.wire\x1a\x1cgoogle/protobuf/struct.proto\"\xee\x03\n\x11ProcessingRequest\x12\x34\n\x0frequest_headers\x18\x02 \x01(\x0b\x32\x19.extproc.wire.HttpHeadersH\x00\x12\x35\n\x10response_headers\x18\x03 \x01(\x0b\x32\x19.extproc.wire.HttpHeadersH\x00\x12.\n\x0crequest_body\x18\x04 \x01(\x0b\x32\x16.extproc.wire.HttpBodyH\x00\x12/\n\rresponse_body\x18\x05 \x01(\x0b\x32\x16.extproc.wire.HttpBodyH\x00\x12\x36\n\x10request_trailers\x18\x06 \x01(\x0b\x32\x1a.extproc.wire.HttpTrailersH\x00\x12\x37\n\x11response_trailers\x18\x07 \x01(\x0b\x32\x1a.extproc.wire.HttpTrailersH\x00\x12\x43\n\nattributes\x18\t \x03(\x0b\x32/.extproc.wire.ProcessingRequest.AttributesEntry\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\x42\t\n\x07request\"N\n\x0bHttpHeaders\x12(\n\x07headers\x18\x01 \x01(\x0b\x32\x17.extproc.wire.HeaderMap\x12\x15\n\rend_of_stream\x18\x03 \x01(\x08\"/\n\x08HttpBody\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x15\n\rend_of_stream\x18\x02 \x01(\x08\"9\n\x0cHttpTrailers\x12)\n\x08trailers\x18\x01 \x01(\x0b\x32\x17.extproc.wire.HeaderMap\"7\n\tHeaderMap\x12*\n\x07headers\x18\x01 \x03(\x0b\x32\x19.extproc.wire.HeaderValue\"<\n\x0bHeaderValue\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x11\n\traw_value\x18\x03 \x01(\x0c\"\x9e\x04\n\x12ProcessingResponse\x12\x38\n\x0frequest_headers\x18\x01 \x01(\x0b\x32\x1d.extproc.wire.HeadersResponseH\x00\x12\x39\n\x10response_headers\x18\x02 \x01(\x0b\x32\x1d.extproc.wire.HeadersResponseH\x00\x12\x32\n\x0crequest_body\x18\x03 \x01(\x0b\x32\x1a.extproc.wire.BodyResponseH\x00\x12\x33\n\rresponse_body\x18\x04 \x01(\x0b\x32\x1a.extproc.wire.BodyResponseH\x00\x12:\n\x10request_trailers\x18\x05 \x01(\x0b\x32\x1e.extproc.wire.TrailersResponseH\x00\x12;\n\x11response_trailers\x18\x06 \x01(\x0b\x32\x1e.extproc.wire.TrailersResponseH\x00\x12=\n\x12immediate_response\x18\x07 \x01(\x0b\x32\x1f.extproc.wire.ImmediateResponseH\x00\x12\x31\n\x10\x64ynamic_metadata\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x33\n\rmode_override\x18\t \x01(\x0b\x32\x1c.extproc.wire.ProcessingModeB\n\n\x08response\"\xc7\x01\n\x0eProcessingMode\x12\x45\n\x12response_body_mode\x18\x04 \x01(\x0e\x32).extproc.wire.ProcessingMode.BodySendMode\"n\n\x0c\x42odySendMode\x12\x08\n\x04NONE\x10\x00\x12\x0c\n\x08STREAMED\x10\x01\x12\x0c\n\x08\x42UFFERED\x10\x02\x12\x14\n\x10\x42UFFERED_PARTIAL\x10\x03\x12\x18\n\x14\x46ULL_DUPLEX_STREAMED\x10\x04\x12\x08\n\x04GRPC\x10\x05\"A\n\x0fHeadersResponse\x12.\n\x08response\x18\x01 \x01(\x0b\x32\x1c.extproc.wire.CommonResponse\">\n\x0c\x42odyResponse\x12.\n\x08response\x18\x01 \x01(\x0b\x32\x1c.extproc.wire.CommonResponse\"I\n\x10TrailersResponse\x12\x35\n\x0fheader_mutation\x18\x01 \x01(\x0b\x32\x1c.extproc.wire.HeaderMutation\"\x8c\x02\n\x0e\x43ommonResponse\x12;\n\x06status\x18\x01 \x01(\x0e\x32+.extproc.wire.CommonResponse.ResponseStatus\x12\x35\n\x0fheader_mutation\x18\x02 \x01(\x0b\x32\x1c.extproc.wire.HeaderMutation\x12\x31\n\rbody_mutation\x18\x03 \x01(\x0b\x32\x1a.extproc.wire.BodyMutation\x12\x19\n\x11\x63lear_route_cache\x18\x05 \x01(\x08\"8\n\x0eResponseStatus\x12\x0c\n\x08\x43ONTINUE\x10\x00\x12\x18\n\x14\x43ONTINUE_AND_REPLACE\x10\x01\"^\n\x0eHeaderMutation\x12\x34\n\x0bset_headers\x18\x01 \x03(\x0b\x32\x1f.extproc.wire.HeaderValueOption\x12\x16\n\x0eremove_headers\x18\x02 \x03(\t\"\x88\x02\n\x11HeaderValueOption\x12)\n\x06header\x18\x01 \x01(\x0b\x32\x19.extproc.wire.HeaderValue\x12I\n\rappend_action\x18\x03 \x01(\x0e\x32\x32.extproc.wire.HeaderValueOption.HeaderAppendAction\"}\n\x12HeaderAppendAction\x12\x1b\n\x17\x41PPEND_IF_EXISTS_OR_ADD\x10\x00\x12\x11\n\rADD_IF_ABSENT\x10\x01\x12\x1e\n\x1aOVERWRITE_IF_EXISTS_OR_ADD\x10\x02\x12\x17\n\x13OVERWRITE_IF_EXISTS\x10\x03\"@\n\x0c\x42odyMutation\x12\x0e\n\x04\x62ody\x18\x01 \x01(\x0cH\x00\x12\x14\n\nclear_body\x18\x02 \x01(\x08H\x00\x42\n\n\x08mutation\"\x8b\x01\n\x11ImmediateResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.extproc.wire.HttpStatus\x12-\n\x07headers\x18\x02 \x01(\x0b\x32\x1c.extproc.wire.HeaderMutation\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x0f\n\x07\x64\x65tails\x18\x05 \x01(\t\"\x1a\n\nHttpStatus\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,31 +49,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEADERVALUE']._serialized_start=813
   _globals['_HEADERVALUE']._serialized_end=873
   _globals['_PROCESSINGRESPONSE']._serialized_start=876
-  _globals['_PROCESSINGRESPONSE']._serialized_end=1367
-  _globals['_PROCESSINGMODE']._serialized_start=1370
-  _globals['_PROCESSINGMODE']._serialized_end=1569
-  _globals['_PROCESSINGMODE_BODYSENDMODE']._serialized_start=1459
-  _globals['_PROCESSINGMODE_BODYSENDMODE']._serialized_end=1569
-  _globals['_HEADERSRESPONSE']._serialized_start=1571
-  _globals['_HEADERSRESPONSE']._serialized_end=1636
-  _globals['_BODYRESPONSE']._serialized_start=1638
-  _globals['_BODYRESPONSE']._serialized_end=1700
-  _globals['_TRAILERSRESPONSE']._serialized_start=1702
-  _globals['_TRAILERSRESPONSE']._serialized_end=1775
-  _globals['_COMMONRESPONSE']._serialized_start=1778
-  _globals['_COMMONRESPONSE']._serialized_end=2046
-  _globals['_COMMONRESPONSE_RESPONSESTATUS']._serialized_start=1990
-  _globals['_COMMONRESPONSE_RESPONSESTATUS']._serialized_end=2046
-  _globals['_HEADERMUTATION']._serialized_start=2048
-  _globals['_HEADERMUTATION']._serialized_end=2142
-  _globals['_HEADERVALUEOPTION']._serialized_start=2145
-  _globals['_HEADERVALUEOPTION']._serialized_end=2409
-  _globals['_HEADERVALUEOPTION_HEADERAPPENDACTION']._serialized_start=2284
-  _globals['_HEADERVALUEOPTION_HEADERAPPENDACTION']._serialized_end=2409
-  _globals['_BODYMUTATION']._serialized_start=2411
-  _globals['_BODYMUTATION']._serialized_end=2475
-  _globals['_IMMEDIATERESPONSE']._serialized_start=2478
-  _globals['_IMMEDIATERESPONSE']._serialized_end=2617
-  _globals['_HTTPSTATUS']._serialized_start=2619
-  _globals['_HTTPSTATUS']._serialized_end=2645
+  _globals['_PROCESSINGRESPONSE']._serialized_end=1418
+  _globals['_PROCESSINGMODE']._serialized_start=1421
+  _globals['_PROCESSINGMODE']._serialized_end=1620
+  _globals['_PROCESSINGMODE_BODYSENDMODE']._serialized_start=1510
+  _globals['_PROCESSINGMODE_BODYSENDMODE']._serialized_end=1620
+  _globals['_HEADERSRESPONSE']._serialized_start=1622
+  _globals['_HEADERSRESPONSE']._serialized_end=1687
+  _globals['_BODYRESPONSE']._serialized_start=1689
+  _globals['_BODYRESPONSE']._serialized_end=1751
+  _globals['_TRAILERSRESPONSE']._serialized_start=1753
+  _globals['_TRAILERSRESPONSE']._serialized_end=1826
+  _globals['_COMMONRESPONSE']._serialized_start=1829
+  _globals['_COMMONRESPONSE']._serialized_end=2097
+  _globals['_COMMONRESPONSE_RESPONSESTATUS']._serialized_start=2041
+  _globals['_COMMONRESPONSE_RESPONSESTATUS']._serialized_end=2097
+  _globals['_HEADERMUTATION']._serialized_start=2099
+  _globals['_HEADERMUTATION']._serialized_end=2193
+  _globals['_HEADERVALUEOPTION']._serialized_start=2196
+  _globals['_HEADERVALUEOPTION']._serialized_end=2460
+  _globals['_HEADERVALUEOPTION_HEADERAPPENDACTION']._serialized_start=2335
+  _globals['_HEADERVALUEOPTION_HEADERAPPENDACTION']._serialized_end=2460
+  _globals['_BODYMUTATION']._serialized_start=2462
+  _globals['_BODYMUTATION']._serialized_end=2526
+  _globals['_IMMEDIATERESPONSE']._serialized_start=2529
+  _globals['_IMMEDIATERESPONSE']._serialized_end=2668
+  _globals['_HTTPSTATUS']._serialized_start=2670
+  _globals['_HTTPSTATUS']._serialized_end=2696
 # @@protoc_insertion_point(module_scope)

@@ -62,6 +62,7 @@ def attempt_fields(record: AttemptRecord) -> Fields:
         "key": record.key if called else None,
         "reason": record.reason,
         "waited_ms": record.waited if called else None,
+        "charged": record.charged or None,
         "outcome": record.outcome or None,
         "status": record.status,
         "first_byte_ms": record.first_byte,

@@ -21,6 +21,9 @@ from envoy_data_plane.envoy.config.listener.v3 import Listener, ListenerInternal
 from envoy_data_plane.envoy.config.route.v3 import RouteAction, VirtualHost
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
     ExternalProcessor,
+    HeaderForwardingRules,
+    MetadataOptions,
+    MetadataOptionsMetadataNamespaces,
     ProcessingMode,
     ProcessingModeBodySendMode,
     ProcessingModeHeaderSendMode,
@@ -31,6 +34,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
     HttpFilter,
 )
 from envoy_data_plane.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
+from envoy_data_plane.envoy.type.matcher.v3 import ListStringMatcher, StringMatcher
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
@@ -113,6 +117,13 @@ def _ext_proc(patience: Millis) -> HttpFilter:
             ),
             mutation_rules=HeaderMutationRules(allow_all_routing=True, allow_envoy=True),
             response_attributes=[names.FLAGS_ATTRIBUTE, names.DETAILS_ATTRIBUTE],
+            forward_rules=HeaderForwardingRules(
+                disallowed_headers=ListStringMatcher(patterns=[StringMatcher(exact=names.IN_FLIGHT)])
+            ),
+            # What the attempt was, should nobody come to decide on its response.
+            metadata_options=MetadataOptions(
+                receiving_namespaces=MetadataOptionsMetadataNamespaces(untyped=[names.STATE_METADATA])
+            ),
         ),
     )
 
@@ -139,14 +150,20 @@ def _targets(body_limit: int, degraded: Degraded | None) -> VirtualHost:
     named = only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0)))
     return VirtualHost(
         request_body_buffer_limit=body_limit,
-        response_headers_to_add=[_marked_unjudged()],
+        response_headers_to_add=[
+            _if_absent(names.UNJUDGED, "%RESPONSE_CODE%"),
+            _if_absent(names.IN_FLIGHT, f"%DYNAMIC_METADATA({names.STATE_METADATA}:{names.STATE_KEY})%"),
+        ],
         routes=named if degraded is None else [*degraded_routes(degraded), *named],
     )
 
 
-def _marked_unjudged() -> HeaderValueOption:
-    """Return the header that an answer carries until the sidecar has judged it: without one alive, the edge sees."""
+def _if_absent(name: str, value: str) -> HeaderValueOption:
+    """Return a header that every response carries, Envoy's own too, unless it has it already.
+
+    `UNJUDGED` and `IN_FLIGHT` are how the edge learns what became of an attempt on which nobody has decided.
+    """
     return HeaderValueOption(
-        header=HeaderValue(key=names.UNJUDGED, value="%RESPONSE_CODE%"),
+        header=HeaderValue(key=name, value=value),
         append_action=HeaderValueOptionHeaderAppendAction.ADD_IF_ABSENT,
     )

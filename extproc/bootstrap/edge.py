@@ -62,9 +62,6 @@ FIRST_BACK_OFF: Millis = 1
 LAST_BACK_OFF: Millis = 250
 """While no worker answers, tries come this far apart: a worker's restart is bridged, not rushed through."""
 
-RETRIABLE_UNJUDGED = "0|408|425|429|5.."
-"""Statuses nobody judged that are tried again; `0`: no worker was there to name a cluster."""
-
 
 def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> EnvoyListener:
     """Return the listener that clients reach: bodies up to *body_limit* bytes, at most *retries* re-dispatches.
@@ -141,10 +138,10 @@ def _attempts(timeout: Millis, body_limit: int, retries: int) -> VirtualHost:
                 retry_policy=RetryPolicy(
                     retry_on="retriable-headers",
                     retriable_headers=[
-                        HeaderMatcher(name=names.REDISPATCH, present_match=True),
+                        HeaderMatcher(name=names.REDISPATCH, string_match=StringMatcher(exact="1")),
                         HeaderMatcher(
                             name=names.UNJUDGED,
-                            string_match=StringMatcher(safe_regex=RegexMatcher(regex=RETRIABLE_UNJUDGED)),
+                            string_match=StringMatcher(safe_regex=RegexMatcher(regex=names.RETRIED_UNJUDGED)),
                         ),
                     ],
                     num_retries=retries,

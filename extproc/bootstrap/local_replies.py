@@ -33,7 +33,7 @@ class Error:
     when: str
     kind: ErrorKind
     status: int | None = None  # None: Envoy's own
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # `LOST` where it takes the place of a provider's response
 
 
 REQUEST_ID = "%REQ(X-REQUEST-ID)%"
@@ -56,10 +56,14 @@ NO_WORKER = Error(
     headers=(("retry-after", "1"),),
 )
 ON_ATTEMPT = (
-    TOO_LARGE,
+    replace(TOO_LARGE, headers=((names.LOST, "413"),)),
     NO_WORKER,
-    Error("response.code == 504 || response.code == 408", kinds.PROVIDER_TIMEOUT),
-    Error("response.code >= 500", kinds.CONNECTION_ERROR),
+    Error(
+        "response.code == 504 || response.code == 408",
+        kinds.PROVIDER_TIMEOUT,
+        headers=((names.LOST, names.TIMED_OUT),),
+    ),
+    Error("response.code >= 500", kinds.CONNECTION_ERROR, headers=((names.LOST, names.BROKEN),)),
 )
 ON_EDGE = (
     # Envoy's own 403 has Codex try seven times, for seven seconds, before it goes on over HTTP, and a 400 ends it.

@@ -15,3 +15,6 @@ BRIDGED: Millis = 4_500
 
 BRIDGING_TRIES = 100
 """Re-dispatches on top of what the policies may ask for: they last for longer than that."""
+
+BLIND_CALLS = 2
+"""Responses of one request that are tried again though nobody has decided on them, nor said what the attempt was."""

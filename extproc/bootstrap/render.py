@@ -43,6 +43,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
     providers trusts. Nothing in it is secret: keys stay with the sidecar.
     """
     body_limit, degraded = gateway.sidecar.max_body_bytes, degraded_of(gateway)
+    most_calls = _most_calls(gateway.catalog)
     return Bootstrap(
         node=None if degraded is None else NODE,
         admin=None if gateway.envoy_admin is None else Admin(address=listening_address(gateway.envoy_admin)),
@@ -51,11 +52,13 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
         overload_manager=connection_limit(),
         static_resources=BootstrapStaticResources(
             listeners=[
-                edge_listener(gateway.listener, body_limit=body_limit, retries=_retries(gateway.catalog)),
+                edge_listener(gateway.listener, body_limit=body_limit, retries=most_calls + BRIDGING_TRIES),
                 attempt_listener(longest_hold=gateway.longest_hold, body_limit=body_limit, degraded=degraded),
             ],
             clusters=[
-                attempt_cluster(gateway.envoy.retry_budget, carry_state(let_through=degraded is not None)),
+                attempt_cluster(
+                    gateway.envoy.retry_budget, carry_state(most_calls=most_calls, let_through=degraded is not None)
+                ),
                 extproc_cluster(sidecar_addresses, gateway.sidecar.tls),
                 *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),
                 *_degraded_clusters(degraded, ca_file),
@@ -84,9 +87,9 @@ def _degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]
     return [provider_cluster(degraded.cluster, ca_file=ca_file, name=names.DEGRADED_CLUSTER, filters=filters)]
 
 
-def _retries(catalog: Catalog) -> int:
-    """Return how often the edge may re-dispatch: never so seldom that a policy's own limits are not reached."""
-    return max((policy.max_total_attempts for policy in catalog.policies.values()), default=1) + BRIDGING_TRIES
+def _most_calls(catalog: Catalog) -> int:
+    """Return how many attempts any policy may ask for."""
+    return max((policy.max_total_attempts for policy in catalog.policies.values()), default=1)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -10,7 +10,7 @@ from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 
 from extproc import names
 from extproc.bootstrap.degraded import lua
-from extproc.bootstrap.patience import BRIDGED
+from extproc.bootstrap.patience import BLIND_CALLS, BRIDGED
 from extproc.bootstrap.typed import http_filter
 from extproc.exchange.error_kinds import NO_MORE_ATTEMPTS
 from extproc.exchange.headers import VERSION
@@ -39,36 +39,66 @@ local function is_over(handle, since)
   return handle:timestamp() - since >= PATIENCE
 end
 
+local function taken(headers, name)
+  local value = headers:get(name)
+  if value then headers:remove(name) end
+  return value
+end
+
+-- What became of an attempt on which nobody has decided: its response's status, or why it has none.
+local function undecided(headers, mark, in_flight)
+  local lost = taken(headers, "{names.LOST}") or mark == "0" and in_flight and "{names.BROKEN}"
+  if not lost or mark == "{names.JUDGED}" then return mark end
+  local word = mark and (tonumber(mark) or 0) >= 400 and mark or lost
+  headers:replace("{names.UNJUDGED}", word)
+  return word
+end
+
 function envoy_on_request(handle)
-  local metadata = handle:streamInfo():dynamicMetadata()
+  local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
   local kept = metadata:get(KEPT) or {{}}
   if kept["state"] then
-    handle:headers():replace("{names.STATE}", kept["state"])
+    headers:replace("{names.STATE}", kept["state"])
+    if kept["undecided"] then headers:replace("{names.UNJUDGED}", kept["undecided"]) end
   end
   local since = alone_since(kept)
   if LET_THROUGH and since and (gone or is_over(handle, since)) then
     gone = true
     metadata:set(KEPT, "let_through", true)
-    handle:headers():replace(LET_THROUGH, "1")
+    headers:replace(LET_THROUGH, "1")
   end
 end
 
 function envoy_on_response(handle)
   local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
   local kept = metadata:get(KEPT) or {{}}
-  local state, unjudged = headers:get("{names.STATE}"), headers:get("{names.UNJUDGED}")
-  if state then
-    metadata:set(KEPT, "state", state)
-    headers:remove("{names.STATE}")
+  local said, in_flight = taken(headers, "{names.STATE}"), taken(headers, "{names.IN_FLIGHT}")
+  local mark, since = undecided(headers, headers:get("{names.UNJUDGED}"), in_flight), alone_since(kept)
+  local judged = mark == "{names.JUDGED}"
+  if mark == "0" then
+    if not since then
+      metadata:set(KEPT, "alone_since", handle:timestamp())
+    elseif kept["let_through"] or not LET_THROUGH and is_over(handle, since) then
+      headers:remove("{names.UNJUDGED}") -- this answer is delivered: no more tries
+    end
+    return
   end
-  local since = alone_since(kept)
-  if unjudged ~= "0" then
-    if since then metadata:set(KEPT, "alone_since", 0) end
-    if unjudged == "{names.JUDGED}" and not headers:get("{names.DEGRADED}") then gone = false end
-  elseif not since then
-    metadata:set(KEPT, "alone_since", handle:timestamp())
-  elseif kept["let_through"] or not LET_THROUGH and is_over(handle, since) then
-    headers:remove("{names.UNJUDGED}") -- this answer is delivered: no more tries
+  if since then metadata:set(KEPT, "alone_since", 0) end
+  if judged and not headers:get("{names.DEGRADED}") then gone = false end
+  local state = said
+  if not judged then state = in_flight end
+  if state == "{names.FINAL}" then
+    headers:remove("{names.UNJUDGED}") -- no attempt may follow this one
+    if (tonumber(mark) or 0) >= 400 then headers:replace(":status", mark) end
+  elseif headers:get("{names.REDISPATCH}") or not judged then
+    local calls = (kept["calls"] or 0) + 1
+    metadata:set(KEPT, "calls", calls)
+    metadata:set(KEPT, "undecided", not judged and mark or false)
+    if state then metadata:set(KEPT, "state", state) end
+    if calls > MOST_CALLS or not state and calls > BLIND_CALLS then
+      headers:remove("{names.UNJUDGED}")
+      if judged then headers:replace("{names.REDISPATCH}", "{names.SPENT}") end
+    end
   end
 end
 """
@@ -133,15 +163,21 @@ end
 used up. Such an answer has none of its own. Whose shape it has is `local_replies.FOR_ANTHROPIC`, in Lua."""
 
 
-def carry_state(*, let_through: bool) -> HttpFilter:
+def carry_state(*, most_calls: int, let_through: bool) -> HttpFilter:
     """Return the upstream HTTP filter that runs `CARRY_STATE`; *let_through*: to the default target, at last."""
-    return lua_filter(state_script(let_through=let_through))
+    return lua_filter(state_script(most_calls=most_calls, let_through=let_through))
 
 
-def state_script(*, let_through: bool) -> str:
-    """Return `CARRY_STATE` with its settings before it."""
-    header = f'"{names.DEGRADED}"' if let_through else "nil"
-    return f"local LET_THROUGH = {header}\nlocal PATIENCE = {BRIDGED}\nlocal gone = false\n{CARRY_STATE}"
+def state_script(*, most_calls: int, let_through: bool) -> str:
+    """Return `CARRY_STATE` with its settings before it; *most_calls* is what the policies may ask for."""
+    settings = {
+        "LET_THROUGH": f'"{names.DEGRADED}"' if let_through else "nil",
+        "PATIENCE": BRIDGED,
+        "MOST_CALLS": most_calls,
+        "BLIND_CALLS": BLIND_CALLS,
+        "gone": "false",
+    }
+    return "".join(f"local {name} = {value}\n" for name, value in settings.items()) + CARRY_STATE
 
 
 def end_marked_answers() -> HttpFilter:

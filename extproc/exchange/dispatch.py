@@ -10,26 +10,27 @@ from extproc.exchange.headers import idempotency_value, request_changes
 from extproc.exchange.paths import path_for
 
 if TYPE_CHECKING:
+    from extproc.exchange.in_flight import InFlight
     from extproc.exchange.request import ClientRequest
     from extproc.exchange.upstream import Upstream
     from extproc.policy.attempts import Story
-    from extproc.policy.model import Instant, Millis, Policy
+    from extproc.policy.model import Instant, Policy
 
 
 def send(
     request: ClientRequest,
     upstream: Upstream,
-    story: Story,
+    attempt: InFlight,
     policy: Policy | None,
     *,
-    limit: Millis | None,
     now: Instant,
 ) -> Send:
-    """Return what Envoy must do to send the attempt `story.next` of *request* to *upstream*.
+    """Return what Envoy must do to send *attempt* of *request* to *upstream*.
 
-    Everything is derived from the client's own bytes, never from an earlier attempt's. *limit* is the time allowed
-    until response headers; None leaves it to the listener's timeout.
+    Everything is derived from the client's own bytes, never from an earlier attempt's. Without a policy no other
+    attempt follows, whatever becomes of this one.
     """
+    story = attempt.story
     body = request.plain
     if request.text is not None and request.model is not None:
         add = request.asked.model is not None
@@ -42,10 +43,11 @@ def send(
         key=story.next.key,
         body_length=None if body is None else len(body),
         decoded=request.plain is not None,
-        time_limit=limit,
+        time_limit=attempt.limit,
         extra=_idempotency(request, story, policy),
     )
-    return Send(set_headers, remove_headers, body, story.next.held_until(now))
+    in_flight = None if policy is None else attempt
+    return Send(set_headers, remove_headers, body, story.next.held_until(now), in_flight)
 
 
 def _idempotency(request: ClientRequest, story: Story, policy: Policy | None) -> tuple[tuple[str, str], ...]:

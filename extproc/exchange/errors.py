@@ -144,6 +144,9 @@ def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Ans
             return _of_kind(PROVIDER_TIMEOUT, api, status, request_id=request_id)
         case Kind.CONNECTION_ERROR:
             return _of_kind(CONNECTION_ERROR, api, status, request_id=request_id)
+        case Kind.HTTP | Kind.HIGH_LATENCY:
+            message = f"The model provider answered with HTTP status {status}, and the rest of its answer was lost."
+            return _error(api, status, message, code="response_lost", request_id=request_id)
         case _:
             return local_reply(api, status, request_id=request_id)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from extproc.exchange.in_flight import InFlight
     from extproc.policy.attempts import Story
     from extproc.policy.model import Instant
 
@@ -23,13 +24,14 @@ Headers: TypeAlias = "Mapping[str, str]"
 class RequestHeaders:
     """The request line and headers of one attempt, the client's own but for what Envoy added.
 
-    *carried* is the attempt state of the failed attempts before this one; None on the first, and when there was a
-    state that cannot be read: then *state_unreadable* is true, and nobody knows what has been tried already.
+    *carried* is the attempt state of the failed attempts before this one, or of one that was made and never decided on;
+    None on the first, and when there was a state that cannot be read: then *state_unreadable* is true, and nobody knows
+    what has been tried already.
     """
 
     headers: Headers
     end_of_stream: bool  # there is no body
-    carried: Story | None = None
+    carried: Story | InFlight | None = None
     state_unreadable: bool = False
 
 
@@ -51,6 +53,7 @@ class ResponseHeaders:
     headers: Headers
     flags: int = 0
     details: str = ""
+    end_of_stream: bool = False  # it has no body
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +84,23 @@ class Send:
 
     The cluster is named in this directive only, together with every other change: an Envoy that never got it has
     nowhere to send an unchanged request. The headers hold keys: the repr leaves them out.
+
+    *in_flight* is what Envoy gives to the next attempt if nobody decides on the response of this one; None: there is no
+    next attempt, whatever the response is.
     """
 
     set_headers: tuple[tuple[str, str], ...] = field(repr=False)
     remove_headers: tuple[str, ...]
     body: bytes | None = None
     not_before: Instant | None = None
+    in_flight: InFlight | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """Let us see the body of the answer before it is judged."""
+    """Let us see the body of the answer before it is judged; *in_flight* replaces what `Send` said."""
+
+    in_flight: InFlight
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from extproc.exchange.upstream import CredentialStyle
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstream
+    from extproc.policy.attempts import Story
     from extproc.policy.model import Api, Millis
 
 VERSION: Final = "anthropic-version"
@@ -114,6 +115,11 @@ def unwanted_headers(upstream: Upstream) -> frozenset[str]:
 def answer_removals(answer: Headers) -> tuple[str, ...]:
     """Return the headers of a provider's *answer* that would mean something to Envoy, or reach the client as ours."""
     return tuple(name for name in answer if name.startswith(names.INTERNAL_PREFIXES))
+
+
+def gateway_headers(story: Story) -> tuple[tuple[str, str], ...]:
+    """Return the headers that tell a client who answered, and how many attempts it took."""
+    return (names.MODEL, story.next.target), (names.ATTEMPTS, str(story.attempts_made + 1))
 
 
 def idempotency_value(request_id: str, body_sha256: bytes, provider: str) -> str:

@@ -28,9 +28,10 @@ def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
     """Return whether the body of *answer* may change what it means: a 429 can be for good, or say how long.
 
     Only a short body in one piece is worth waiting for. The wait is for bytes that are under way already, and nobody
-    but a policy has use for them.
+    but a policy has use for them. A response to HEAD has none, whatever its content-length says, and has ended with
+    its headers (RFC 9110 section 9.3.2).
     """
-    if policy is None or answer.status != 429 or is_local_reply(answer):
+    if policy is None or answer.status != 429 or answer.end_of_stream or is_local_reply(answer):
         return False
     if not is_json(media_type(answer.headers)) or content_codings(answer.headers):
         return False

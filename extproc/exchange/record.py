@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.policy.attempts import Reason
+    from extproc.policy.attempts import Reason, Story
     from extproc.policy.decision import StopReason
     from extproc.policy.model import Api, Millis, TargetId
+    from extproc.policy.outcome import Outcome
 
 
 class Ending(StrEnum):
@@ -20,6 +21,7 @@ class Ending(StrEnum):
     EXHAUSTED = "exhausted"  # the last of several failures; the client got retry_exhausted
     LOCAL = "local"  # nobody was called: the gateway itself knows the answer
     REFUSED = "refused"  # nobody was called: the request itself cannot be served
+    UNDECIDED = "undecided"  # the response broke off before it was decided on; the next attempt charges it
     ABANDONED = "abandoned"  # the stream ended before there was an answer: the client has gone
 
 
@@ -41,3 +43,26 @@ class AttemptRecord:
     total: Millis | None = None  # request sent to end of the stream
     stop: StopReason | None = None
     next_target: TargetId | None = None
+    charged: str = ""  # outcome of the attempt before, where that attempt's own stream could not decide on it
+
+    def with_outcome(self, outcome: Outcome, first_byte: Millis | None) -> AttemptRecord:
+        """Return the record of the attempt once it is known what it ended in."""
+        return replace(self, outcome=outcome.label, status=outcome.status, first_byte=first_byte)
+
+
+def record_of(story: Story | None, *, request_id: str, api: Api, ending: Ending, charged: str) -> AttemptRecord:
+    """Return the record of the attempt `story.next`; None: there is none yet."""
+    if story is None:
+        return AttemptRecord(request_id, api, attempt=1, ending=ending, charged=charged)
+    step = story.next
+    return AttemptRecord(
+        request_id,
+        api,
+        attempt=story.attempts_made + 1,
+        ending=ending,
+        target=step.target,
+        key=step.key,
+        reason=step.reason,
+        waited=step.waited,
+        charged=charged,
+    )

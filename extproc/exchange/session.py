@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING, assert_never
 
 from extproc import names
@@ -25,39 +24,25 @@ from extproc.exchange.events import (
     ResponseHeaders,
 )
 from extproc.exchange.exhausted import exhausted_answer
-from extproc.exchange.headers import answer_removals
+from extproc.exchange.headers import answer_removals, gateway_headers
+from extproc.exchange.in_flight import InFlight
 from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
 from extproc.exchange.local import AtOnce, asked_by
-from extproc.exchange.record import AttemptRecord, Ending
+from extproc.exchange.phases import OutOfTurnError, Phase
+from extproc.exchange.record import AttemptRecord, Ending, record_of
 from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.model import Api, Instant
-from extproc.policy.outcome import Kind
+from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.paths import Asked
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.attempts import Story
-    from extproc.policy.decision import StopReason
     from extproc.policy.engine import Engine
-    from extproc.policy.model import Dice, Millis, Policy, TargetId
-    from extproc.policy.outcome import Outcome
-
-
-class OutOfTurnError(Exception):
-    """Envoy told us something that cannot come now; the stream is of no use any more."""
-
-
-class Phase(Enum):
-    """What an attempt waits for."""
-
-    REQUEST_HEADERS = "request headers"
-    REQUEST_BODY = "request body"
-    ANSWER = "answer"
-    ANSWER_BODY = "body of the answer"
-    END = "end of stream"
+    from extproc.policy.model import Dice, Millis, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +57,6 @@ class Exchange:
     def open(self, dice: Dice) -> Session:
         """Return the session of a new attempt."""
         return Session(self, dice)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An attempt under way."""
-
-    story: Story
-    policy: Policy | None
-    limit: Millis | None
-    at: Instant
 
 
 class Session:
@@ -101,8 +76,9 @@ class Session:
         self._asked: Asked  # there once the path is known to ask for something
         self._request_id = ""
         self._carried: Story | None = None
-        self._sent: _Sent | None = None
-        self._heard: tuple[_Sent, ResponseHeaders, Millis]  # there in phase ANSWER_BODY
+        self._charged = ""
+        self._sent: InFlight | None = None
+        self._heard: tuple[InFlight, ResponseHeaders]  # there in phase ANSWER_BODY
         self._delivered: Story | None = None
         self._record: AttemptRecord | None = None
 
@@ -134,16 +110,23 @@ class Session:
         """Return what the attempt came to; None when it never began."""
         if self._phase is Phase.REQUEST_HEADERS:
             return None
-        record = self._record or self._told(Ending.ABANDONED)
+        record = self._record or self._unfinished()
         if self._sent is None:
             return record
-        total = max(0, now - self._sent.at)
+        total = max(0, now - self._sent.sent)
         if self._delivered is not None:
             self._engine.ended(self._delivered, duration=total, now=now, dice=self._dice)
         return replace(record, total=total)
 
+    def _unfinished(self) -> AttemptRecord:
+        """Return the record of an attempt whose stream has ended before anything was decided."""
+        if self._phase is not Phase.ANSWER_BODY:
+            return self._told(Ending.ABANDONED)
+        sent, _ = self._heard
+        return self._told(Ending.UNDECIDED, sent.outcome, sent.duration)
+
     def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
-        self._headers, self._carried = event.headers, event.carried
+        self._headers = event.headers
         self._request_id = event.headers.get("x-request-id", "")
         self._phase = Phase.REQUEST_BODY
         asked = asked_by(event.headers, self._engine.catalog)
@@ -154,9 +137,35 @@ class Session:
         if event.state_unreadable:
             # Who was called already is not known any more, so nobody may be called now.
             return self._refused(errors.state_unreadable(self._api, request_id=self._request_id))
+        if isinstance(event.carried, InFlight):
+            ended = self._on_undecided(event.carried, event.headers.get(names.UNJUDGED, ""), now)
+            if ended is not None:
+                return ended
+        else:
+            self._carried = event.carried
         if event.end_of_stream:
             return self._on_request(None, now)
         return Proceed(None if self._carried is None else self._carried.next.held_until(now))
+
+    def _on_undecided(self, attempt: InFlight, response: str, now: Instant) -> Answer | None:
+        """Charge the attempt before this one, on which nobody has decided; return the answer if it was the last."""
+        story, policy = attempt.story, self._engine.policy_of(attempt.story)
+        outcome, duration = attempt.ended_in(response, policy), attempt.lasted(now)
+        self._charged = outcome.label
+        if not self._engine.knows(story):
+            self._carried = story.with_failure(outcome, None, duration, now=now)
+            return None
+        self._carried = story
+        decision = self._engine.after(story, outcome, self._api, duration=duration, now=now, dice=self._dice)
+        if isinstance(decision, Try):
+            self._carried = decision.story
+            return None
+        self._phase = Phase.END
+        if isinstance(decision, Exhausted):
+            self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=decision.reason)
+            return self._exhausted(decision, policy)
+        self._record = self._told(Ending.DELIVERED, outcome, duration)
+        return self._lost(outcome, story)
 
     def _on_request(self, body: bytes | None, now: Instant) -> Directive:
         most = self._exchange.max_body
@@ -174,9 +183,9 @@ class Session:
         if limit is None and policy is not None and policy.attempt_timeout:
             may_move_on = self._engine.has_alternative(story, self._api, now=now, dice=self._dice)
             limit = policy.attempt_timeout if may_move_on else None
-        self._sent = _Sent(story, policy, limit, at=max(now, story.next.not_before))
+        self._sent = InFlight(story, sent=max(now, story.next.not_before), limit=limit)
         self._phase = Phase.ANSWER
-        return send(request, upstream, story, policy, limit=limit, now=now)
+        return send(request, upstream, self._sent, policy, now=now)
 
     def _story(self, request: ClientRequest, now: Instant) -> Story | Answer:
         """Return the story that the attempt continues or begins, or the answer when nobody can be called."""
@@ -208,53 +217,55 @@ class Session:
             primary, self._api, now=now, deadline=deadline, dice=self._dice, body_sha256=request.digest()
         )
         if isinstance(first, Exhausted):
-            policy = self._engine.catalog.policy_of(primary)
-            self._record = self._told(Ending.EXHAUSTED, stop=first.reason)
-            return self._exhausted(first, policy)
+            self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)
+            return self._exhausted(first, self._engine.catalog.policy_of(primary))
         return first.story
 
     def _on_answer(self, event: ResponseHeaders, now: Instant) -> Directive:
         sent = self._sent
         if sent is None:
             return self._refused(errors.local_reply(self._api, event.status, request_id=self._request_id))
-        duration = max(0, now - sent.at)
-        if tells_more(event, sent.policy):
-            self._phase, self._heard = Phase.ANSWER_BODY, (sent, event, duration)
-            return ReadAnswer()
-        return self._judged(sent, event, duration, b"", now)
+        policy = self._engine.policy_of(sent.story)
+        if tells_more(event, policy):
+            outcome = outcome_of(event, policy, limit=sent.limit, now=now)
+            self._engine.heard(sent.story, outcome, self._api, now=now, dice=self._dice)
+            known = replace(sent, outcome=outcome, duration=sent.lasted(now))
+            self._phase, self._heard = Phase.ANSWER_BODY, (known, event)
+            return ReadAnswer(known)
+        return self._judged(sent, event, b"", now)
 
-    def _judged(
-        self, sent: _Sent, event: ResponseHeaders, duration: Millis, body: bytes | None, now: Instant
-    ) -> Directive:
+    def _judged(self, sent: InFlight, event: ResponseHeaders, body: bytes | None, now: Instant) -> Directive:
         """Decide on an answer of which *body* is known: b"" when nobody asked for it, None when it is overdue."""
         self._phase = Phase.END
-        outcome = outcome_of(event, sent.policy, limit=sent.limit, now=now, body=body or b"")
+        policy, duration = self._engine.policy_of(sent.story), sent.lasted(now)
+        outcome = outcome_of(event, policy, limit=sent.limit, now=now, body=body or b"")
         decision = self._engine.after(sent.story, outcome, self._api, duration=duration, now=now, dice=self._dice)
         match decision:
             case Delivered(story=story):
                 self._delivered = story
-                self._record = self._told(Ending.DELIVERED, outcome=outcome, first_byte=duration)
+                self._record = self._told(Ending.DELIVERED, outcome, duration)
                 return self._deliver(event, story, outcome, overdue=body is None)
             case Try(story=story):
-                self._record = self._told(
-                    Ending.REDISPATCHED, outcome=outcome, first_byte=duration, next_target=story.next.target
-                )
+                told = self._told(Ending.REDISPATCHED, outcome, duration)
+                self._record = replace(told, next_target=story.next.target)
                 return Redispatch(event.status, story)
             case Exhausted(reason=reason):
-                self._record = self._told(Ending.EXHAUSTED, outcome=outcome, first_byte=duration, stop=reason)
-                return self._exhausted(decision, sent.policy)
+                self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=reason)
+                return self._exhausted(decision, policy)
             case _:
                 assert_never(decision)
 
     def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome, *, overdue: bool) -> Deliver | Answer:
-        ours = ((names.MODEL, story.next.target), (names.ATTEMPTS, str(story.attempts_made + 1)))
         if overdue:
-            answer = errors.no_answer(self._api, Kind.CONNECTION_ERROR, 502, request_id=self._request_id)
-        elif is_local_reply(event):
-            answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
-        else:
-            return Deliver(ours, answer_removals(event.headers))
-        return replace(answer, headers=(*answer.headers, *ours))
+            return self._lost(Outcome(Kind.CONNECTION_ERROR, 502), story)
+        if is_local_reply(event):
+            return self._lost(outcome, story)
+        return Deliver(gateway_headers(story), answer_removals(event.headers))
+
+    def _lost(self, outcome: Outcome, story: Story) -> Answer:
+        """Return what the client gets in place of a response that there is none of any more."""
+        answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
+        return replace(answer, headers=(*answer.headers, *gateway_headers(story)))
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:
         answer = exhausted_answer(
@@ -271,30 +282,8 @@ class Session:
         self._record = replace(self._record or self._told(ending), status=answer.status)
         return answer
 
-    def _told(
-        self,
-        ending: Ending,
-        *,
-        outcome: Outcome | None = None,
-        first_byte: Millis | None = None,
-        stop: StopReason | None = None,
-        next_target: TargetId | None = None,
-    ) -> AttemptRecord:
+    def _told(self, ending: Ending, outcome: Outcome | None = None, first_byte: Millis | None = None) -> AttemptRecord:
         """Return the record of the attempt as far as it has come."""
         story = self._carried if self._sent is None else self._sent.story
-        step = None if story is None else story.next
-        return AttemptRecord(
-            request_id=self._request_id,
-            api=self._api,
-            attempt=1 if story is None else story.attempts_made + 1,
-            ending=ending,
-            target=None if step is None else step.target,
-            key=0 if step is None else step.key,
-            reason=None if step is None else step.reason,
-            waited=0 if step is None else step.waited,
-            outcome="" if outcome is None else outcome.label,
-            status=None if outcome is None else outcome.status,
-            first_byte=first_byte,
-            stop=stop,
-            next_target=next_target,
-        )
+        record = record_of(story, request_id=self._request_id, api=self._api, ending=ending, charged=self._charged)
+        return record if outcome is None else record.with_outcome(outcome, first_byte)

@@ -51,7 +51,9 @@ def compose(step: Step, call: Call, name: str) -> Answer:
     else:
         body = json.dumps(_error(step.status, call, name) if step.status >= 400 else _success(call, name))
     encoded = b"" if step.status in _BODILESS else body.encode()
-    return Answer(step.status, _headers(step, name, "application/json", length=len(encoded)), encoded)
+    return Answer(
+        step.status, _headers(step, name, "application/json", length=None if step.chunked else len(encoded)), encoded
+    )
 
 
 def compose_stream_head(step: Step, name: str) -> Answer:

@@ -50,6 +50,18 @@ def _events(value: object) -> int:
     return value
 
 
+def _bytes(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _unexpected("a number of bytes", value)
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _unexpected("true or false", value)
+    return value
+
+
 def _status(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
         raise _unexpected("a status from 200 to 599", value)
@@ -91,20 +103,24 @@ _SETTERS: Mapping[str, Callable[[Step, object], Step]] = MappingProxyType(
         "delay": lambda step, value: replace(step, delay=_seconds(value)),
         "sse": lambda step, value: replace(step, sse=_events(value)),
         "gap": lambda step, value: replace(step, gap=_seconds(value)),
+        "sent": lambda step, value: replace(step, sent=_bytes(value)),
+        "chunked": lambda step, value: replace(step, chunked=_flag(value)),
         "seconds": lambda step, value: replace(step, seconds=_seconds(value)),
     }
 )
 
 _CONNECTION_ONLY = frozenset({"delay"})
 _WHOLE_ANSWER = frozenset({"headers", "retry_after", "body", "delay", "status"})
+_BROKEN_BODY = _WHOLE_ANSWER | {"gap", "sent", "chunked"}
 _ALLOWED: Mapping[Action, frozenset[str]] = MappingProxyType(
     {
-        Action.ANSWER: (_WHOLE_ANSWER - {"status"}) | {"sse", "gap"},
+        Action.ANSWER: (_WHOLE_ANSWER - {"status"}) | {"sse", "gap", "chunked"},
         Action.ECHO: _WHOLE_ANSWER - {"body"},
         Action.SLOW_BODY: _WHOLE_ANSWER | {"seconds"},
         Action.RESET: _CONNECTION_ONLY,
         Action.RESET_MID_HEADERS: _CONNECTION_ONLY | {"gap"},
-        Action.RESET_MID_BODY: _WHOLE_ANSWER | {"gap"},
+        Action.RESET_MID_BODY: _BROKEN_BODY,
+        Action.CLOSE_MID_BODY: _BROKEN_BODY,
         Action.CLOSE: _CONNECTION_ONLY,
         Action.SILENCE: frozenset({"seconds"}),
     }

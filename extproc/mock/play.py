@@ -41,11 +41,8 @@ async def play(step: Step, call: Call, name: str, connection: Connection) -> Non
             await connection.send_half(head_of(answer))
             await asyncio.sleep(step.gap)
             connection.reset()
-        case Action.RESET_MID_BODY:
-            await connection.send(head_of(answer))
-            await connection.send(h11.Data(data=answer.body[: len(answer.body) // 2]))
-            await asyncio.sleep(step.gap)
-            connection.reset()
+        case Action.RESET_MID_BODY | Action.CLOSE_MID_BODY:
+            await _break_off(step, answer, connection)
         case Action.CLOSE:
             pass
         case Action.SILENCE:
@@ -74,6 +71,17 @@ async def _stream(step: Step, call: Call, name: str, connection: Connection) -> 
             await asyncio.sleep(step.gap)
         await connection.send(h11.Data(data=group))
     await connection.send(h11.EndOfMessage())
+
+
+async def _break_off(step: Step, answer: Answer, connection: Connection) -> None:
+    """Send the headers and the beginning of the body; leave the connection to be closed, or reset it."""
+    sent = len(answer.body) // 2 if step.sent is None else step.sent
+    await connection.send(head_of(answer))
+    if piece := answer.body[:sent]:
+        await connection.send(h11.Data(data=piece))
+    await asyncio.sleep(step.gap)
+    if step.action is Action.RESET_MID_BODY:
+        connection.reset()
 
 
 async def _trickle(answer: Answer, seconds: float, connection: Connection) -> None:

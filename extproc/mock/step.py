@@ -20,6 +20,7 @@ class Action(StrEnum):
     RESET = "reset"  # the request is read, then the connection is reset (RST)
     RESET_MID_HEADERS = "reset_mid_headers"  # reset after half of the status line and headers
     RESET_MID_BODY = "reset_mid_body"  # reset after headers and half of the body
+    CLOSE_MID_BODY = "close_mid_body"  # the same, with FIN
     CLOSE = "close"  # the request is read, then the connection is closed (FIN) without an answer
     SILENCE = "silence"  # no answer, for some seconds (then FIN) or until the client gives up
 
@@ -34,7 +35,9 @@ class Step:
     body: str | None = None  # None: an answer in the shape of the API that the request's path names
     delay: float = 0  # seconds before the first byte
     sse: int = 0  # number of streamed events; 0: not streamed
-    gap: float = 0.1  # seconds between two events, or between half a body and the reset
+    gap: float = 0.1  # seconds between two events, or before a body breaks off
+    sent: int | None = None  # bytes of the body before it breaks off (None: half of it)
+    chunked: bool = False  # the length is not told in advance
     seconds: float | None = None  # length of a silence (None: no end) or of a slow body
 
     @property

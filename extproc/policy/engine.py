@@ -76,6 +76,15 @@ class Engine:
         failed = learn.failed(story, target, outcome, duration)
         return Plan(self._memory, terms, failed, now, dice).next_attempt(target) or Deliver(story)
 
+    def heard(self, story: Story, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
+        """Take note of the wait that an answer asks for, of which more is still to come: it may break off.
+
+        It is no use for a block of lifetime request, which is the story's.
+        """
+        terms, target = self._terms(story, api), self.catalog.get(story.next.target)
+        if terms is not None and target is not None:
+            lessons.Lessons(terms.policy, self._memory, now, dice).told_to_wait(story, target, outcome)
+
     def ended(self, story: Story, *, duration: Millis, now: Instant, dice: Dice) -> None:
         """Take note that a delivered answer has ended, *duration* milliseconds after its request was sent."""
         policy, target = self.policy_of(story), self.catalog.get(story.next.target)

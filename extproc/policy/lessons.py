@@ -84,6 +84,10 @@ class Lessons:
         ):
             outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)
         story = story.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
+        return self.told_to_wait(story, target, outcome)
+
+    def told_to_wait(self, story: Story, target: Target, outcome: Outcome) -> Story:
+        """Add the block that the provider asked for, if it did."""
         if outcome.retry_after is None or _speaks_of_key(target, outcome):
             return story
         handling = self.policy.retry_after

@@ -30,7 +30,7 @@ from extproc.exchange.events import (
 )
 from extproc.transport.errors import AnswerError, MessageError, StateError
 from extproc.transport.fields import overwrite, read_fields
-from extproc.transport.state import decode_story, encode_story
+from extproc.transport.state import decode_state, encode_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,12 +60,6 @@ _GO_ON: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
         "response_body": pb.ProcessingResponse(response_body=pb.BodyResponse()),
         "response_trailers": pb.ProcessingResponse(response_trailers=pb.TrailersResponse()),
     }
-)
-
-# BUFFERED: the headers wait for the body, so that both can still be replaced.
-_READ_ANSWER = pb.ProcessingResponse(
-    response_headers=pb.HeadersResponse(),
-    mode_override=pb.ProcessingMode(response_body_mode=pb.ProcessingMode.BUFFERED),
 )
 
 
@@ -130,12 +124,12 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
         case Send():
             return _send(directive, event)
         case ReadAnswer():
-            return _READ_ANSWER
+            return _read_answer(directive)
         case Deliver():
             return _deliver(directive, event)
         case Redispatch(status=status, story=story):
             # No body: Envoy then ends the failed answer at once, and needs to reset nothing to replace it.
-            mark = ((names.REDISPATCH, "1"), (names.STATE, encode_story(story)))
+            mark = ((names.REDISPATCH, "1"), (names.STATE, encode_state(story)))
             return _immediately(status, mark)
         case Answer(status=status, headers=headers, body=body):
             return _immediately(status, headers, body)
@@ -143,7 +137,7 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
 
 def asks_for_body(response: pb.ProcessingResponse) -> bool:
     """Return whether *response* makes Envoy send the body of the answer next."""
-    return response is _READ_ANSWER
+    return response.HasField("mode_override")
 
 
 def _request_headers(message: pb.HttpHeaders) -> RequestHeaders:
@@ -152,7 +146,7 @@ def _request_headers(message: pb.HttpHeaders) -> RequestHeaders:
     if state is None:
         return RequestHeaders(headers, message.end_of_stream)
     try:
-        return RequestHeaders(headers, message.end_of_stream, carried=decode_story(state))
+        return RequestHeaders(headers, message.end_of_stream, carried=decode_state(state))
     except StateError:
         return RequestHeaders(headers, message.end_of_stream, state_unreadable=True)
 
@@ -164,7 +158,7 @@ def _response_headers(request: pb.ProcessingRequest) -> ResponseHeaders:
         raise MessageError("response headers: expected a number of three digits as :status, got something else")
     attributes = request.attributes.get(_ATTRIBUTES)
     if attributes is None:
-        return ResponseHeaders(int(status), headers)
+        return ResponseHeaders(int(status), headers, end_of_stream=request.response_headers.end_of_stream)
     flags = attributes.fields.get(names.FLAGS_ATTRIBUTE)
     if flags is not None and not isfinite(flags.number_value):
         raise MessageError("response headers: expected a number as response.flags, got none that is finite")
@@ -174,6 +168,7 @@ def _response_headers(request: pb.ProcessingRequest) -> ResponseHeaders:
         headers=headers,
         flags=0 if flags is None else int(flags.number_value),
         details="" if details is None else details.string_value,
+        end_of_stream=request.response_headers.end_of_stream,
     )
 
 
@@ -204,7 +199,24 @@ def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
     _mutate(common.header_mutation, directive.set_headers, directive.remove_headers)
     if directive.body is not None:
         common.body_mutation.body = directive.body
+    # In the message that names the cluster: there is no attempt of which Envoy does not know.
+    _keep(response, names.FINAL if directive.in_flight is None else encode_state(directive.in_flight))
     return response
+
+
+def _read_answer(directive: ReadAnswer) -> pb.ProcessingResponse:
+    response = pb.ProcessingResponse()
+    response.response_headers.SetInParent()
+    # The headers wait for the body, so that both can still be replaced.
+    response.mode_override.response_body_mode = pb.ProcessingMode.BUFFERED
+    _keep(response, encode_state(directive.in_flight))
+    return response
+
+
+def _keep(response: pb.ProcessingResponse, state: str) -> None:
+    """Have Envoy keep *state* until somebody has decided on the attempt."""
+    kept = response.dynamic_metadata.fields[names.STATE_METADATA]
+    kept.struct_value.fields[names.STATE_KEY].string_value = state
 
 
 def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:

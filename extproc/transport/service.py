@@ -11,7 +11,7 @@ import grpc
 
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import BodyOverdue, Proceed, Send
-from extproc.exchange.session import OutOfTurnError
+from extproc.exchange.phases import OutOfTurnError
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe

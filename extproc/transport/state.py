@@ -10,6 +10,7 @@ from binascii import a2b_base64, b2a_base64
 from google.protobuf.message import DecodeError
 
 from extproc._gen import state_pb2 as pb
+from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.model import Instant, TargetId
@@ -20,9 +21,27 @@ _LONGEST = 64 * 1024
 """Envoy lets fewer bytes through in all headers of a request together: nobody has written a longer state."""
 
 
-def encode_story(story: Story) -> str:
-    """Return *story* as the value of a header."""
-    message = pb.Story(
+def encode_state(state: Story | InFlight) -> str:
+    """Return *state* as the value of a header: a story, or an attempt that nobody has decided on yet."""
+    if isinstance(state, Story):
+        return _written(_encode_story(state))
+    message = _encode_story(state.story)
+    in_flight = message.in_flight
+    in_flight.sent = state.sent
+    if state.limit is not None:
+        in_flight.limit = state.limit
+    if state.outcome is not None:
+        in_flight.outcome.CopyFrom(_encode_outcome(state.outcome))
+        in_flight.duration = state.duration
+    return _written(message)
+
+
+def _written(message: pb.Story) -> str:
+    return b2a_base64(message.SerializeToString(), newline=False).decode("ascii")
+
+
+def _encode_story(story: Story) -> pb.Story:
+    return pb.Story(
         primary=_name(story.primary),
         began=story.began,
         deadline=story.deadline,
@@ -41,14 +60,13 @@ def encode_story(story: Story) -> str:
         slow=[_name(target) for target in story.slow],
         body_sha256=story.body_sha256,
     )
-    return b2a_base64(message.SerializeToString(), newline=False).decode("ascii")
 
 
-def decode_story(text: str) -> Story:
-    """Return the story that *text*, the value of a header, holds.
+def decode_state(text: str) -> Story | InFlight:
+    """Return what *text*, the value of a header, holds.
 
     Raises:
-        StateError: *text* is not what `encode_story` writes, or a newer version wrote a word that this one does
+        StateError: *text* is not what `encode_state` writes, or a newer version wrote a word that this one does
             not know.
     """
     if len(text) > _LONGEST:
@@ -59,23 +77,35 @@ def decode_story(text: str) -> Story:
             raise StateError("attempt state: expected a primary and a next step, got neither or one")
         if message.next.not_before > message.deadline:  # it would be held for as long as somebody likes
             raise StateError("attempt state: expected the next step before the deadline, got a later one")
-        return _decode_story(message)
+        story = _decode_story(message)
+        return _decode_in_flight(story, message.in_flight) if message.HasField("in_flight") else story
     except (ValueError, DecodeError) as error:
         # The text of *error* may quote what it has choked on.
         raise StateError(f"attempt state: {type(error).__name__}") from error
 
 
 def _encode_failure(failure: FailedAttempt) -> pb.FailedAttempt:
-    outcome = failure.outcome
     return pb.FailedAttempt(
         target=_name(failure.target),
-        outcome=pb.Outcome(
-            kind=outcome.kind, status=outcome.status, retry_after=outcome.retry_after, limit=outcome.limit
-        ),
+        outcome=_encode_outcome(failure.outcome),
         rule=failure.rule,
         key=failure.key,
         waited=failure.waited,
         duration=failure.duration,
+    )
+
+
+def _encode_outcome(outcome: Outcome) -> pb.Outcome:
+    return pb.Outcome(kind=outcome.kind, status=outcome.status, retry_after=outcome.retry_after, limit=outcome.limit)
+
+
+def _decode_in_flight(story: Story, message: pb.InFlight) -> InFlight:
+    return InFlight(
+        story,
+        sent=Instant(message.sent),
+        limit=message.limit if message.HasField("limit") else None,
+        outcome=_decode_outcome(message.outcome) if message.HasField("outcome") else None,
+        duration=message.duration,
     )
 
 
@@ -99,19 +129,22 @@ def _decode_story(message: pb.Story) -> Story:
 
 
 def _decode_failure(message: pb.FailedAttempt) -> FailedAttempt:
-    outcome = message.outcome
     return FailedAttempt(
         target=_target(message.target),
-        outcome=Outcome(
-            kind=Kind(outcome.kind),
-            status=outcome.status,
-            retry_after=outcome.retry_after if outcome.HasField("retry_after") else None,
-            limit=outcome.limit if outcome.HasField("limit") else None,
-        ),
+        outcome=_decode_outcome(message.outcome),
         rule=message.rule if message.HasField("rule") else None,
         key=message.key,
         waited=message.waited,
         duration=message.duration,
+    )
+
+
+def _decode_outcome(message: pb.Outcome) -> Outcome:
+    return Outcome(
+        kind=Kind(message.kind),
+        status=message.status,
+        retry_after=message.retry_after if message.HasField("retry_after") else None,
+        limit=message.limit if message.HasField("limit") else None,
     )
 
 

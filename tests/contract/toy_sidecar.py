@@ -7,6 +7,8 @@ Headers of a request that it understands (and removes):
 - `limit: 500`: give each attempt so many milliseconds to response headers
 - `answer: 429`: answer at once, without any attempt
 - `deliver: 1`: pass on whatever comes back
+- `read: 1`: ask for the body of each answer first
+- `final: 1`: tell Envoy that no other attempt may follow
 - `provider: api.example`: the host to name to the provider
 """
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse(status=SERVING)
+_READ = wire.ProcessingResponse(
+    response_headers=wire.HeadersResponse(),
+    mode_override=wire.ProcessingMode(response_body_mode=wire.ProcessingMode.BUFFERED),
+)
 OVERWRITE = wire.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
 
@@ -124,15 +130,27 @@ class ToySidecar:
                     if self._stopping.wait(float(stream.headers.get("hold", 0))) or not context.is_active():
                         stream.cancelled = True
                         return
-                    yield _attempt(stream)
+                    yield self._attempt(stream)
                 case "request_body":
                     stream.body = request.request_body.body
                     yield _body(stream)
                 case "response_headers":
                     _take_answer(stream, request)
+                    yield _READ if "read" in stream.headers else self._judge(stream)
+                case "response_body":
                     yield self._judge(stream)
                 case kind:
                     raise AssertionError(f"not asked for: {kind}")
+
+    def _attempt(self, stream: Stream) -> wire.ProcessingResponse:
+        if _tried(stream) >= len(_plan(stream)):  # nobody has decided on the last one
+            return self._answer(502, b'{"by":"toy"}')
+        answer = wire.ProcessingResponse()
+        answer.request_headers.SetInParent()
+        if stream.headers[":method"] != "POST":
+            _send(stream, answer.request_headers.response)
+            _keep(stream, answer)
+        return answer
 
     def _judge(self, stream: Stream) -> wire.ProcessingResponse:
         if stream.status == "200" or "deliver" in stream.headers:
@@ -167,21 +185,21 @@ def _tried(stream: Stream) -> int:
     return int(json.loads(stream.headers.get(names.STATE, "0")))
 
 
-def _attempt(stream: Stream) -> wire.ProcessingResponse:
-    answer = wire.ProcessingResponse()
-    answer.request_headers.SetInParent()
-    if stream.headers[":method"] == "GET":
-        _send(stream, answer.request_headers.response)
-    return answer
-
-
 def _body(stream: Stream) -> wire.ProcessingResponse:
     answer = wire.ProcessingResponse()
     common = answer.request_body.response
     _send(stream, common)
     common.body_mutation.body = stream.body
     common.header_mutation.set_headers.append(_option("content-length", str(len(stream.body))))
+    _keep(stream, answer)
     return answer
+
+
+def _keep(stream: Stream, answer: wire.ProcessingResponse) -> None:
+    """Tell Envoy what the attempt is, should nobody decide on its response."""
+    state = names.FINAL if "final" in stream.headers else json.dumps(_tried(stream) + 1)
+    kept = answer.dynamic_metadata.fields[names.STATE_METADATA].struct_value
+    kept.fields[names.STATE_KEY].string_value = state
 
 
 def _send(stream: Stream, common: wire.CommonResponse) -> None:
@@ -197,7 +215,9 @@ def _send(stream: Stream, common: wire.CommonResponse) -> None:
     )
     if "limit" in stream.headers:
         common.header_mutation.set_headers.append(_option(names.TRY_TIMEOUT, stream.headers["limit"]))
-    common.header_mutation.remove_headers.extend(["plan", "hold", "limit", "deliver", "provider", names.STATE])
+    common.header_mutation.remove_headers.extend(
+        ["plan", "hold", "limit", "deliver", "read", "final", "provider", names.STATE]
+    )
 
 
 def _take_answer(stream: Stream, request: wire.ProcessingRequest) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+from builders import a_catalog, a_policy
 from contract.toy_provider import Reply, ToyProvider
 from contract.toy_sidecar import ToySidecar
 from support.compiled import a_cluster, a_gateway
@@ -90,6 +91,7 @@ def a_world(
             clusters=[a_cluster("a", port=a.port), a_cluster("b", port=b.port), a_cluster(DEAD, port=dead), *clusters],
             timeout=timeout,
             body_limit=body_limit,
+            catalog=a_catalog(policy=a_policy()),
         )
         config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
         envoy = stack.enter_context(running_envoy(config, admin, directory))

@@ -11,15 +11,18 @@ from fuzz.values import LEAST, MOST, any_int, damaged, instant, one_in, raw, tex
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.events import RequestHeaders
+from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.outcome import Kind
 from extproc.transport import codec
 from extproc.transport.errors import MessageError, StateError
-from extproc.transport.state import decode_story
+from extproc.transport.state import decode_state
 
 if TYPE_CHECKING:
     from random import Random
+
+    from extproc.policy.attempts import Story
 
 _RULES = ("default", "on_status_codes[0]", "on_high_latency", "on_timeout", "nobody")
 _SUBJECTS = (*TARGETS, "openai", "mistral/large", "mistral/*#1", "openai/gpt-4o#0", "https://api.openai.com:443", "")
@@ -42,7 +45,13 @@ def is_held(message: bytes, now: int) -> bool:
         event = codec.decode(codec.read(message))
     except MessageError:
         return False
-    return isinstance(event, RequestHeaders) and event.carried is not None and event.carried.next.not_before > now
+    if not isinstance(event, RequestHeaders) or event.carried is None:
+        return False
+    return _story_of(event.carried).next.not_before > now
+
+
+def _story_of(state: Story | InFlight) -> Story:
+    return state.story if isinstance(state, InFlight) else state
 
 
 def _any_state(chance: Random, body: bytes, *, now: int, patient: bool) -> bytes:
@@ -67,7 +76,7 @@ def _any_state(chance: Random, body: bytes, *, now: int, patient: bool) -> bytes
 
 def _waits(value: bytes, now: int) -> bool:
     try:
-        return decode_story(value.decode("latin-1")).next.not_before > now
+        return _story_of(decode_state(value.decode("latin-1"))).next.not_before > now
     except StateError:
         return False
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from extproc.config.load import load
 from extproc.exchange.events import BodyOverdue, Proceed
-from extproc.exchange.session import Exchange, OutOfTurnError
+from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.session import Exchange
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers

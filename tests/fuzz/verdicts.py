@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.transport.errors import StateError
-from extproc.transport.state import decode_story
+from extproc.transport.state import decode_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +118,7 @@ def _wrong_fields(mutation: pb.HeaderMutation) -> Iterator[str]:
             yield f"a control character in {name}"
         if name == names.STATE:
             try:
-                decode_story(value.decode())
+                decode_state(value.decode())
             except StateError:
                 yield "a state that cannot be read"
 

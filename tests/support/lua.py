@@ -34,6 +34,7 @@ class Script:
 
     def run(self, function: str, handle: Request) -> Request:
         """Have one of the two functions of every script act on *handle*, and return that."""
+        self._lua.gccollect()  # lupa takes an object for an older one at the same place that Lua has not let go of yet
         self._lua.globals()[function](handle)
         return handle
 

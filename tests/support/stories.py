@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.model import Instant, TargetId
@@ -42,3 +43,9 @@ def a_story() -> Story:
         slow=(TargetId("openai/gpt-4o"),),
         body_sha256=bytes(range(32)),
     )
+
+
+def an_in_flight(outcome: Outcome | None = None) -> InFlight:
+    """Return the third attempt of that request while it is under way; *outcome* is what its headers mean."""
+    duration = 0 if outcome is None else 7
+    return InFlight(a_story(), sent=Instant(BEGAN + 900), limit=60_000, outcome=outcome, duration=duration)

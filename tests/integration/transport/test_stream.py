@@ -10,7 +10,7 @@ import grpc
 import pytest
 from support.ext_proc import ScriptedSession, mutations, request_body, request_headers, response_body, response_headers
 from support.sidecar import ask, now
-from support.stories import a_story
+from support.stories import a_story, an_in_flight
 from support.waiting import eventually
 
 from extproc import names
@@ -29,7 +29,7 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.policy.model import Instant
-from extproc.transport.state import encode_story
+from extproc.transport.state import encode_state
 
 if TYPE_CHECKING:
     from support.sidecar import Serve
@@ -74,13 +74,13 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
     [event] = next_one.received
     assert isinstance(event, RequestHeaders)
     assert event.carried == a_story()
-    assert state.decode() == encode_story(a_story())
+    assert state.decode() == encode_state(a_story())
 
 
 @pytest.mark.asyncio
 async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
     """What comes in time is judged, and is not overdue."""
-    session = ScriptedSession(ReadAnswer(), Redispatch(429, a_story()))
+    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_story()))
     call = (await serve(session)).stream()
 
     first = await ask(call, response_headers(429))
@@ -94,7 +94,7 @@ async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) 
 @pytest.mark.asyncio
 async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
     """A provider that stalls in the middle of an error keeps nobody from the next one."""
-    session = ScriptedSession(ReadAnswer(), Redispatch(429, a_story()))
+    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_story()))
     call = (await serve(session)).stream()
     await ask(call, response_headers(429))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.lua import Request, Script, Stream
 
@@ -9,8 +11,15 @@ from extproc import names
 from extproc.bootstrap.patience import BRIDGED
 from extproc.bootstrap.scripts import END_MARKED_ANSWERS, state_script
 
+MOST_CALLS = 3
 NOBODY = {":status": "503", names.UNJUDGED: "0"}
-JUDGED = {":status": "429", names.UNJUDGED: names.JUDGED, names.STATE: "state of one"}
+JUDGED = {
+    ":status": "429",
+    names.UNJUDGED: names.JUDGED,
+    names.REDISPATCH: "1",
+    names.STATE: "state of one",
+}
+GOOD = {":status": "200", names.UNJUDGED: names.JUDGED, names.IN_FLIGHT: "in flight"}
 DIED = {":status": "500", names.UNJUDGED: "500"}
 DEGRADED = {":status": "200", names.UNJUDGED: names.JUDGED, names.DEGRADED: "true"}
 MARKED = {names.DEGRADED: "1"}
@@ -38,17 +47,17 @@ class Tries:
 
 @pytest.fixture(params=[False, True], ids=["refuse", "let through"])
 def either(request: pytest.FixtureRequest) -> Script:
-    return Script(state_script(let_through=request.param))
+    return Script(state_script(most_calls=MOST_CALLS, let_through=request.param))
 
 
 @pytest.fixture
 def refusing() -> Script:
-    return Script(state_script(let_through=False))
+    return Script(state_script(most_calls=MOST_CALLS, let_through=False))
 
 
 @pytest.fixture
 def letting() -> Script:
-    return Script(state_script(let_through=True))
+    return Script(state_script(most_calls=MOST_CALLS, let_through=True))
 
 
 def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
@@ -58,8 +67,86 @@ def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
 
     assert names.STATE not in tries.answered(dict(JUDGED))
     assert tries.sent() == {names.STATE: "state of one"}
-    assert tries.answered(dict(DIED)) == DIED
+    assert tries.answered(dict(NOBODY)) == NOBODY
     assert tries.sent() == {names.STATE: "state of one"}
+
+
+def undecided(mark: str, lost: str | None = None, *, state: str | None = "in flight") -> dict[str, str]:
+    """Return the headers of a response on which nobody has decided."""
+    headers = {":status": "502", names.UNJUDGED: mark, names.LOST: lost, names.IN_FLIGHT: state}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("mark", "lost", "told"),
+    [
+        ("429", None, "429"),
+        ("429", names.BROKEN, "429"),  # the status was in its headers, the rest has broken off
+        ("503", names.BROKEN, "503"),
+        ("200", names.BROKEN, names.BROKEN),
+        ("0", names.BROKEN, names.BROKEN),  # refused or reset: nobody has answered at all
+        ("0", names.TIMED_OUT, names.TIMED_OUT),
+        ("0", None, names.BROKEN),  # by an Envoy that does not say so
+    ],
+)
+def test_what_nobody_has_decided_on_is_told_to_the_next_try(
+    either: Script, mark: str, lost: str | None, told: str
+) -> None:
+    """With the attempt that it was, so that it can be charged; and the edge's router sees why it tries again."""
+    tries = Tries(either)
+
+    assert tries.answered(undecided(mark, lost)) == {":status": "502", names.UNJUDGED: told}
+    assert tries.sent() == {names.STATE: "in flight", names.UNJUDGED: told}
+
+
+def test_what_somebody_has_decided_on_is_not(either: Script) -> None:
+    """The state that a verdict carries replaces that of the attempt under way."""
+    tries = Tries(either)
+    tries.answered(undecided("429"))
+    tries.answered({**JUDGED, names.LOST: names.BROKEN})
+
+    assert tries.sent() == {names.STATE: "state of one"}
+
+
+def test_a_good_answer_leaves_no_trace(either: Script) -> None:
+    assert Tries(either).answered(dict(GOOD)) == {":status": "200", names.UNJUDGED: names.JUDGED}
+
+
+@pytest.mark.parametrize(
+    ("mark", "lost", "status"),
+    [("503", None, "503"), ("503", names.BROKEN, "503"), ("0", names.BROKEN, "502"), ("200", names.BROKEN, "502")],
+)
+def test_without_a_policy_nothing_is_tried_again(either: Script, mark: str, lost: str | None, status: str) -> None:
+    """The router sees nothing to go by; the client gets the status that the provider has sent, if it did."""
+    headers = {**undecided(mark, lost, state=names.FINAL), ":status": status if lost is None else "502"}
+
+    assert Tries(either).answered(headers) == {":status": status}
+
+
+@pytest.mark.parametrize("answer", [JUDGED, undecided("429"), undecided("0", names.BROKEN)])
+def test_there_is_a_most_that_any_request_calls(either: Script, answer: dict[str, str]) -> None:
+    """Whatever the sidecar says or fails to say: one call more than any policy allows, and no further one."""
+    tries = Tries(either)
+    for _ in range(MOST_CALLS):
+        assert is_retried(tries.answered(dict(answer)))
+        assert is_retried(tries.answered(dict(NOBODY))), "what calls nobody does not count"
+
+    assert not is_retried(tries.answered(dict(answer)))
+
+
+def test_an_attempt_of_which_nothing_is_known_is_made_twice_more(either: Script) -> None:
+    """That is how it is with an Envoy that is not set up to keep what the sidecar says of an attempt."""
+    tries = Tries(either)
+
+    assert [is_retried(tries.answered(undecided("503", state=None))) for _ in range(3)] == [True, True, False]
+
+
+def is_retried(headers: dict[str, str]) -> bool:
+    """Return whether the edge's router makes another try, by the headers that it looks at."""
+    return (
+        headers.get(names.REDISPATCH) == "1"
+        or re.fullmatch(names.RETRIED_UNJUDGED, headers.get(names.UNJUDGED, "")) is not None
+    )
 
 
 def test_requests_have_nothing_to_do_with_each_other(either: Script) -> None:

@@ -27,8 +27,10 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
+from extproc.exchange.in_flight import InFlight
+from extproc.exchange.phases import OutOfTurnError
 from extproc.exchange.record import AttemptRecord, Ending
-from extproc.exchange.session import Exchange, OutOfTurnError, Session
+from extproc.exchange.session import Exchange, Session
 from extproc.exchange.upstream import Upstream, Upstreams
 from extproc.policy.attempts import Reason, Step, Story
 from extproc.policy.backoff import Backoff, Jitter, Reach
@@ -91,7 +93,7 @@ def opened(
     exchange: Exchange,
     body: bytes | None = BODY,
     *,
-    carried: Story | None = None,
+    carried: Story | InFlight | None = None,
     headers: dict[str, str] | None = None,
     now: Instant = NOW,
 ) -> tuple[Session, Directive]:
@@ -528,12 +530,22 @@ class TestReadingAnAnswer:
         asked = session.receive(self.READABLE, now=Instant(NOW + 20))
         directive = session.receive(ResponseBody(QUOTA), now=Instant(NOW + 30))
 
-        assert asked == ReadAnswer()
+        assert isinstance(asked, ReadAnswer)
+        assert (asked.in_flight.outcome, asked.in_flight.duration) == (Outcome(Kind.HTTP, 429), 20)
         assert isinstance(directive, Redispatch)
         assert blocks.retry_after.until(P, NOW) == NOW + 4 * SECOND + 30
         record = session.finish(now=Instant(NOW + 30))
         assert record is not None
         assert (record.ending, record.first_byte) == (Ending.REDISPATCHED, 20)
+
+    def test_a_wait_that_is_asked_for_holds_at_once(self) -> None:
+        """Whatever becomes of the body, and of this stream: the next attempt may be another worker's."""
+        blocks = Blocks()
+        session, _ = opened(an_exchange(a_policy(), blocks=blocks))
+
+        session.receive(replace(self.READABLE, headers={**self.READABLE.headers, "retry-after": "3"}), now=NOW)
+
+        assert blocks.retry_after.until(P, NOW) == NOW + 3 * SECOND
 
     def test_a_body_that_does_not_come_changes_nothing(self) -> None:
         session, _ = opened(an_exchange(a_policy()))
@@ -557,6 +569,153 @@ class TestReadingAnAnswer:
         session.receive(self.READABLE, now=NOW)
 
         assert session.receive(ResponseBody(b"{}"), now=NOW) == Deliver(((names.MODEL, P), (names.ATTEMPTS, "1")))
+
+    def test_an_answer_that_has_ended_is_not_waited_for(self) -> None:
+        """As every answer to HEAD, whatever length it tells."""
+        session, _ = opened(an_exchange(a_policy()))
+
+        assert isinstance(session.receive(replace(self.READABLE, end_of_stream=True), now=NOW), Redispatch)
+
+    def test_a_body_that_breaks_off_is_told(self) -> None:
+        """The stream ends without a word; the status was in the headers."""
+        session, _ = opened(an_exchange(a_policy()))
+        session.receive(self.READABLE, now=Instant(NOW + 20))
+
+        record = session.finish(now=Instant(NOW + 25))
+
+        assert record is not None
+        assert (record.ending, record.outcome, record.status) == (Ending.UNDECIDED, "http_429", 429)
+        assert (record.first_byte, record.total) == (20, 25)
+
+
+class TestAnAttemptNobodyDecidedOn:
+    """The next one is told what it was and what became of it, and charges it to its policy."""
+
+    def test_envoy_is_told_what_is_sent(self) -> None:
+        exchange = an_exchange(a_policy(attempt_timeout=7 * SECOND))
+
+        _, sent = opened(exchange)
+
+        assert isinstance(sent, Send)
+        assert sent.in_flight is not None
+        assert sent.in_flight.story.next.target == P
+        assert (sent.in_flight.sent, sent.in_flight.limit, sent.in_flight.outcome) == (NOW, 7 * SECOND, None)
+
+    def test_without_a_policy_nothing_can_follow(self) -> None:
+        _, sent = opened(an_exchange())
+
+        assert isinstance(sent, Send)
+        assert sent.in_flight is None
+
+    @pytest.mark.parametrize(
+        ("response", "outcome"),
+        [
+            ("429", Outcome(Kind.HTTP, 429)),
+            ("503", Outcome(Kind.HTTP, 503)),
+            ("timeout", Outcome(Kind.TIMEOUT, 504, limit=30_000)),
+            ("connection_error", Outcome(Kind.CONNECTION_ERROR, 502)),
+            ("", Outcome(Kind.CONNECTION_ERROR, 502)),
+            ("200", Outcome(Kind.CONNECTION_ERROR, 502)),
+            ("4294967295", Outcome(Kind.CONNECTION_ERROR, 502)),
+        ],
+    )
+    def test_it_is_a_failure_like_any_other(self, response: str, outcome: Outcome) -> None:
+        exchange = an_exchange(a_policy())
+
+        session, sent = following(exchange, in_flight(exchange), response, now=Instant(NOW + 40))
+
+        assert isinstance(sent, Send)
+        assert sent.in_flight is not None
+        story = sent.in_flight.story
+        assert [(failure.target, failure.outcome, failure.duration) for failure in story.failures] == [(P, outcome, 40)]
+        assert (story.next.target, set_by(sent)[names.CLUSTER]) == (S, "anthropic")
+        session.receive(from_provider(200), now=Instant(NOW + 50))
+        record = session.finish(now=Instant(NOW + 50))
+        assert record is not None
+        assert (record.attempt, record.charged) == (2, outcome.label)
+
+    def test_what_its_headers_have_said_counts(self) -> None:
+        """Retry-After above all: the body that broke off has nothing to do with it."""
+        blocks = Blocks()
+        exchange = an_exchange(a_policy(), blocks=blocks)
+        known = replace(in_flight(exchange), outcome=Outcome(Kind.HTTP, 429, retry_after=3 * SECOND), duration=7)
+
+        _, sent = following(exchange, known, "429", now=Instant(NOW + 40))
+
+        assert isinstance(sent, Send)
+        assert sent.in_flight is not None
+        assert [(one.outcome.retry_after, one.duration) for one in sent.in_flight.story.failures] == [(3 * SECOND, 7)]
+        assert blocks.retry_after.until(P, NOW) == NOW + 40 + 3 * SECOND
+
+    def test_the_policy_may_want_to_wait_then(self) -> None:
+        backoff = Backoff(Reach.GLOBAL, base=500, ceiling=5000, jitter=Jitter.NONE)
+        exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
+
+        session = exchange.open(always(0.0))
+        headers = {**request_headers(), names.UNJUDGED: "503"}
+        directive = session.receive(RequestHeaders(headers, end_of_stream=False, carried=in_flight(exchange)), now=NOW)
+
+        assert directive == Proceed(Instant(NOW + 500))
+
+    def test_the_last_one_ends_the_request(self) -> None:
+        """And no provider is called."""
+        exchange = an_exchange(a_policy(max_total_attempts=1, default=Rule("default", max_attempts=5)))
+
+        session, answer = following(exchange, replace(in_flight(exchange)), "503", now=Instant(NOW + 40))
+
+        assert isinstance(answer, Answer)
+        assert answer.status == 503
+        assert dict(answer.headers)[names.ATTEMPTS] == "1"
+        record = session.finish(now=Instant(NOW + 41))
+        assert record is not None
+        assert (record.ending, record.attempt, record.outcome) == (Ending.DELIVERED, 1, "http_503")
+
+    def test_one_of_several_ends_in_what_was_tried(self) -> None:
+        exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
+        _, second = following(exchange, in_flight(exchange), "429")
+        assert isinstance(second, Send)
+        assert second.in_flight is not None
+
+        session, answer = following(exchange, second.in_flight, "connection_error")
+
+        assert [(one["model"], one["error_type"]) for one in error_of(answer)["attempts"]] == [  # type: ignore[attr-defined]
+            (P, "http_429"),
+            (S, "connection_error"),
+        ]
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert (record.ending, record.stop, record.attempt) == (Ending.EXHAUSTED, StopReason.RULE_SPENT, 2)
+
+    def test_a_policy_that_has_gone_meanwhile_allows_no_other(self) -> None:
+        _, answer = following(an_exchange(), in_flight(an_exchange(a_policy())), "503")
+
+        assert isinstance(answer, Answer)
+        assert (answer.status, error_of(answer)["code"]) == (503, "response_lost")
+
+    def test_one_at_a_target_that_has_gone_meanwhile_is_not_forgotten(self) -> None:
+        exchange = an_exchange(a_policy())
+        story = in_flight(exchange).story
+        gone = replace(story, next=replace(story.next, target=TargetId("cohere/command")))
+
+        _, sent = following(exchange, InFlight(gone, NOW), "503")
+
+        assert isinstance(sent, Send)
+        assert sent.in_flight is not None
+        assert sent.in_flight.story.next.target == P
+        assert [failure.target for failure in sent.in_flight.story.failures] == ["cohere/command"]
+
+
+def in_flight(exchange: Exchange) -> InFlight:
+    """Return the first attempt of a request, as Envoy keeps it."""
+    _, sent = opened(exchange)
+    assert isinstance(sent, Send)
+    assert sent.in_flight is not None
+    return sent.in_flight
+
+
+def following(exchange: Exchange, attempt: InFlight, response: str, *, now: Instant = NOW) -> tuple[Session, Directive]:
+    """Return the session after *attempt*, of which Envoy says *response*, and what it answers."""
+    return opened(exchange, carried=attempt, headers={**request_headers(), names.UNJUDGED: response}, now=now)
 
 
 class TestTheAttemptState:

@@ -65,6 +65,25 @@ async def test_reset_mid_body_leaves_half_a_body() -> None:
     assert (body, error) == (b"1234", ConnectionResetError)
 
 
+@pytest.mark.parametrize(("step", "error"), [("close_mid_body", None), ("reset_mid_body", ConnectionResetError)])
+async def test_a_body_breaks_off_where_the_script_says(step: str, error: type[OSError] | None) -> None:
+    """With FIN or RST, after any number of bytes: none is one."""
+    async with MockProvider(f'{step}(body="12345678", sent=3, gap=0), {step}(body="12345678", sent=0)') as provider:
+        for body in (b"123", b""):
+            received, ended = await exchange(provider)
+            assert (received.partition(b"\r\n\r\n")[2], ended) == (body, error)
+
+
+async def test_a_body_of_unknown_length_breaks_off_too() -> None:
+    async with MockProvider('close_mid_body(body="12345678", chunked=true)') as provider:
+        received, _ = await exchange(provider)
+
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"transfer-encoding: chunked" in head.lower()
+    assert b"content-length" not in head.lower()
+    assert body == b"4\r\n1234\r\n"
+
+
 async def test_silence_of_some_seconds_ends_with_fin() -> None:
     async with MockProvider("silence(0.1)") as provider:
         began = time.monotonic()

@@ -9,7 +9,7 @@ from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.transport.codec import Unasked, decode, go_on, read
 from extproc.transport.errors import MessageError
-from extproc.transport.state import encode_story
+from extproc.transport.state import encode_state
 
 
 def test_request_headers_without_state_open_the_first_attempt() -> None:
@@ -21,14 +21,14 @@ def test_request_headers_without_state_open_the_first_attempt() -> None:
 
 def test_a_carried_state_is_read() -> None:
     """The header stays among the others: whoever sends the request on has to remove it."""
-    state = encode_story(a_story())
+    state = encode_state(a_story())
 
     event = decode(request_headers((names.STATE, state)))
 
     assert event == RequestHeaders({names.STATE: state}, end_of_stream=False, carried=a_story())
 
 
-@pytest.mark.parametrize("state", ["", "nonsense", f"{encode_story(a_story())}, {encode_story(a_story())}"])
+@pytest.mark.parametrize("state", ["", "nonsense", f"{encode_state(a_story())}, {encode_state(a_story())}"])
 def test_a_state_that_cannot_be_read_is_not_no_state(state: str) -> None:
     """An attempt that has lost its story must not pass for a first one."""
     event = decode(request_headers((names.STATE, state)))

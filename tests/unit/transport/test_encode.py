@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from support.ext_proc import mutations
-from support.stories import a_story
+from support.stories import a_story, an_in_flight
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
@@ -22,9 +22,10 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.policy.model import Instant
+from extproc.policy.outcome import Kind, Outcome
 from extproc.transport.codec import asks_for_body, encode
 from extproc.transport.errors import AnswerError
-from extproc.transport.state import decode_story
+from extproc.transport.state import decode_state
 
 HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
 BODY = RequestBody(b"{}")
@@ -108,11 +109,35 @@ def test_an_answer_that_was_read_is_delivered_with_its_body() -> None:
 
 def test_reading_the_answer_asks_for_its_whole_body() -> None:
     """Whole, so that the headers wait: both can still be replaced."""
-    answer = encode(ReadAnswer(), ANSWER)
+    answer = encode(ReadAnswer(an_in_flight()), ANSWER)
 
     assert asks_for_body(answer)
     assert answer.WhichOneof("response") == "response_headers"
     assert answer.mode_override.response_body_mode == pb.ProcessingMode.BUFFERED
+
+
+@pytest.mark.parametrize("event", [HEADERS, BODY])
+def test_envoy_is_told_what_the_attempt_is(event: Event) -> None:
+    """In the same message that makes it: the next one begins there if nobody decides on the response of this one."""
+    answer = encode(Send((), (), in_flight=an_in_flight()), event)
+
+    assert decode_state(kept(answer)) == an_in_flight()
+
+
+def test_without_a_next_attempt_envoy_is_told_so() -> None:
+    """Whatever the response is, it is the client's."""
+    assert kept(encode(Send((), ()), BODY)) == "final"
+
+
+def test_while_an_answer_is_read_its_headers_are_known() -> None:
+    """Should its body break off, what they say is not lost."""
+    in_flight = an_in_flight(Outcome(Kind.HTTP, 429, retry_after=2_000))
+
+    assert decode_state(kept(encode(ReadAnswer(in_flight), ANSWER))) == in_flight
+
+
+def kept(answer: pb.ProcessingResponse) -> str:
+    return answer.dynamic_metadata.fields[names.STATE_METADATA].struct_value.fields["state"].string_value
 
 
 def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
@@ -122,7 +147,7 @@ def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
     fields = mutations(answer.immediate_response.headers)
     assert answer.immediate_response.status.code == 429
     assert answer.immediate_response.body == b""
-    assert decode_story(fields.pop(names.STATE).decode()) == a_story()
+    assert decode_state(fields.pop(names.STATE).decode()) == a_story()
     assert fields == {names.REDISPATCH: b"1"} | JUDGED
 
 

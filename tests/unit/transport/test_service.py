@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from support.ext_proc import ScriptedSession, request_body, request_headers, response_headers
+from support.stories import an_in_flight
 from support.waiting import eventually
 
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import Answer, BodyOverdue, Deliver, Directive, Proceed, ReadAnswer, Send
-from extproc.exchange.session import OutOfTurnError
+from extproc.exchange.phases import OutOfTurnError
 from extproc.policy.model import Instant
 from extproc.transport.service import Processor
 
@@ -195,7 +196,7 @@ async def test_a_fault_where_nobody_waits_is_told_unless_the_peer_has_gone(
     overdue: Directive | Exception, errors: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """An answer that is given unasked fails beside the stream loop."""
-    session = ScriptedSession(ReadAnswer(), overdue)
+    session = ScriptedSession(ReadAnswer(an_in_flight()), overdue)
     stream = Stream(session, response_headers(429), stays=True)
     task = asyncio.create_task(stream.run())
     await eventually(lambda: len(stream.context.written) == 1)

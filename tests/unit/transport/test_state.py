@@ -5,15 +5,16 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.stories import a_story
+from support.stories import a_story, an_in_flight
 
 from extproc._gen import state_pb2 as pb
+from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Step, Story
 from extproc.policy.blocks import Block
 from extproc.policy.model import Instant
-from extproc.policy.outcome import Outcome
+from extproc.policy.outcome import Kind, Outcome
 from extproc.transport.errors import StateError
-from extproc.transport.state import decode_story, encode_story
+from extproc.transport.state import decode_state, encode_state
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 
 def test_a_story_survives() -> None:
     """What one attempt knows, the next one knows."""
-    assert decode_story(encode_story(a_story())) == a_story()
+    assert decode_state(encode_state(a_story())) == a_story()
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome(Kind.HTTP, 429, retry_after=0)])
+@pytest.mark.parametrize("limit", [None, 0, 60_000])
+def test_an_attempt_under_way_survives(outcome: Outcome | None, limit: int | None) -> None:
+    """What it was, when it was sent, and what is known of its response."""
+    in_flight = replace(an_in_flight(outcome), limit=limit)
+
+    assert decode_state(encode_state(in_flight)) == in_flight
 
 
 def test_absent_is_not_zero() -> None:
@@ -33,12 +43,12 @@ def test_absent_is_not_zero() -> None:
         failures=(replace(first, outcome=replace(first.outcome, retry_after=None, limit=0)), second),
     )
 
-    assert decode_story(encode_story(story)) == story
+    assert decode_state(encode_state(story)) == story
 
 
 def test_the_text_fits_into_a_header() -> None:
     """Visible ASCII only, and of a size that no header limit minds."""
-    text = encode_story(a_story())
+    text = encode_state(a_story())
 
     assert text.isascii()
     assert text.isprintable()
@@ -48,7 +58,7 @@ def test_the_text_fits_into_a_header() -> None:
 
 def test_forty_failures_stay_far_below_envoys_limit() -> None:
     """All headers of a request together may have 60 KiB."""
-    assert len(encode_story(replace(a_story(), failures=a_story().failures * 20))) < 6_000
+    assert len(encode_state(replace(a_story(), failures=a_story().failures * 20))) < 6_000
 
 
 def test_a_step_after_the_deadline_is_refused() -> None:
@@ -57,7 +67,7 @@ def test_a_step_after_the_deadline_is_refused() -> None:
     late = replace(story, next=replace(story.next, not_before=Instant(story.deadline + 1)))
 
     with pytest.raises(StateError, match="before the deadline"):
-        decode_story(encode_story(late))
+        decode_state(encode_state(late))
 
 
 @pytest.mark.parametrize(
@@ -68,25 +78,36 @@ def test_a_step_after_the_deadline_is_refused() -> None:
         (FailedAttempt, pb.FailedAttempt),
         (Outcome, pb.Outcome),
         (Block, pb.Block),
+        (InFlight, pb.InFlight),
     ],
 )
-def test_nothing_of_a_story_is_left_out(
-    value: type[Story | Step | FailedAttempt | Outcome | Block], message: type[Message]
+def test_nothing_of_a_state_is_left_out(
+    value: type[Story | Step | FailedAttempt | Outcome | Block | InFlight], message: type[Message]
 ) -> None:
-    """A field that the rules add has to be added to the message, or it is lost with each attempt."""
-    assert {field.name for field in fields(value)} == {field.name for field in message.DESCRIPTOR.fields}
+    """A field that the rules add has to be added to the message, or it is lost with each attempt.
+
+    An attempt under way holds its story here, and stands in it on the wire.
+    """
+    written = {field.name for field in message.DESCRIPTOR.fields} - {"in_flight"}
+    assert {field.name for field in fields(value)} - {"story"} == written
 
 
 def test_every_optional_field_tells_absent_from_zero() -> None:
     """Fields that may be None have presence on the wire."""
     absent = {
         f"{message.DESCRIPTOR.name}.{field.name}"
-        for message in (pb.Story, pb.Step, pb.FailedAttempt, pb.Outcome, pb.Block)
+        for message in (pb.Story, pb.Step, pb.FailedAttempt, pb.Outcome, pb.Block, pb.InFlight)
         for field in message.DESCRIPTOR.fields
         if field.has_presence and field.message_type is None
     }
 
-    assert absent == {"Story.first_failure", "FailedAttempt.rule", "Outcome.retry_after", "Outcome.limit"}
+    assert absent == {
+        "Story.first_failure",
+        "FailedAttempt.rule",
+        "Outcome.retry_after",
+        "Outcome.limit",
+        "InFlight.limit",
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,21 +117,21 @@ def test_every_optional_field_tells_absent_from_zero() -> None:
         "nonsense",
         "é",
         "AAAA\n",
-        encode_story(a_story())[:-8],
-        encode_story(a_story()) + "=",
-        " " + encode_story(a_story()),
+        encode_state(a_story())[:-8],
+        encode_state(a_story()) + "=",
+        " " + encode_state(a_story()),
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
     """There is one error for all of it."""
     with pytest.raises(StateError):
-        decode_story(text)
+        decode_state(text)
 
 
 def test_a_state_that_envoy_would_not_carry_is_refused() -> None:
     """What is done with a list takes time, and other attempts wait: nobody makes a list of a million failures."""
     with pytest.raises(StateError):
-        decode_story(encode_story(replace(a_story(), failures=a_story().failures * 1_000)))
+        decode_state(encode_state(replace(a_story(), failures=a_story().failures * 1_000)))
 
 
 def test_a_word_of_a_newer_version_is_refused() -> None:
@@ -118,19 +139,19 @@ def test_a_word_of_a_newer_version_is_refused() -> None:
     unknown = pb.Story(primary=b"a/b", next=pb.Step(target=b"a/b", reason="by_moonlight"))
 
     with pytest.raises(StateError):
-        decode_story(_text(unknown))
+        decode_state(_text(unknown))
 
 
 def test_a_story_without_a_next_step_is_refused() -> None:
     """The state exists only to say what comes next."""
     with pytest.raises(StateError):
-        decode_story(_text(pb.Story(primary=b"a/b")))
+        decode_state(_text(pb.Story(primary=b"a/b")))
 
 
 def test_the_error_does_not_quote_the_state() -> None:
     """What came in the header may be anything."""
     with pytest.raises(StateError) as caught:
-        decode_story("c2VjcmV0")
+        decode_state("c2VjcmV0")
 
     assert "secret" not in str(caught.value)
     assert "c2Vj" not in str(caught.value)

@@ -32,6 +32,17 @@ CHANGED = (
 )
 """Headers that the sidecar sets."""
 
+READ = (
+    ":path",
+    "content-type",
+    "retry-after",
+    "x-request-id",
+    "x-ratelimit-remaining-requests",
+    names.STATE,
+    names.UNJUDGED,
+)
+"""Some of the headers that the sidecar reads: all but one of Envoy's own may matter."""
+
 
 def ours(case: Case) -> Iterator[ExtProc]:
     """Yield the filters by which attempts are judged."""
@@ -129,11 +140,12 @@ def obeyed(case: Case) -> Iterator[Flaw]:
                 "the route is kept as it was before the sidecar named a cluster: no attempt goes where it says",
                 "Remove route_cache_action and disable_clear_route_cache.",
             )
-        if not one.forwards_all:
+        missed = [name for name in READ if not one.shown.has(name)]
+        if missed:
             yield error(
                 f"{one.place}.forward_rules",
-                "the sidecar is not shown all headers: it may miss a Retry-After or the attempt state",
-                "Remove forward_rules.",
+                f"the sidecar is not shown all headers; it misses {', '.join(missed)}",
+                f"Let disallowed_headers name {names.IN_FLIGHT} and no other, and remove allowed_headers.",
             )
         if not one.mode_override:
             yield warning(

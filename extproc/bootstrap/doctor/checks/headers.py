@@ -21,8 +21,9 @@ OWN = (names.CLUSTER, names.STATE, names.REDISPATCH, names.UNJUDGED)
 STEERING = ("x-envoy-retry-on", "x-envoy-max-retries", names.TRY_TIMEOUT, names.RESPONSE_TIMEOUT)
 """Headers by which a client would steer Envoy's router. A route's own removals come too late for them."""
 
-OF_PROVIDERS = (names.STATE, names.REDISPATCH, names.UNJUDGED, "x-envoy-overloaded", "x-envoy-ratelimited")
-TO_CLIENTS = (names.STATE, names.REDISPATCH, names.UNJUDGED)
+_OF_RESPONSES = (names.STATE, names.REDISPATCH, names.UNJUDGED, names.IN_FLIGHT, names.LOST)
+OF_PROVIDERS = (*_OF_RESPONSES, "x-envoy-overloaded", "x-envoy-ratelimited")
+TO_CLIENTS = _OF_RESPONSES
 
 
 def from_clients(case: Case) -> Iterator[Flaw]:

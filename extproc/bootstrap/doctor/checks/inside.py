@@ -59,7 +59,7 @@ def state_carrier(case: Case) -> Iterator[Flaw]:
     """Find that no attempt learns what happened in those before it."""
     for cluster in case.roles.inside:
         place, scripts = scripts_of(case, cluster)
-        if any(_carries(script.text) for script in scripts if script.text is not None):
+        if any(carries(script.text) for script in scripts if script.text is not None):
             continue
         hidden = next((script for script in scripts if script.text is None), None)
         if hidden is not None:
@@ -86,7 +86,8 @@ def scripts_of(case: Case, cluster: Cluster) -> tuple[str, list[Script]]:
     return place, [one.what for one in chain if isinstance(one.what, Script) and not one.disabled]
 
 
-def _carries(script: str) -> bool:
+def carries(script: str) -> bool:
+    """Tell whether *script* carries the attempt state both ways."""
     return names.STATE in script and all(half in script for half in _HALVES)
 
 

@@ -20,7 +20,7 @@ BY_MARK = "retriable-headers"
 BY_ANSWER = frozenset({"5xx", "gateway-error", "retriable-4xx", "retriable-status-codes", "envoy-ratelimited", "reset"})
 """What makes Envoy repeat a request whose answer the sidecar meant to be delivered."""
 
-RETRIED = ("0", "408", "425", "429", "500", "503", "529")
+RETRIED = ("0", "408", "425", "429", "500", "503", "529", names.TIMED_OUT, names.BROKEN)
 DELIVERED = ("200", "400", "404", names.JUDGED)
 
 LONGEST_FIRST_BACK_OFF = 10
@@ -74,7 +74,10 @@ def unjudged(case: Case) -> Iterator[Flaw]:
         matches = [match for match in retry.headers if match.name == names.UNJUDGED]
         lost = [status for status in RETRIED if not any(match.fits(status) for match in matches)]
         repeated = [status for status in DELIVERED if any(match.fits(status) for match in matches)]
-        place, mend = f"{retry.place}.retriable_headers", f"Match {names.UNJUDGED} by the regex 0|408|425|429|5.."
+        place, mend = (
+            f"{retry.place}.retriable_headers",
+            f"Match {names.UNJUDGED} by the regex {names.RETRIED_UNJUDGED}",
+        )
         if lost:
             yield error(
                 place, f"answers with {names.UNJUDGED}: {', '.join(lost)} are lost when a worker has died", f"{mend}."

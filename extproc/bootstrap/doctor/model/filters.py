@@ -63,6 +63,20 @@ class MutationRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Which headers the sidecar is shown; *only* None: all but those *hidden*."""
+
+    only: tuple[TextMatch, ...] | None
+    hidden: tuple[TextMatch, ...]
+
+    def has(self, name: str) -> bool:
+        """Tell whether header *name* is."""
+        if any(match.fits(name) for match in self.hidden):
+            return False
+        return self.only is None or any(match.fits(name) for match in self.only)
+
+
+@dataclass(frozen=True, slots=True)
 class ExtProc:
     """The filter that asks an external processor."""
 
@@ -78,7 +92,8 @@ class ExtProc:
     immediate_response: bool
     observes_only: bool
     keeps_route: bool
-    forwards_all: bool
+    shown: Shown
+    kept_metadata: frozenset[str]  # namespaces that the sidecar may write
 
 
 @dataclass(frozen=True, slots=True)

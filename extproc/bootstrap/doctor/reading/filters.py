@@ -15,12 +15,13 @@ from extproc.bootstrap.doctor.model.filters import (
     Removals,
     Router,
     Script,
+    Shown,
     Unseen,
     WholeBody,
 )
 from extproc.bootstrap.doctor.reading import extensions
 from extproc.bootstrap.doctor.reading.extensions import typed
-from extproc.bootstrap.doctor.reading.text_matches import regex_match, removals
+from extproc.bootstrap.doctor.reading.text_matches import regex_match, removals, text_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,8 +93,15 @@ def _ext_proc(node: Node) -> ExtProc:
         observes_only=node.at("observability_mode").flag(),
         keeps_route=node.at("disable_clear_route_cache").flag()
         or node.at("route_cache_action").value in _ROUTE_CACHE_RETAIN,
-        forwards_all=not node.at("forward_rules").present,
+        shown=_shown(node.at("forward_rules")),
+        kept_metadata=frozenset(node.at("metadata_options", "receiving_namespaces", "untyped").texts()),
     )
+
+
+def _shown(node: Node) -> Shown:
+    only, hidden = node.at("allowed_headers"), node.at("disallowed_headers", "patterns")
+    allowed = tuple(map(text_match, only.at("patterns").items())) if only.present else None
+    return Shown(only=allowed, hidden=tuple(map(text_match, hidden.items())))
 
 
 def _phases(node: Node) -> Phases:

@@ -56,9 +56,8 @@ def test_what_a_worker_has_decided_on_must_not_be_taken() -> None:
 
 
 def test_an_older_script_lets_nothing_through() -> None:
-    operator = an_operator(GATEWAY).put(
-        f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": state_script(let_through=False)}
-    )
+    older = state_script(most_calls=9, let_through=False)
+    operator = an_operator(GATEWAY).put(f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": older})
 
     assert told(operator, GATEWAY) == [(ERROR, "degraded-let-through", CARRIER)]
 

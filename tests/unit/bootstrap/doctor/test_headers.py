@@ -110,7 +110,8 @@ def test_a_providers_own_headers_for_envoy_are_not_believed() -> None:
 
 def test_a_route_may_remove_ours_from_what_a_provider_answers() -> None:
     operator = an_operator().drop(f"{MUTATIONS}.response_mutations[0]")
-    ours = ["x-extproc-state", "x-extproc-redispatch", "x-extproc-unjudged"]
+    told_inside = ["state", "redispatch", "unjudged", "in-flight", "lost"]
+    ours = [f"x-extproc-{name}" for name in told_inside]
 
     assert told(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", ours)) == []
 

@@ -129,7 +129,7 @@ def test_the_edges_router_may_carry_it() -> None:
 
 
 def test_answers_say_that_nobody_has_judged_them() -> None:
-    assert told(an_operator().drop(f"{ATTEMPT_HOST}.response_headers_to_add")) == [
+    assert told(an_operator().drop(f"{ATTEMPT_HOST}.response_headers_to_add[0]")) == [
         (ERROR, "unjudged-mark", f"{ATTEMPT_ROUTE}.response_headers_to_add")
     ]
 

@@ -1,0 +1,52 @@
+"""An attempt while nobody has decided what follows it: Envoy keeps it, should the one who was to decide never do so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extproc import names
+from extproc.policy.outcome import Kind, Outcome, classify_answer
+
+if TYPE_CHECKING:
+    from extproc.policy.attempts import Story
+    from extproc.policy.model import Instant, Millis, Policy
+
+_STATUS_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """The attempt `story.next`, sent at *sent*; *limit* is the time allowed until response headers.
+
+    None leaves that to the listener's timeout.
+
+    *outcome* is what its response headers mean, after *duration* milliseconds; None until they are there. When its
+    response was lost, or came and nobody classified it, the next attempt's session is told so and charges it like any
+    other failure: the limits of the policy hold whatever breaks.
+    """
+
+    story: Story
+    sent: Instant
+    limit: Millis | None = None
+    outcome: Outcome | None = None
+    duration: Millis = 0
+
+    def lasted(self, now: Instant) -> Millis:
+        """Return the time to response headers, or to *now* when there were none."""
+        return max(0, now - self.sent) if self.outcome is None else self.duration
+
+    def ended_in(self, response: str, policy: Policy | None) -> Outcome:
+        """Return what it is charged as; *response* is Envoy's word: a status, `TIMED_OUT` or `BROKEN`.
+
+        Any other word is a failure without a name, and charged as a connection that broke.
+        """
+        if self.outcome is not None:
+            return self.outcome
+        if response == names.TIMED_OUT:
+            return Outcome(Kind.TIMEOUT, 504, limit=self.limit)
+        if response.isascii() and response.isdecimal() and len(response) == _STATUS_DIGITS:
+            kind = classify_answer(int(response), listed=() if policy is None else policy.on_status)
+            if kind is Kind.HTTP:
+                return Outcome(kind, int(response))
+        return Outcome(Kind.CONNECTION_ERROR, 502)
