@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extproc.cli.exits import Failure
+
 if TYPE_CHECKING:
     from extproc.cli.gateway_process import Launch
     from extproc.cli.runs import Run, Runs
@@ -22,7 +24,11 @@ def start_detached(launch: Launch, runs: Runs) -> Run:
     It writes to a file. When it ends before it is healthy, that file is told here and its exit code becomes ours.
     """
     log = runs.log_of(launch.config)
-    with log.open("wb") as sink:
+    try:
+        opened = runs.new_log_of(launch.config)
+    except OSError as error:
+        raise Failure(f"{log}: the log cannot be written: {error.strerror}") from error
+    with opened as sink:
         child = subprocess.Popen(  # noqa: S603 -- ourselves
             [sys.executable, "-m", "extproc", "up", *_arguments(launch)],
             stdin=subprocess.DEVNULL,

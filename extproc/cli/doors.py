@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import BadConfig
+from extproc.cli.exits import BadConfig, Failure
 from extproc.config.errors import Problem
 from extproc.config.exposure import is_socket, why_refused
 from extproc.transport.address import UnixAddress, parse_address
 from extproc.transport.errors import ListenError
-from extproc.transport.socket_files import who_could_replace
+from extproc.transport.socket_files import SocketAccess, make_directory, who_could_replace
 from extproc.transport.tls import check_server_files, keys_in_reach
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.config.gateway import SidecarSettings
+    from extproc.transport.address import Address
 
 
 def check_doors(config: Path, settings: SidecarSettings, option: str | None) -> tuple[Problem, ...]:
@@ -29,22 +30,30 @@ def check_doors(config: Path, settings: SidecarSettings, option: str | None) -> 
     Raises:
         UsageError: it would hand keys to strangers.
         BadConfig: a file that TLS needs cannot be used.
+        Failure: the directory of its socket is missing and cannot be made.
     """
     refused = why_refused(settings)
     if refused is not None:  # CONFIG's own address has been checked
         raise click.BadParameter(refused, param_hint="--listen")
     try:
-        if option is not None:
-            parse_address(option)
+        address = parse_address(settings.listen)
         if settings.tls is not None and not is_socket(settings.listen):
             check_server_files(settings.tls)
     except ListenError as error:
         raise BadConfig(f"{config}: {error}" if option is None else str(error)) from error
-    return tuple(_remarks(settings))
+    if isinstance(address, UnixAddress):
+        _make_directory(address, settings)
+    return tuple(_remarks(address, settings))
 
 
-def _remarks(settings: SidecarSettings) -> Iterator[Problem]:
-    address = parse_address(settings.listen)
+def _make_directory(address: UnixAddress, settings: SidecarSettings) -> None:
+    try:
+        make_directory(address.path.parent, SocketAccess(settings.socket_mode, settings.socket_group))
+    except ListenError as error:
+        raise Failure(f"{error}. Make it, or name another place with sidecar.listen or --listen.") from error
+
+
+def _remarks(address: Address, settings: SidecarSettings) -> Iterator[Problem]:
     if isinstance(address, UnixAddress):
         who = who_could_replace(address.path)
         if who is not None:

@@ -8,14 +8,16 @@ import os
 import select
 import shutil
 import signal
+import stat
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from extproc.cli import hot_restart
+from extproc.cli.exits import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,14 +102,39 @@ def ask_to_stop(run: Run, *, seconds: float) -> bool:
 class Runs:
     """The records of running gateways, one file each in a directory of the user's own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, owners: frozenset[int] = frozenset()) -> None:
         self.directory = directory
+        self._owners = owners | {os.geteuid()}
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str]) -> Runs:
-        """Return the records of the user: the same for a login session, cron and sudo -E."""
+        """Return the records of the user: the same for a login session, cron and sudo -E.
+
+        Raises:
+            Failure: others could have written them. A record says which process to end and which directory to remove.
+        """
         state = environ.get("XDG_STATE_HOME")
-        return cls((Path(state) if state else Path.home() / ".local" / "state") / "extproc")
+        behind_sudo = environ.get("SUDO_UID", "")
+        owners = {int(behind_sudo)} if os.geteuid() == 0 and behind_sudo.isdecimal() else set()
+        runs = cls((Path(state) if state else Path.home() / ".local" / "state") / "extproc", owners=frozenset(owners))
+        runs.check()
+        return runs
+
+    def check(self) -> None:
+        """Make sure that nobody else can write to the directory.
+
+        Raises:
+            Failure: somebody can.
+        """
+        try:
+            found = self.directory.stat()
+        except OSError:  # there are no records, or none that can be read
+            return
+        if found.st_uid not in self._owners or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise Failure(
+                f"{self.directory}: others than you can write there, so what it says of running gateways cannot be "
+                "trusted. Let it be yours alone (mode 0700), or set XDG_STATE_HOME to a directory of your own."
+            )
 
     @contextmanager
     def recording(self, run: Run) -> Iterator[None]:
@@ -150,8 +177,15 @@ class Runs:
 
     def log_of(self, config: Path) -> Path:
         """Return the file that a detached run of *config* writes to."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._file(config, ".log")
+
+    def new_log_of(self, config: Path) -> BinaryIO:
+        """Return that file, emptied, and for its owner alone."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        descriptor = os.open(self.log_of(config), flags, 0o600)
+        os.fchmod(descriptor, 0o600)  # it may be there already
+        return os.fdopen(descriptor, "wb")
 
     def _file(self, config: Path, suffix: str) -> Path:
         path = config.resolve()

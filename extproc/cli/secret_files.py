@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.degraded.secrets import secret_files
@@ -22,12 +23,14 @@ def write_secrets(gateway: Gateway, directory: Path) -> int:
     Each is moved into its place whole: an Envoy that is running takes in the new one, and never half of it.
 
     Raises:
-        Failure: they cannot be written.
+        Failure: they cannot be written, or anybody could replace them.
     """
     files = secret_files(gateway)
     try:
         if files:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if directory.stat().st_mode & stat.S_IWOTH:
+                raise Failure(f"{directory}: everybody can write there, and could replace the credential.")
         for name, text in files.items():
             _write(directory / name, text)
     except OSError as error:

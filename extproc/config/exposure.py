@@ -76,6 +76,8 @@ def exposures(sidecar: SidecarSettings, envoy: EnvoySettings) -> Iterator[Proble
         yield Problem(
             "sidecar.insecure", "any process on this host that connects to the sidecar is handed the providers' keys"
         )
+    if sidecar.tls is not None and is_socket(sidecar.listen):
+        yield Problem("sidecar.tls", "is not used: sidecar.listen is a Unix socket, which is its owner's alone")
     if envoy.admin is not None and not is_socket(envoy.admin):
         who = "any process on this host" if is_loopback(host_of(envoy.admin)) else "whoever reaches this host"
         yield Problem(

@@ -91,6 +91,25 @@ def test_secrets_are_written_for_envoy_alone(home: Home, gateway: SmallGateway) 
     assert (secrets / "authorization.yaml").stat().st_mode & 0o777 == 0o600
 
 
+def test_secrets_are_not_written_where_anybody_could_replace_them(home: Home, gateway: SmallGateway) -> None:
+    """Envoy would send requests with a stranger's credential."""
+    table = yaml.safe_load(gateway.config.read_text())
+    table["sidecar"] = {"on_failure": "default_provider"}
+    table["model_providers"][0]["default"] = True
+    gateway.config.write_text(yaml.safe_dump(table))
+    secrets = home.directory / "secrets"
+    secrets.mkdir()
+    secrets.chmod(0o777)
+
+    refused = invoke("render", gateway.config, "--secrets", secrets)
+
+    assert (refused.code, refused.err) == (
+        1,
+        f"Error: {secrets}: everybody can write there, and could replace the credential.\n",
+    )
+    assert list(secrets.iterdir()) == []
+
+
 def test_there_may_be_no_secrets_to_write(home: Home, gateway: SmallGateway) -> None:
     """Who asks for them believes that Envoy needs some: it is told that it does not."""
     secrets = home.directory / "secrets"

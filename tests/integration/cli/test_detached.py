@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 if TYPE_CHECKING:
     from support.commands import Home
@@ -20,6 +25,41 @@ def test_detached_it_returns_when_healthy_and_down_ends_it(home: Home, gateway: 
 
     assert (down.code, down.err.splitlines()[-1]) == (0, "ended.")
     assert not home.processes
+
+
+def test_envoys_admin_endpoint_is_its_users_alone(home: Home, gateway: SmallGateway) -> None:
+    """Unless the file says where it is: a socket in the run's private directory, where the commands find it."""
+    table = yaml.safe_load(gateway.config.read_text())
+    del table["envoy"]
+    gateway.config.write_text(yaml.safe_dump(table))
+
+    up = home.run("up", gateway.config, "--detach")
+    ports = ports_of(home.process("--restart-epoch"))
+    restarted = home.run("restart", gateway.config)
+    healthy = home.run("doctor", gateway.config)
+
+    (directory,) = home.directory.glob("extproc-*")
+    admin = directory / "admin.sock"
+    assert f"Envoy's admin   unix:{admin}\n" in up.out
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (admin, directory)] == [0o600, 0o700]
+    assert (restarted.code, healthy.code, healthy.out) == (0, 0, "Nothing found.\n")
+    assert ports == {gateway.port}
+    assert home.run("down", gateway.config).code == 0
+
+
+def ports_of(pid: int) -> set[int]:
+    """Return the ports on which process *pid* accepts connections."""
+    process = Path(f"/proc/{pid}")
+    held = set()
+    for file in (process / "fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            held.add(str(file.readlink()))
+    tables = "".join((process / "net" / table).read_text() for table in ("tcp", "tcp6"))
+    return {
+        int(fields[1].rpartition(":")[2], 16)
+        for fields in map(str.split, tables.splitlines())
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in held
+    }
 
 
 def test_one_file_is_up_once(home: Home, gateway: SmallGateway) -> None:

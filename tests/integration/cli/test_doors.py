@@ -205,7 +205,8 @@ def test_a_second_one_is_refused_and_a_killed_one_replaced(home: Home, gateway: 
 @pytest.mark.parametrize(
     ("path", "code", "said"),
     [
-        ("/proc/extproc/x.sock", 1, "/proc/extproc: there is no such directory"),
+        ("/proc/extproc/x.sock", 1, "/proc/extproc: there is no such directory, nor"),
+        ("/sys/extproc/x.sock", 1, "/sys/extproc: there is no such directory, and it cannot be made: "),
         ("/nonexistent/extproc/x.sock", 1, "/nonexistent/extproc: there is no such directory, nor /nonexistent"),
         ("/" + "x" * 107, 3, "expected a path of 1 to 107 bytes after unix:"),
     ],
@@ -218,4 +219,5 @@ def test_a_place_where_no_socket_can_be_is_told(
 
     assert refused.code == code
     assert said in refused.err
+    assert len(refused.err.splitlines()) == 1
     assert "Traceback" not in refused.err

@@ -84,9 +84,10 @@ def beside_an_envoy(home: Home, *, client: str = "envoy", name: str | None = Non
             yield Beside(gateway, envoy, file, at_sidecar, at_envoy)
 
 
-def test_a_request_fails_over(home: Home) -> None:
+@pytest.mark.parametrize("name", ["sidecar.test", "127.0.0.1"])
+def test_a_request_fails_over(home: Home, name: str) -> None:
     """Over mutual TLS all is as it is over a socket, and the doctor has nothing to say."""
-    with beside_an_envoy(home) as beside:
+    with beside_an_envoy(home, name=name) as beside:
         wait_until(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
 
         answer = beside.chat()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.cli.exits import Failure
 from extproc.cli.runs import Run, Runs, ask_to_stop, start_time
 
 
@@ -125,3 +126,47 @@ def test_a_stranger_with_the_same_id_is_left_alone() -> None:
             assert child.poll() is None
         finally:
             child.kill()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
+def test_records_that_others_could_have_written_are_not_trusted(tmp_path: Path, mode: int) -> None:
+    """They say which process to end, and which directory to remove."""
+    (tmp_path / "extproc").mkdir()
+    (tmp_path / "extproc").chmod(mode)
+
+    with pytest.raises(Failure, match="others than you can write there"):
+        Runs.of_user({"XDG_STATE_HOME": str(tmp_path)})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+@pytest.mark.parametrize(("sudo", "trusted"), [({}, False), ({"SUDO_UID": "65534"}, True), ({"SUDO_UID": "x"}, False)])
+def test_records_of_another_user_are_not_trusted(tmp_path: Path, sudo: dict[str, str], trusted: bool) -> None:  # noqa: FBT001
+    """But for those of the user who has asked root to look."""
+    (tmp_path / "extproc").mkdir(mode=0o700)
+    os.chown(tmp_path / "extproc", 65534, 65534)
+    environ = {"XDG_STATE_HOME": str(tmp_path), **sudo}
+
+    if trusted:
+        assert list(Runs.of_user(environ)) == []
+    else:
+        with pytest.raises(Failure, match="others than you can write there"):
+            Runs.of_user(environ)
+
+
+def test_a_log_is_its_owners_alone(tmp_path: Path) -> None:
+    """Whatever was there before: a file that others could read, or a link that leads elsewhere."""
+    runs, config, precious = Runs(tmp_path / "runs"), tmp_path / "gateway.yaml", tmp_path / "precious"
+    with runs.new_log_of(config) as log:
+        log.write(b"one")
+    runs.log_of(config).chmod(0o644)
+
+    with runs.new_log_of(config) as log:
+        log.write(b"two")
+    assert (runs.log_of(config).read_text(), runs.log_of(config).stat().st_mode & 0o777) == ("two", 0o600)
+
+    precious.write_text("precious")
+    runs.log_of(config).unlink()
+    runs.log_of(config).symlink_to(precious)
+    with pytest.raises(OSError, match="symbolic"):
+        runs.new_log_of(config)
+    assert precious.read_text() == "precious"

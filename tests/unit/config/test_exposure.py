@@ -93,6 +93,12 @@ def test_secure_and_insecure_at_once_is_a_contradiction() -> None:
     ]
 
 
+def test_tls_on_a_socket_is_said_to_be_without_use() -> None:
+    assert warnings(a_file(sidecar={"tls": TLS})) == [
+        "sidecar.tls: is not used: sidecar.listen is a Unix socket, which is its owner's alone"
+    ]
+
+
 @pytest.mark.parametrize("missing", sorted(TLS))
 def test_both_sides_need_their_files(missing: str) -> None:
     files = {name: file for name, file in TLS.items() if name != missing}

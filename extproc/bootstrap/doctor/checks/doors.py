@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from extproc.bootstrap.doctor.model.clusters import Cluster
 
 _WRITTEN_BY_OTHERS = 0o002
+_RENDER = "Write its transport_socket as `extproc render` does."
 
 
 def admin(case: Case) -> Iterator[Flaw]:
@@ -43,20 +44,26 @@ def workers_tls(case: Case) -> Iterator[Flaw]:
     if not by_tcp:
         return
     if cluster.tls is None:
-        yield from _in_the_clear(cluster, beyond=not all(is_loopback(host.address) for host in by_tcp))
+        if case.gateway.sidecar.tls is not None:
+            yield error(
+                f"{cluster.place}.transport_socket",
+                f"cluster {cluster.name} has no TLS, and the sidecar speaks nothing else: it is never reached",
+                _RENDER,
+            )
+        else:
+            yield from _in_the_clear(cluster, beyond=not all(is_loopback(host.address) for host in by_tcp))
         return
-    mend = "Write its UpstreamTlsContext as `extproc render` does."
     place = f"{cluster.tls.place}.common_tls_context"
     if not cluster.tls.shows_certificate:
         yield error(
-            place, f"Envoy shows the workers of cluster {cluster.name} no certificate: they refuse to be asked", mend
+            place, f"Envoy shows the workers of cluster {cluster.name} no certificate: they refuse to be asked", _RENDER
         )
     if not cluster.tls.elsewhere and not (cluster.tls.checks_authority and cluster.tls.checks_name):
         yield error(
             place,
             f"Envoy does not check whose certificate the workers of cluster {cluster.name} show: anyone in between "
             "reads prompts and decides where they go",
-            mend,
+            _RENDER,
         )
 
 

@@ -36,6 +36,13 @@ def test_by_mutual_tls_it_may_be_anywhere() -> None:
     assert told(an_operator(BY_TLS), BY_TLS) == []
 
 
+def test_a_sidecar_that_speaks_tls_is_not_reached_without() -> None:
+    """Wherever it is."""
+    operator = an_operator(BY_TLS).drop(f"{WORKERS}.transport_socket").put(ENDPOINT, a_port("127.0.0.1"))
+
+    assert told(operator, BY_TLS) == [(ERROR, "workers-tls", f"{WORKERS}.transport_socket")]
+
+
 def test_envoy_must_show_its_certificate() -> None:
     operator = an_operator(BY_TLS).drop(f"{CONTEXT}.tls_certificates")
 
