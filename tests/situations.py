@@ -12,6 +12,7 @@ from extproc.policy.decision import Exhausted, Try
 from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.model import Api, Credential, Instant, Lifetime, Scope, Strategy
 from extproc.policy.outcome import Kind
+from extproc.policy.selection import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +31,11 @@ class Situation:
     moment: Moment
     story: Story
     policy: Policy
+
+    @property
+    def terms(self) -> Terms:
+        """What stays the same through the whole request."""
+        return Terms(self.policy, self.moment.primary, self.moment.journey.api)
 
     @property
     def begins_round(self) -> bool:
@@ -117,7 +123,7 @@ class Situation:
                 strategy = self.policy.default.strategy if slow is None else slow.strategy
             else:
                 return [primary]
-            found = [primary, *fitting(catalog, strategy, primary, primary, self.moment.journey.api)]
+            found = [primary, *fitting(catalog, self.terms, strategy, primary)]
             return [target for target in found if target.id not in self.unfit]
         assert self.rule is not None
         assert self.last is not None
@@ -125,7 +131,7 @@ class Situation:
         if self.rule.strategy is Strategy.SAME_MODEL:
             return [failed]
         tried = {failure.target for failure in self.story.failures[self.story.round_start :]} | self.unfit
-        found = fitting(catalog, self.rule.strategy, failed, primary, self.moment.journey.api)
+        found = fitting(catalog, self.terms, self.rule.strategy, failed)
         return [target for target in found if target.id not in tried]
 
     def in_next_round(self) -> Situation | None:
@@ -179,14 +185,16 @@ def situation_of(moment: Moment) -> Situation | None:
     return Situation(moment, story, policy)
 
 
-def fitting(catalog: Catalog, strategy: Strategy, origin: Target, primary: Target, api: Api) -> list[Target]:
+def fitting(catalog: Catalog, terms: Terms, strategy: Strategy, origin: Target) -> list[Target]:
     """Return the configured targets that *strategy* leads to from *origin* and that can serve the request."""
+    primary, api = terms.primary, terms.api
     return [
         target
         for target in catalog.targets.values()
         if (target.provider == origin.provider) == (strategy is not Strategy.DIFFERENT_PROVIDER)
         and (target.id == origin.id) == (strategy is Strategy.SAME_MODEL)
         and (target.provider == primary.provider if api is Api.OTHER else api in target.speaks)
+        and (api is not Api.EMBEDDINGS or target.id in terms.policy.fallback_models or strategy is Strategy.SAME_MODEL)
         and target.credential is not Credential.MISSING
         and (target.credential is not Credential.CLIENT or target.provider == primary.provider)
     ]

@@ -119,7 +119,7 @@ def targets(draw: st.DrawFn, name: TargetId) -> Target:
     credential = draw(st.sampled_from([Credential.OWN] * 5 + list(Credential)))
     keys = draw(st.sampled_from([1, 1, 1, 2, 3])) if credential is Credential.OWN else 0
     endpoint = draw(st.sampled_from([None, None, "https://shared.test:443"]))
-    speaks = draw(st.sampled_from([[Api.CHAT]] * 5 + [[Api.EMBEDDINGS]]))
+    speaks = draw(st.sampled_from([[Api.CHAT, Api.EMBEDDINGS]] * 5 + [[Api.EMBEDDINGS]]))
     return a_target(name, endpoint=endpoint, speaks=speaks, credential=credential, keys=keys)
 
 
@@ -195,7 +195,7 @@ def scenes(draw: st.DrawFn, most: int = 6) -> Scene:
         Arrival,
         st.sampled_from([0, 0, 1, 500, 2000, 40_000]).map(after),
         st.sampled_from(primaries),
-        st.just(Api.CHAT),
+        st.sampled_from([Api.CHAT] * 4 + [Api.EMBEDDINGS]),
         st.sampled_from([300_000, 300_000, 300_000, 5000, 1]),
     )
     return Scene(

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
+from extproc.exchange.resources import API_OF, BASES
+
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _HOST_PATTERN = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _SEGMENT = re.compile(r"(?!\.{1,2}$)(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{2})+")
@@ -72,7 +74,16 @@ def parse_base_url(value: object) -> BaseUrl:
         raise ValueError("the path must be made of plain segments: no spaces, no *, no empty ones, no . or ..")
     if re.fullmatch(BASE_URL_PATTERN, value) is None or not host or port == 0:
         raise ValueError(_BAD_HOST)
+    for resource in API_OF:
+        if path.endswith(resource):
+            raise ValueError(_one_too_many(path.removesuffix(resource), resource))
     return BaseUrl(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme], path or None, parts.query or None)
+
+
+def _one_too_many(base: str, resource: str) -> str:
+    """Return what is wrong with a path that is *base* and *resource*; *base* is shown if it is no secret."""
+    shown = f"…{base}" if base and base in BASES else "what stands before it"
+    return f"must not end in {resource}, which each request adds by itself: write {shown}"
 
 
 def worker_addresses(listen: str, workers: int) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from extproc.config.errors import Problem
 from extproc.config.exposure import exposures
 from extproc.policy.backoff import Reach
-from extproc.policy.model import Credential, Scope, Strategy
+from extproc.policy.model import Api, Credential, Scope, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ _REACHED_BY = {
     Reach.GLOBAL: frozenset(Strategy),
 }
 _SHORT_LATENCY = 1000
+_EMBEDDING = re.compile(r"embed|^(bge|e5|gte|voyage|all-minilm|jina-clip)\b", re.IGNORECASE)
+"""What models for embeddings are called: text-embedding-3-small, mistral-embed, bge-m3."""
 
 
 def warnings_of(entries: Sequence[Entry], gateway: Gateway, names: Mapping[str, str]) -> Iterator[Problem]:
@@ -43,7 +46,7 @@ def warnings_of(entries: Sequence[Entry], gateway: Gateway, names: Mapping[str, 
             continue
         place = f"{entry.place}.retry_policy"
         yield from _lonely(place, target, policy, targets)
-        yield from _fallbacks(place, table, target, names)
+        yield from _fallbacks(place, table, target, names, by_id)
         yield from _codes_twice(place, table)
         yield from _backoffs(place, table, policy)
         yield from _scopes(place, table, policy)
@@ -81,13 +84,31 @@ def _lonely(place: str, primary: Target, policy: Policy, targets: Sequence[Targe
         yield Problem(place, "has the strategy different_provider, but there is no other usable provider")
 
 
-def _fallbacks(place: str, table: RetryPolicyTable, primary: Target, names: Mapping[str, str]) -> Iterator[Problem]:
+def _fallbacks(
+    place: str, table: RetryPolicyTable, primary: Target, names: Mapping[str, str], by_id: Mapping[str, Target]
+) -> Iterator[Problem]:
     for index, name in enumerate(table.fallback_models):
         model = names.get(name)
         if model is None:
             yield Problem(f"{place}.fallback_models[{index}]", "is not a configured model: it is left out")
         elif model == primary.id:
             yield Problem(f"{place}.fallback_models[{index}]", "is the model that this policy belongs to")
+        elif _changes_embeddings(primary, by_id[model]):
+            yield Problem(
+                f"{place}.fallback_models[{index}]",
+                "makes embeddings of its own, too: another model is another vector space, so that what it returns "
+                "cannot be compared with what is stored already",
+            )
+
+
+def _changes_embeddings(primary: Target, fallback: Target) -> bool:
+    """Return whether embeddings by *fallback* would be asked for in the place of *primary*'s, and differ from them.
+
+    Providers say what they can do, not each of their models; so what a model is for is told by its name.
+    """
+    models = {target.id.partition("/")[2].rpartition("/")[2] for target in (primary, fallback)}
+    speak = Api.EMBEDDINGS in primary.speaks & fallback.speaks
+    return speak and len(models) > 1 and any(map(_EMBEDDING.search, models))
 
 
 def _codes_twice(place: str, table: RetryPolicyTable) -> Iterator[Problem]:

@@ -151,6 +151,12 @@ def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Ans
             return local_reply(api, status, request_id=request_id)
 
 
+def redirected(api: Api, *, request_id: str = "") -> Answer:
+    """Tell that a provider has sent the request elsewhere: following it would carry the prompt to who knows whom."""
+    message = "The model provider answered with a redirect, which is not followed: its base_url here is wrong."
+    return _error(api, 502, message, code="provider_redirect", request_id=request_id)
+
+
 def local_reply(api: Api, status: int, *, request_id: str = "") -> Answer:
     """Say in *api*'s shape what Envoy says by *status* alone: it has not let the request through."""
     match status:

@@ -12,6 +12,9 @@ from extproc.policy.outcome import Kind
 if TYPE_CHECKING:
     from extproc.policy.model import Api, Millis
 
+BAD_GATEWAY = 502
+"""What a redirect of a provider's comes to: it is no answer that a client could use (RFC 9110 section 15.6.3)."""
+
 _MESSAGE = "All retry attempts exhausted"
 
 
@@ -50,9 +53,10 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
 
 def _status(exhausted: Exhausted) -> int:
     if exhausted.decisive is not None:
-        return exhausted.decisive.outcome.status
+        outcome = exhausted.decisive.outcome
+        return BAD_GATEWAY if outcome.redirects else outcome.status
     # Whoever was called, if anybody was, could not serve the request: that is a gateway's fault (RFC 9110 15.6.3).
-    return 502 if exhausted.failures and exhausted.shortest_block is None else 429
+    return BAD_GATEWAY if exhausted.failures and exhausted.shortest_block is None else 429
 
 
 def _why(exhausted: Exhausted) -> str:

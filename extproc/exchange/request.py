@@ -10,13 +10,14 @@ from extproc import names
 from extproc.exchange import errors
 from extproc.exchange.content import read_content
 from extproc.exchange.encoding import Undecodable
+from extproc.policy.model import Api
 
 if TYPE_CHECKING:
     from extproc.exchange.body import ModelSpans
     from extproc.exchange.events import Answer, Headers
     from extproc.exchange.paths import Asked
     from extproc.policy.catalog import Catalog
-    from extproc.policy.model import Api, Target
+    from extproc.policy.model import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,16 @@ def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
     """Return the target a request is for, or the refusal of one that names none of those there are.
 
     The default for its API takes whatever cannot be placed, bodies that cannot be read included: its provider may know
-    better. A model that does not speak the API is not asked: neither is another one in its place.
+    better. A model that does not speak the API is not asked: neither is another one in its place. Nor is one asked for
+    embeddings that the request has not named: they would be of another kind.
     """
     api, request_id = request.api, request.request_id
     default = catalog.default_for(api)
     named = request.named
     if request.problem is not None and default is None:
         return errors.malformed_body(api, request.problem, request_id=request_id)
-    target = default if named is None else catalog.find(named) or default
+    stand_in = None if api is Api.EMBEDDINGS else default
+    target = default if named is None else catalog.find(named) or stand_in
     if target is not None and api in target.speaks:
         return target
     if named is None:

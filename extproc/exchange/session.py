@@ -23,7 +23,7 @@ from extproc.exchange.events import (
     ResponseBody,
     ResponseHeaders,
 )
-from extproc.exchange.exhausted import exhausted_answer
+from extproc.exchange.exhausted import BAD_GATEWAY, exhausted_answer
 from extproc.exchange.headers import answer_removals, gateway_headers
 from extproc.exchange.in_flight import InFlight
 from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
@@ -248,7 +248,7 @@ class Session:
             case Try(story=story):
                 told = self._told(Ending.REDISPATCHED, outcome, duration)
                 self._record = replace(told, next_target=story.next.target)
-                return Redispatch(event.status, story)
+                return Redispatch(BAD_GATEWAY if outcome.redirects else event.status, story)
             case Exhausted(reason=reason):
                 self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=reason)
                 return self._exhausted(decision, policy)
@@ -258,13 +258,16 @@ class Session:
     def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome, *, overdue: bool) -> Deliver | Answer:
         if overdue:
             return self._lost(Outcome(Kind.CONNECTION_ERROR, 502), story)
-        if is_local_reply(event):
+        if is_local_reply(event) or outcome.redirects:
             return self._lost(outcome, story)
         return Deliver(gateway_headers(story), answer_removals(event.headers))
 
     def _lost(self, outcome: Outcome, story: Story) -> Answer:
         """Return what the client gets in place of a response that there is none of any more."""
-        answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
+        if outcome.redirects:
+            answer = errors.redirected(self._api, request_id=self._request_id)
+        else:
+            answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
         return replace(answer, headers=(*answer.headers, *gateway_headers(story)))
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:

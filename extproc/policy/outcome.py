@@ -66,6 +66,8 @@ class Kind(StrEnum):
     CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any answer
 
 
+_NOT_MODIFIED = 304
+
 _DONE = frozenset({Kind.SUCCESS, Kind.FINAL, Kind.REJECTED})
 
 
@@ -94,6 +96,11 @@ class Outcome:
     def retriable(self) -> bool:
         """Whether the policy may make another attempt after this outcome."""
         return self.kind not in _DONE
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it is an answer that leads elsewhere, which no client of a gateway is to follow."""
+        return 300 <= self.status < 400 and self.status != _NOT_MODIFIED
 
     @property
     def transient(self) -> bool:
@@ -129,7 +136,8 @@ def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = 
     if status in listed:
         return Kind.HTTP
     if status < 400:
-        return Kind.SUCCESS
+        # A redirect is no answer, but somewhere else to ask. 304 is one, if a client has asked for it.
+        return Kind.SUCCESS if status == _NOT_MODIFIED else Kind.HTTP
     if wish is not None:
         return Kind.HTTP if wish is Wish.RETRY else Kind.FINAL
     if status in {408, 425, 429} or status >= 500:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.model import Credential, Strategy
+from extproc.policy.model import Api, Credential, Strategy
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from extproc.policy.catalog import Catalog
-    from extproc.policy.model import Api, Policy, Target, TargetId
+    from extproc.policy.model import Policy, Target, TargetId
 
 
 class Exclusion(StrEnum):
@@ -20,6 +20,7 @@ class Exclusion(StrEnum):
 
     STRATEGY = "strategy"  # not where the strategy looks
     API = "api"  # does not speak the request's API
+    UNNAMED = "unnamed"  # would make embeddings of another kind, and the policy does not name it
     CREDENTIAL = "credential"  # has no key, or would pass the client's on to another provider
     WILDCARD = "wildcard"  # stands for any model: nobody asked for one in particular
 
@@ -52,6 +53,9 @@ class Quest:
             return Exclusion.WILDCARD
         if not self._understands(target):
             return Exclusion.API
+        if self.terms.api is Api.EMBEDDINGS and target.id not in self.terms.policy.fallback_models:
+            # Another model is another vector space: what is stored already could not be compared with it.
+            return Exclusion.UNNAMED
         return None if self._has_credential(target) else Exclusion.CREDENTIAL
 
     def _fits(self, target: Target) -> bool:

@@ -135,6 +135,20 @@ async def test_embeddings_are_not_asked_of_who_makes_none(trio: Gateway) -> None
     assert [call.path for call in trio.calls] == [EMBEDDINGS] * 2
 
 
+async def test_embeddings_never_change_their_model_by_themselves() -> None:
+    """Another model is another vector space: T could make them, and the policy does not name it."""
+    async with running_gateway(only="PT", policy={}) as gateway:
+        gateway.play(p="429")
+
+        embeddings = await gateway.client.post(EMBEDDINGS, json={"model": P, "input": "text"})
+        chat = await gateway.chat()
+
+    assert embeddings.status_code == 429
+    assert embeddings.json()["error"]["type"] == "retry_exhausted"
+    check_delivered(chat, by="T", target=T, attempts=2)
+    assert [(call.path == EMBEDDINGS) for call in gateway.t.calls] == [False]
+
+
 async def test_a_path_that_belongs_to_no_known_api_is_not_sent_elsewhere(trio: Gateway) -> None:
     """Nobody knows whether another vendor would understand it."""
     trio.play(p="503")

@@ -198,6 +198,38 @@ async def test_a_head_with_a_refusal_has_no_body(gateway: Gateway) -> None:
     assert (response.status_code, response.content) == (404, b"")
 
 
+MOVED = '307(headers={"location": "https://elsewhere.test/v1/chat/completions"})'
+
+
+async def test_a_providers_redirect_leads_to_the_next_provider(gateway: Gateway) -> None:
+    """Its Location is nobody's business."""
+    gateway.play(p=MOVED)
+
+    response = await gateway.chat()
+
+    check_delivered(response, by="S", target=S, attempts=2)
+    assert "location" not in response.headers
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_never_reaches_the_client(gateway: Gateway, plain: Gateway, status: int) -> None:
+    """Not when everybody sends it elsewhere, and not where there is no policy."""
+    script = MOVED.replace("307", str(status))
+    gateway.play(p=script, s=script, t=script)
+    plain.play(p=script)
+
+    exhausted = await gateway.chat()
+    refused = await plain.chat()
+
+    assert (exhausted.status_code, refused.status_code) == (502, 502)
+    assert gateway.order == "PST"
+    assert plain.order == "P"
+    for response in (exhausted, refused):
+        assert "location" not in response.headers
+        assert "elsewhere" not in response.text
+        check_answer(response)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def readme() -> AsyncIterator[Gateway]:
     """Run what README shows: OpenAI's model and Anthropic's, each the default for its own API."""

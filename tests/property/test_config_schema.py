@@ -35,6 +35,7 @@ BEYOND_A_SCHEMA = (
     "contradicts the model's provider",
     "this name is taken by a cluster of the gateway's own",
     "the path must be made of",
+    "which each request adds by itself",
     "needs a valid host, and a port",
     "expected host:port",
     "host:port such as",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def searches(draw: st.DrawFn) -> tuple[Catalog, Quest]:
     catalog = draw(catalogs())
     known = st.sampled_from(list(catalog.targets.values()))
-    terms = Terms(draw(policies), draw(known), draw(st.sampled_from([Api.CHAT, Api.OTHER])))
+    terms = Terms(draw(policies), draw(known), draw(st.sampled_from([Api.CHAT, Api.OTHER, Api.EMBEDDINGS])))
     return catalog, Quest(terms, draw(st.sampled_from(Strategy)), draw(known))
 
 
@@ -34,7 +34,7 @@ def test_everyone_who_fits_is_a_candidate_and_nobody_else(search: tuple[Catalog,
     if quest.strategy is Strategy.SAME_MODEL:
         assert found == [quest.origin]
     else:
-        fit = fitting(catalog, quest.strategy, quest.origin, quest.terms.primary, quest.terms.api)
+        fit = fitting(catalog, quest.terms, quest.strategy, quest.origin)
         assert sorted(target.id for target in found) == sorted(target.id for target in fit)
         assert all((quest.exclusion(target) is None) == (target in found) for target in catalog.targets.values())
 

@@ -53,6 +53,7 @@ def _route(path: str, authority: str) -> Route:
             ],
         ),
         route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=authority),
+        response_headers_to_remove=["location"],  # nobody is to follow a provider's redirect
         response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNJUDGED, names.JUDGED)],
     )
 

@@ -24,5 +24,10 @@ def default_target(gateway: Gateway) -> Target | None:
 
 
 def default_apis(gateway: Gateway, target: Target) -> frozenset[Api]:
-    """Return the APIs for which *target* is the default of *gateway*: what another one takes is not for it."""
-    return frozenset(api for api, default in gateway.catalog.defaults.items() if default == target.id)
+    """Return the APIs for which *target* may be asked whatever model a request names.
+
+    It is the default of *gateway* for them; what another one takes is not for it. Embeddings of another model than the
+    one that is named are of no use, and Envoy alone cannot tell.
+    """
+    of_target = (api for api, default in gateway.catalog.defaults.items() if default == target.id)
+    return frozenset(of_target) - {Api.EMBEDDINGS}

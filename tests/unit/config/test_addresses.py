@@ -79,6 +79,27 @@ def test_a_bad_address_is_told_without_repeating_it(value: object, said: str) ->
     assert problems(a_file(a_provider(base_url=value))) == [f"model_providers[0].base_url: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("path", "resource", "write"),
+    [
+        ("/v1/chat/completions", "/chat/completions", "…/v1"),
+        ("/openai/v1/chat/completions/", "/chat/completions", "…/openai/v1"),
+        ("/v1/messages", "/messages", "…/v1"),
+        ("/v1/responses", "/responses", "…/v1"),
+        ("/v1/embeddings", "/embeddings", "…/v1"),
+        ("/v1/completions", "/completions", "…/v1"),
+        ("/chat/completions", "/chat/completions", "what stands before it"),
+        ("/sk-secret/embeddings", "/embeddings", "what stands before it"),
+        ("/openai/deployments/d/chat/completions?api-version=1", "/chat/completions", "what stands before it"),
+    ],
+)
+def test_an_address_ends_before_what_requests_ask_for(path: str, resource: str, write: str) -> None:
+    """Each of them would go to `/chat/completions/chat/completions`."""
+    assert problems(a_file(a_provider(base_url=f"https://a.example{path}"))) == [
+        f"model_providers[0].base_url: must not end in {resource}, which each request adds by itself: write {write}"
+    ]
+
+
 HOST_PORT = "expected host:port, such as 127.0.0.1:9901"
 IP = "expected an IP address, such as 0.0.0.0: Envoy listens on no names"
 

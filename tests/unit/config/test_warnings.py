@@ -132,6 +132,27 @@ def test_fallbacks_that_lead_nowhere_or_back() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("model", "fallback", "warned"),
+    [
+        ("openai/text-embedding-3-small", "gemini/gemini-embedding-001", True),
+        ("mistral/mistral-embed", "openai/gpt-4o", True),
+        ("together_ai/BAAI/bge-m3", "ollama/nomic", True),
+        ("openai/gpt-4o", "mistral/mistral-embed", True),
+        ("openai/text-embedding-3-small", "vercel/openai/text-embedding-3-small", False),  # the same model elsewhere
+        ("openai/text-embedding-3-small", "deepseek/x", False),  # which makes none
+        ("openai/gpt-4o", "mistral/mistral-large", False),
+        ("openai/abge-chat", "mistral/mistral-large", False),
+    ],
+)
+def test_a_fallback_for_embeddings_is_another_vector_space(model: str, fallback: str, *, warned: bool) -> None:
+    """It is asked because the file names it; its author should know what comes of it."""
+    said = warnings(a_file(a_provider(model, retry_policy={"fallback_models": [fallback]}), a_provider(fallback)))
+
+    told = [line for line in said if "vector space" in line]
+    assert [line.partition(": ")[0] for line in told] == [f"{AT_POLICY}.fallback_models[0]"] * warned
+
+
 def test_a_fallback_may_be_called_by_its_configured_name() -> None:
     assert warnings(with_policy({"fallback_models": ["my/claude"]}, a_provider(S, name="my/claude"))) == []
 

@@ -350,6 +350,19 @@ class TestRefusals:
             _, directive = opened(an_exchange(catalog=catalog), body, headers=request_headers(path))
             assert set_by(directive)[names.CLUSTER] == cluster
 
+    def test_embeddings_are_never_made_by_another_model_than_the_one_that_is_named(self) -> None:
+        """The default takes requests that name none: what it makes is then what is asked for."""
+        catalog = replace(a_catalog(a_target(P, speaks=[Api.EMBEDDINGS])), defaults={Api.EMBEDDINGS: P})
+        headers = request_headers("/v1/embeddings")
+
+        _, named = opened(an_exchange(catalog=catalog), b'{"model": "text-embedding-9"}', headers=headers)
+        _, unnamed = opened(an_exchange(catalog=catalog), b'{"input": "x"}', headers=headers)
+
+        assert isinstance(named, Answer)
+        assert named.status == 400
+        assert error_of(named)["code"] == "model_not_found"
+        assert set_by(unnamed)[names.CLUSTER] == "openai"
+
     def test_without_one_an_unknown_model_is_refused_with_what_could_serve_it(self) -> None:
         """Not with an OpenAI model's key."""
         speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
@@ -403,6 +416,43 @@ class TestTheAnswer:
         session, _ = opened(an_exchange())
 
         assert session.receive(from_provider(429), now=NOW) == Deliver(((names.MODEL, P), (names.ATTEMPTS, "1")))
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("policy", [None, a_policy(default=Rule("default", max_attempts=0))])
+    def test_a_redirect_is_never_delivered(self, status: int, policy: Policy | None) -> None:
+        """A client that follows it shows its prompt to whoever the provider names, and to nobody's policy."""
+        session, _ = opened(an_exchange(policy))
+
+        directive = session.receive(from_provider(status, location="https://elsewhere.test/v1"), now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 502
+        assert error_of(directive)["code"] == "provider_redirect"
+        assert "elsewhere" not in f"{directive.headers}{directive.body!r}"
+        assert dict(directive.headers)[names.MODEL] == P
+
+    def test_it_is_a_failure_of_its_target(self) -> None:
+        """Somebody else is asked; with nobody left, the answer is a gateway's."""
+        exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
+        session, _ = opened(exchange)
+        moved = from_provider(307, location="https://elsewhere.test")
+
+        first = session.receive(moved, now=NOW)
+        assert isinstance(first, Redispatch)
+        assert first.status == 502
+        assert first.story.failures[0].error_type == "http_307"
+        last, _ = opened(exchange, carried=first.story)
+        directive = last.receive(moved, now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 502
+        assert error_of(directive)["type"] == "retry_exhausted"
+
+    def test_not_modified_is_an_answer(self) -> None:
+        """To a client that has asked whether what it has is still good."""
+        session, _ = opened(an_exchange(a_policy()))
+
+        assert isinstance(session.receive(from_provider(304), now=NOW), Deliver)
 
     def test_a_failure_is_handed_on_with_its_story(self) -> None:
         session, _ = opened(an_exchange(a_policy()))

@@ -12,9 +12,21 @@ def kinds(*statuses: int, listed: tuple[int, ...] = (), wish: Wish | None = None
     return [classify_answer(status, listed=listed, wish=wish) for status in statuses]
 
 
-def test_below_400_is_success() -> None:
-    """1xx, 2xx and 3xx are delivered as they are."""
-    assert set(kinds(100, 101, 200, 201, 204, 206, 299, 300, 301, 304, 399)) == {Kind.SUCCESS}
+def test_below_300_is_success() -> None:
+    """1xx and 2xx are delivered as they are; so is the 304 that a client's condition asks for."""
+    assert set(kinds(100, 101, 200, 201, 204, 206, 299, 304)) == {Kind.SUCCESS}
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308, 399])
+def test_a_redirect_is_a_failure_of_its_target(status: int) -> None:
+    """Whoever is meant by it has no key of ours, and no client is to go there by itself."""
+    assert kinds(status) == [Kind.HTTP]
+    assert http(status).redirects
+    assert not http(status).transient
+
+
+def test_only_redirects_lead_elsewhere() -> None:
+    assert not any(http(status).redirects for status in (200, 299, 304, 400, 502))
 
 
 def test_what_may_pass_is_retriable() -> None:

@@ -56,6 +56,22 @@ def test_same_model() -> None:
     assert found(Strategy.SAME_MODEL, origin=S) == ([S], [])
 
 
+@pytest.mark.parametrize("strategy", [Strategy.SAME_PROVIDER, Strategy.DIFFERENT_PROVIDER])
+def test_embeddings_are_made_by_those_that_the_policy_names(strategy: Strategy) -> None:
+    """And by nobody else, though all of them could: another model is another vector space."""
+    everybody = [a_target(target, speaks=[Api.CHAT, Api.EMBEDDINGS]) for target in ALL]
+    policy = a_policy(fallback_models=(S2, P2))
+
+    def asked(policy: Policy, api: Api) -> list[TargetId]:
+        roster = Roster(a_catalog(*everybody))
+        return ids(roster.candidates(Terms(policy, a_target(P), api), strategy, a_target(P)))
+
+    named = [P2] if strategy is Strategy.SAME_PROVIDER else [S2]
+    assert asked(policy, Api.EMBEDDINGS) == named
+    assert asked(a_policy(), Api.EMBEDDINGS) == []
+    assert set(asked(a_policy(), Api.CHAT)) >= set(named)
+
+
 def test_same_model_of_a_wildcard() -> None:
     """It is not in the catalog by its own name."""
     origin = a_target("ollama/llama3", wildcard=True)
@@ -91,7 +107,7 @@ def test_whoever_was_tried_is_left_out() -> None:
 
 def test_each_question_has_its_own_answer() -> None:
     """Found once, and right again when it is asked again: for another primary, origin, strategy or API."""
-    chat, both = a_target(P), a_target(S, speaks=[Api.CHAT, Api.EMBEDDINGS])
+    chat, both = a_target(P), a_target(S, speaks=[Api.CHAT, Api.MODERATIONS])
     ours = a_target(T, credential=Credential.CLIENT, keys=0)
     roster = Roster(a_catalog(chat, both, ours, P2))
     policy = a_policy(fallback_models=(T,))
@@ -102,7 +118,7 @@ def test_each_question_has_its_own_answer() -> None:
             for primary, api, strategy, origin in (
                 (chat, Api.CHAT, Strategy.DIFFERENT_PROVIDER, chat),
                 (ours, Api.CHAT, Strategy.DIFFERENT_PROVIDER, chat),
-                (chat, Api.EMBEDDINGS, Strategy.DIFFERENT_PROVIDER, chat),
+                (chat, Api.MODERATIONS, Strategy.DIFFERENT_PROVIDER, chat),
                 (chat, Api.CHAT, Strategy.SAME_PROVIDER, chat),
                 (chat, Api.CHAT, Strategy.DIFFERENT_PROVIDER, both),
                 (chat, Api.CHAT, Strategy.SAME_MODEL, both),

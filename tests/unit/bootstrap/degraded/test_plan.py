@@ -38,7 +38,8 @@ def test_the_host_may_be_another_one_than_the_clusters() -> None:
     ("model", "path", "goes"),
     [
         (files.P, "/v1/chat/completions", True),
-        (files.P, "/embeddings/", True),
+        (files.P, "/moderations/", True),
+        (files.P, "/v1/embeddings", False),
         (files.P, "/openai/v1/chat/completions", True),
         (files.P, "/openai/deployments/openai/gpt-4o/chat/completions", True),
         (files.P, "/v1/organization/users", False),
