@@ -113,6 +113,15 @@ def nobody_unfit_is_asked_again(choice: Choice) -> None:
     assert choice.moment.primary.id not in choice.unfit
 
 
+def who_was_silent_is_avoided(moment: Moment) -> None:
+    """By every request from then on, as long as the policy says."""
+    policy, last = moment.policy, moment.replies[-1] if moment.replies else None
+    if policy is not None and policy.timeout_block and last is not None and last.outcome.kind is Kind.TIMEOUT:
+        silent, until = moment.calls[len(moment.replies) - 1].target, moment.now + policy.timeout_block
+        blocks = [block for block in moment.known if (block.kind, block.subject) == (BlockKind.LATENCY, silent)]
+        assert max(block.until for block in blocks) >= until
+
+
 def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
     """But for a failure that allowed no retry: without a policy, or as an only attempt of a policy without any.
 
@@ -233,6 +242,7 @@ LAWS_OF_CHOICES = (
 )
 
 LAWS_OF_MOMENTS = (
+    who_was_silent_is_avoided,
     never_more_calls_than_the_limits_allow,
     what_is_told_is_what_was_done,
     success_is_delivered_and_failure_is_not,

@@ -109,7 +109,7 @@ class Situation:
         return max(0, asked, first_key if target.keys > 1 else 0)
 
     def slow(self, target: Target) -> bool:
-        """Return whether *target* is avoided for its slowness."""
+        """Return whether *target* is avoided for its slowness or silence."""
         return self.remaining(target, BlockKind.LATENCY) > 0
 
     def candidates(self) -> list[Target]:
@@ -119,8 +119,8 @@ class Situation:
             if self.must_wait(primary):
                 strategy = self.policy.default.strategy
             elif self.slow(primary):
-                slow = self.policy.high_latency
-                strategy = self.policy.default.strategy if slow is None else slow.strategy
+                slow, silent, default = self.policy.high_latency, self.policy.on_timeout, self.policy.default
+                strategy = slow.strategy if slow else silent.strategy if silent else default.strategy
             else:
                 return [primary]
             found = [primary, *fitting(catalog, self.terms, strategy, primary)]

@@ -104,6 +104,7 @@ policies = st.builds(
     on_status=tables(),
     on_timeout=st.none() | rules("on_timeout"),
     on_connection_error=st.none() | rules("on_connection_error"),
+    timeout_block=st.sampled_from([30_000, 1000, 0]),
     high_latency=st.none() | high_latencies,
     retry_after=handlings,
     max_duration=st.sampled_from([None, None, 1000, 10_000, 100_000]),

@@ -42,6 +42,7 @@ def compile_policy(table: RetryPolicyTable, models: Mapping[str, str]) -> Policy
         on_timeout=_own_rule("on_timeout", table.on_timeout, default),
         on_connection_error=_own_rule("on_connection_error", table.on_connection_error, default),
         attempt_timeout=table.on_timeout.after_ms,
+        timeout_block=table.on_timeout.block_duration_seconds * _SECOND,
         high_latency=_high_latency(table, default),
         retry_after=_retry_after(table.retry_after_handling),
         max_duration=table.max_retry_duration_ms,

@@ -103,11 +103,12 @@ class StatusCodesTable(Table):
 
 
 class TimeoutTable(Table):
-    """What is done when a provider does not answer in time, and when that is."""
+    """What is done when a provider does not answer in time, when that is, and for how long it is avoided then."""
 
     strategy: Annotated[StrategyName | None, Given] = None
     max_attempts: Annotated[Positive | None, Given] = None
     after_ms: NonNegative = 30_000
+    block_duration_seconds: NonNegative = 30
 
 
 class ConnectionErrorTable(Table):

@@ -36,7 +36,7 @@ class Availability:
         return max(asked or _FREE, first_key) or None
 
     def avoided(self, target: Target) -> Instant | None:
-        """Return until when *target* is avoided for its slowness; None: it is not."""
+        """Return until when *target* is avoided for its slowness or silence; None: it is not."""
         return self._latest(self._blocks.latency, target)
 
     def key_released(self, target: Target, key: int) -> Instant | None:

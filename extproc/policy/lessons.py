@@ -74,7 +74,7 @@ class Lessons:
         return self._blocked(story, block, rule.apply_to)
 
     def failed(self, story: Story, target: Target, outcome: Outcome, duration: Millis) -> Story:
-        """Add the failure of `story.next` to the story, and the block that the provider asked for."""
+        """Add the failure of `story.next` to the story, and the block that the provider asked for or that we guess."""
         slow = self.policy.high_latency
         if (
             slow is not None
@@ -84,6 +84,10 @@ class Lessons:
         ):
             outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)
         story = story.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
+        if outcome.kind is Kind.TIMEOUT and self.policy.timeout_block:
+            # The client may give up as soon as we do: its own retry is to go elsewhere.
+            silent = Block(BlockKind.LATENCY, target.id, Instant(self.now + self.policy.timeout_block))
+            story = self._blocked(story, silent, Lifetime.GLOBAL)
         return self.told_to_wait(story, target, outcome)
 
     def told_to_wait(self, story: Story, target: Target, outcome: Outcome) -> Story:

@@ -170,6 +170,9 @@ class Policy:
     on_timeout: Rule | None = None  # None: the default rule, charged together with it
     on_connection_error: Rule | None = None  # the same
     attempt_timeout: Millis = 30_000  # on_timeout.after_ms; 0: off
+    timeout_block: Millis = (
+        30_000  # on_timeout.block_duration_seconds: how long who timed out is avoided; 0: not at all
+    )
     high_latency: HighLatency | None = None
     retry_after: RetryAfterHandling = RetryAfterHandling()
     max_duration: Millis | None = None  # max_retry_duration_ms, counted from the first failure
@@ -178,6 +181,11 @@ class Policy:
     round_delay: Millis = 500
     idempotency_header: str | None = None
     discourage_client_retries: bool = True
+
+    @property
+    def when_avoided(self) -> Strategy:
+        """Who is asked instead of a primary that is avoided, be it for its slowness or for a timeout."""
+        return (self.high_latency or self.on_timeout or self.default).strategy
 
     def rule_for(self, outcome: Outcome) -> Rule:
         """Return the rule that a failure with this outcome is charged to."""

@@ -53,8 +53,7 @@ class Plan:
         released = availability.released(primary)
         if released is not None or availability.avoided(primary) is not None:
             reason = Reason.PRIMARY_BLOCKED
-            slow = self.policy.high_latency
-            strategy = slow.strategy if released is None and slow is not None else self.policy.default.strategy
+            strategy = self.policy.default.strategy if released is not None else self.policy.when_avoided
             if strategy is not Strategy.SAME_MODEL:
                 pool = self.memory.roster.candidates(self.terms, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.

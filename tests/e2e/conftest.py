@@ -45,7 +45,12 @@ async def trio() -> AsyncIterator[Gateway]:
 async def impatient() -> AsyncIterator[Gateway]:
     """Run two providers; the time to response headers is limited, and candidates are gone round once."""
     policy = {
-        "on_timeout": {"strategy": "different_provider", "max_attempts": 2, "after_ms": IMPATIENCE_MS},
+        "on_timeout": {
+            "strategy": "different_provider",
+            "max_attempts": 2,
+            "after_ms": IMPATIENCE_MS,
+            "block_duration_seconds": 0,
+        },
         "second_round": {"rounds": 1},
     }
     async with running_gateway(only="PS", policy=policy) as gateway:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from support.checks import check_delivered, check_exhausted
 from support.credentials import P_KEY, S_KEY, T_KEY
 from support.gateway import Gateway, running_gateway
-from support.providers import P, S, T, a_model
+from support.providers import IMPATIENCE_MS, P, S, T, a_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -165,3 +165,33 @@ async def test_when_all_asked_for_short_waits_the_first_to_be_free_is_waited_for
         check_delivered(second, by="S", target=S, attempts=1)
         assert gateway.order == "PSS"
         assert 1.5 <= gateway.s.calls[1].arrived - blocked_at < 2
+
+
+async def test_a_provider_that_was_silent_is_left_alone_by_all_workers() -> None:
+    """So a client whose own time was up at the same moment is answered at once when it asks again."""
+    policy: Json = {"fallback_models": [S], "on_timeout": {"after_ms": IMPATIENCE_MS}}
+    async with running_gateway(only="PS", policy=policy, sidecar={"workers": 2}) as gateway:
+        gateway.play(p="silence, 200")
+        first = await gateway.chat()
+        began = time.monotonic()
+        others = [await gateway.chat() for _ in range(10)]
+        took = time.monotonic() - began
+
+    check_delivered(first, by="S", target=S, attempts=2)
+    for other in others:
+        check_delivered(other, by="S", target=S, attempts=1)
+    assert gateway.order == "PS" + 10 * "S"
+    assert took < 2
+
+
+async def test_a_guess_about_silence_makes_no_outage() -> None:
+    """Who has been silent is asked all the same when nobody else can answer."""
+    policy: Json = {"fallback_models": [S], "on_timeout": {"after_ms": IMPATIENCE_MS}, "second_round": {"rounds": 1}}
+    async with running_gateway(only="PS", policy=policy) as gateway:
+        gateway.play(p="silence, 200", s="200, 429")
+        await gateway.chat()
+
+        response = await gateway.chat()
+
+    check_delivered(response, by="P", target=P, attempts=2)
+    assert gateway.order == "PSSP"

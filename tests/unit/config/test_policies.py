@@ -39,9 +39,9 @@ def test_every_key_arrives() -> None:
             "fallback_models": [S],
             "default_strategy": "same_provider",
             "default_max_attempts": 0,
-            "candidate_order": "priority",
+            "candidate_order": "random",
             "on_status_codes": [{"codes": [429], "strategy": "same_model", "max_attempts": 1}],
-            "on_timeout": {"strategy": "same_model", "max_attempts": 3, "after_ms": 0},
+            "on_timeout": {"strategy": "same_model", "max_attempts": 3, "after_ms": 0, "block_duration_seconds": 7},
             "on_connection_error": {"strategy": "different_provider", "max_attempts": 4},
             "on_high_latency": {
                 "threshold_ms": 1500,
@@ -73,11 +73,12 @@ def test_every_key_arrives() -> None:
     assert found == Policy(
         default=Rule("default", SIBLING, 0, backoff),
         fallback_models=(TargetId(S),),
-        candidate_order=CandidateOrder.PRIORITY,
+        candidate_order=CandidateOrder.RANDOM,
         on_status={429: Rule("on_status_codes[0]", SAME, 1, backoff)},
         on_timeout=Rule("on_timeout", SAME, 3, backoff),
         on_connection_error=Rule("on_connection_error", OTHER, 4, backoff),
         attempt_timeout=0,
+        timeout_block=7000,
         high_latency=HighLatency(
             1500, Measure.TOTAL, OTHER, 5, 60_000, Scope.PROVIDER, Lifetime.REQUEST, min_triggers=3, window=30_000
         ),
@@ -149,9 +150,9 @@ def test_timeouts_and_connection_errors_have_a_rule_once_something_is_said_of_th
 
 
 def test_a_time_limit_alone_makes_no_rule() -> None:
-    found = policy({"on_timeout": {"after_ms": 250}})
+    found = policy({"on_timeout": {"after_ms": 250, "block_duration_seconds": 0}})
 
-    assert (found.on_timeout, found.attempt_timeout) == (None, 250)
+    assert (found.on_timeout, found.attempt_timeout, found.timeout_block) == (None, 250, 0)
 
 
 def test_slow_answers_follow_the_default_rule_unless_told_otherwise() -> None:

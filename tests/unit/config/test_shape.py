@@ -243,6 +243,7 @@ CODES = 'expected a status code such as 429, or a range in quotes such as "500-5
         ({"on_timeout": None}, f".on_timeout: {EMPTY}"),
         ({"on_timeout": {"max_attempts": 0}}, ".on_timeout.max_attempts: must be at least 1"),
         ({"on_timeout": {"after_ms": -1}}, ".on_timeout.after_ms: must be at least 0"),
+        ({"on_timeout": {"block_duration_seconds": -1}}, ".on_timeout.block_duration_seconds: must be at least 0"),
         ({"on_connection_error": {"max_attempts": -1}}, ".on_connection_error.max_attempts: must be at least 0"),
         ({"on_connection_error": {"after_ms": 1}}, ".on_connection_error.after_ms: unknown key"),
         ({"on_high_latency": {}}, ".on_high_latency.threshold_ms: is required"),

@@ -9,7 +9,6 @@ from builders import (
     NOW,
     P2,
     SUCCESS,
-    TIMEOUT,
     P,
     S,
     a_policy,
@@ -63,7 +62,7 @@ def test_any_retriable_answer_may_ask(status: int) -> None:
     assert known(Reply(http(status, retry_after=2000), took=100)) == (retry_after(2100),)
 
 
-@pytest.mark.parametrize("outcome", [http(429), final(404, retry_after=2000), TIMEOUT, http(429, retry_after=0)])
+@pytest.mark.parametrize("outcome", [http(429), final(404, retry_after=2000), http(429, retry_after=0)])
 def test_whoever_does_not_ask_is_not_blocked(outcome: Outcome) -> None:
     """Zero means now."""
     assert known(outcome) == ()

@@ -33,6 +33,7 @@ def test_defaults_of_a_policy() -> None:
         on_timeout=None,
         on_connection_error=None,
         attempt_timeout=30_000,
+        timeout_block=30_000,
         high_latency=None,
         retry_after=RetryAfterHandling(Scope.MODEL, Lifetime.GLOBAL, cap=300_000, max_wait=60_000),
         max_duration=None,

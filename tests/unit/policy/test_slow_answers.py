@@ -42,7 +42,7 @@ def latency(until: int, subject: str = P) -> Block:
 def known(rule: HighLatency | None, *replies: Outcome | Reply, dice: float = 0.0) -> tuple[Block, ...]:
     """Return the blocks that all requests know of after one that got *replies*."""
     blocks = Blocks()
-    policy = a_policy(high_latency=rule, fallback_models=(S,))
+    policy = a_policy(high_latency=rule, fallback_models=(S,), timeout_block=0)
     Journey(an_engine(policy=policy, blocks=blocks), dice=always(dice)).gets(*replies)
     return blocks.snapshot(now=NOW)
 
