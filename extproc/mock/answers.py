@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from extproc.mock.responses import is_responses, response
 from extproc.mock.step import Action
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _success(call: Call, name: str) -> dict[str, object]:
             "stop_sequence": None,
             "usage": {"input_tokens": 10, "output_tokens": 4},
         }
+    if is_responses(path):
+        return response(call, name, text)
     if path.endswith("/embeddings"):
         return {
             "object": "list",

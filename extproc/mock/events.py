@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from extproc.mock.answers import is_messages
+from extproc.mock.responses import is_responses, response_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,11 @@ def stream(call: Call, name: str, count: int) -> Iterator[bytes]:
 
     The first group opens the answer and holds the first event; the last group holds nothing but the end.
     """
-    return _messages(call, name, count) if is_messages(call.path) else _chat(call, name, count)
+    if is_messages(call.path):
+        return _messages(call, name, count)
+    if is_responses(call.path):
+        return response_stream(call, name, _words(name, count))
+    return _chat(call, name, count)
 
 
 def _words(name: str, count: int) -> list[str]:

@@ -47,6 +47,16 @@ async def test_a_message_has_anthropics_shape(client: httpx.AsyncClient) -> None
     assert message["content"] == [{"type": "text", "text": "Hello from north."}]
 
 
+async def test_a_response_has_the_shape_of_openais_responses_api(client: httpx.AsyncClient) -> None:
+    response = (await answer(client, "200", "/v1/responses")).json()
+
+    (message,) = response["output"]
+    assert (response["object"], response["status"], response["model"]) == ("response", "completed", "gpt-4o")
+    assert (message["type"], message["role"]) == ("message", "assistant")
+    assert [(part["type"], part["text"]) for part in message["content"]] == [("output_text", "Hello from north.")]
+    assert response["usage"]["total_tokens"] == 14
+
+
 async def test_embeddings_have_openais_shape(client: httpx.AsyncClient) -> None:
     found = (await answer(client, "200", "/v1/embeddings")).json()
 
@@ -123,6 +133,32 @@ async def test_a_stream_of_messages_has_anthropics_events(client: httpx.AsyncCli
         "message_delta",
         "message_stop",
     ]
+
+
+async def test_a_streamed_response_is_opened_said_and_completed(client: httpx.AsyncClient) -> None:
+    """Its last event is the whole response: Codex waits for that one."""
+    streamed = await answer(client, "200(sse=2, gap=0)", "/v1/responses")
+
+    lines = streamed.text.split("\n")
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert names == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    assert [(event["type"], event["sequence_number"]) for event in events] == [
+        (name, n) for n, name in enumerate(names)
+    ]
+    whole = events[-1]["response"]
+    assert (whole["status"], whole["output"][0]["content"][0]["text"]) == ("completed", "north-1 north-2 ")
 
 
 async def test_a_plain_200_streams_when_the_request_asks_for_it(client: httpx.AsyncClient) -> None:
