@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no types
@@ -18,10 +18,10 @@ from extproc.transport.tls import server_credentials
 if TYPE_CHECKING:
     from extproc.config.gateway import TlsFiles
     from extproc.policy.model import Millis
-    from extproc.transport.service import Processor, Record
+    from extproc.transport.service import Processor
     from extproc.transport.socket_files import SocketAccess
 
-_HEADROOM = 1024 * 1024
+HEADROOM = 1024 * 1024
 """What a message may need beside the body in it."""
 
 LAST_WORDS = 1.0
@@ -52,7 +52,7 @@ class Server:
 
     def __init__(
         self,
-        processor: Processor[Record],
+        processor: Processor[Any],
         *,
         listen: str,
         max_body_bytes: int,
@@ -65,7 +65,7 @@ class Server:
         self._streams = processor.streams
         self._health = health.aio.HealthServicer()
         self._grpc = grpc.aio.server(
-            options=(*_OPTIONS, ("grpc.max_receive_message_length", max_body_bytes + _HEADROOM))
+            options=(*_OPTIONS, ("grpc.max_receive_message_length", max_body_bytes + HEADROOM))
         )
         self._grpc.add_generic_rpc_handlers((processor.handlers(), health_handlers(self._health)))
 

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 METHOD = "Process"
 
-_BODY_PATIENCE = 0.25
+BODY_TIMEOUT = 0.25
 """Seconds that the body of an answer may take after its headers. It is short, and on its way already."""
+
+STOPPING = "this worker is stopping"
+CANNOT_FOLLOW = "extproc cannot follow this stream; see its log"
+FAILED = "extproc could not serve this attempt; see its log"
 
 Record = TypeVar("Record")
 Record_co = TypeVar("Record_co", covariant=True)
@@ -57,10 +61,41 @@ class Processor(Generic[Record]):
         clock: Callable[[], Instant],
         observe: Callable[[Record], None],
     ) -> None:
-        self._new_session = new_session
-        self._clock = clock
+        self.new_session = new_session
+        self.clock = clock
         self._observe = observe
         self.streams = Streams()
+
+    def answer(
+        self, session: Conversation[Record], request: pb.ProcessingRequest
+    ) -> tuple[pb.ProcessingResponse, Instant | None]:
+        """Return the answer to *request*, and the time before which it must not be sent; None: now.
+
+        Raises:
+            MessageError: *request* is no message of Envoy's.
+            OutOfTurnError: it cannot come now.
+        """
+        event = codec.decode(request)
+        if isinstance(event, codec.Unasked):
+            return codec.go_on(event), None
+        directive = session.receive(event, now=self.clock())
+        not_before = directive.not_before if isinstance(directive, Proceed | Send) else None
+        return codec.encode(directive, event), not_before
+
+    def body_overdue(self, session: Conversation[Record]) -> pb.ProcessingResponse | None:
+        """Return what is done without the body of an answer that does not come; None: it came.
+
+        Envoy takes an answer to the client, or a re-dispatch, at any time.
+        """
+        event = BodyOverdue()
+        directive = session.receive(event, now=self.clock())
+        return None if isinstance(directive, Proceed) else codec.encode(directive, event)
+
+    def close(self, session: Conversation[Record]) -> None:
+        """End *session* and hand its record on."""
+        record = session.finish(now=self.clock())
+        if record is not None:
+            self._observe(record)
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """Return what a gRPC server needs to serve this processor.
@@ -86,18 +121,18 @@ class Processor(Generic[Record]):
         What makes no sense is refused: that is the peer's fault, and a warning. All else that goes wrong is ours.
         """
         if not self.streams.welcome:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "this worker is stopping")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
         with self.streams.one_more():
             try:
                 await self._converse(requests, context)
             except (MessageError, OutOfTurnError) as error:
                 _log.warning("stream_refused", extra={"fields": describe(error)})
-                code, details = grpc.StatusCode.INVALID_ARGUMENT, "extproc cannot follow this stream; see its log"
+                code, details = grpc.StatusCode.INVALID_ARGUMENT, CANNOT_FOLLOW
             except grpc.aio.InternalError:  # an answer could not be sent: the peer has gone, as the record says
                 code, details = grpc.StatusCode.CANCELLED, "nobody took the answer"
             except Exception as error:  # noqa: BLE001 - the stream boundary
                 _log.error("stream_failed", extra={"fields": describe(error)})
-                code, details = grpc.StatusCode.INTERNAL, "extproc could not serve this attempt; see its log"
+                code, details = grpc.StatusCode.INTERNAL, FAILED
             else:
                 return
             with suppress(grpc.aio.InternalError):  # nobody is there to be told
@@ -108,57 +143,45 @@ class Processor(Generic[Record]):
         requests: AsyncIterator[pb.ProcessingRequest],
         context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
     ) -> None:
-        session = self._new_session()
-        hurry: asyncio.Task[None] | None = None
+        session = self.new_session()
+        overdue: asyncio.Task[None] | None = None
         writing = asyncio.Lock()
         try:
             async for request in requests:
-                answer = await self._answer(session, request)
+                answer, not_before = self.answer(session, request)
+                if not_before is not None:
+                    await self._hold(not_before)
                 async with writing:
                     await context.write(answer)
                 if codec.asks_for_body(answer):
-                    hurry = asyncio.create_task(self._hurry(session, context, writing))
-                    hurry.add_done_callback(_tell_fault)
+                    overdue = asyncio.create_task(self._await_body(session, context, writing))
+                    overdue.add_done_callback(_tell_fault)
         finally:  # whichever way it ends: Envoy is done, the client has hung up, or we have failed
-            if hurry is not None:
-                hurry.cancel()
-            record = session.finish(now=self._clock())
-            if record is not None:
-                self._observe(record)
+            if overdue is not None:
+                overdue.cancel()
+            self.close(session)
 
-    async def _answer(self, session: Conversation[Record], request: pb.ProcessingRequest) -> pb.ProcessingResponse:
-        event = codec.decode(request)
-        if isinstance(event, codec.Unasked):
-            return codec.go_on(event)
-        directive = session.receive(event, now=self._clock())
-        if isinstance(directive, Proceed | Send) and directive.not_before is not None:
-            await self._hold(directive.not_before)
-        return codec.encode(directive, event)
-
-    async def _hurry(
+    async def _await_body(
         self,
         session: Conversation[Record],
         context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
         writing: asyncio.Lock,
     ) -> None:
-        """Go on without the body of an answer that does not come: no other provider waits for it.
-
-        Envoy takes an answer to the client, or a re-dispatch, at any time.
-        """
-        await asyncio.sleep(_BODY_PATIENCE)
+        """Go on without the body of an answer that does not come: no other provider waits for it."""
+        await asyncio.sleep(BODY_TIMEOUT)
         async with writing:
-            directive = session.receive(BodyOverdue(), now=self._clock())
-            if not isinstance(directive, Proceed):
+            answer = self.body_overdue(session)
+            if answer is not None:
                 with suppress(grpc.aio.InternalError):  # the peer has gone, which the stream loop will see
-                    await context.write(codec.encode(directive, BodyOverdue()))
+                    await context.write(answer)
 
     async def _hold(self, until: Instant) -> None:
         """Wait until *until*, never less; the client hanging up ends it at once, by cancellation."""
-        while (left := until - self._clock()) > 0:  # noqa: ASYNC110 - a timer may fire a little early
+        while (left := until - self.clock()) > 0:  # noqa: ASYNC110 - a timer may fire a little early
             await asyncio.sleep(left / 1000)
 
 
-def _tell_fault(hurry: asyncio.Task[None]) -> None:
+def _tell_fault(overdue: asyncio.Task[None]) -> None:
     """Log what went wrong where nobody waits for it."""
-    if not hurry.cancelled() and (error := hurry.exception()) is not None:
+    if not overdue.cancelled() and (error := overdue.exception()) is not None:
         _log.error("stream_failed", extra={"fields": describe(error)})

@@ -24,17 +24,30 @@ class Streams:
         self.welcome = True
         """Whether a new stream may begin."""
 
+    @property
+    def count(self) -> int:
+        """How many are being served."""
+        return self._under_way
+
     @contextmanager
     def one_more(self) -> Iterator[None]:
         """Count a stream for as long as it is served."""
-        self._under_way += 1
-        self._nobody.clear()
+        self.enter()
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._nobody.set()
+            self.leave()
+
+    def enter(self) -> None:
+        """Count one stream more; `leave` must follow."""
+        self._under_way += 1
+        self._nobody.clear()
+
+    def leave(self) -> None:
+        """Count one stream less."""
+        self._under_way -= 1
+        if not self._under_way:
+            self._nobody.set()
 
     async def last_one_gone(self) -> None:
         """Return when no stream is under way."""

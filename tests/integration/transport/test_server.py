@@ -83,7 +83,6 @@ async def test_a_drain_lets_a_stream_end_and_refuses_a_new_one(serve: Serve) -> 
     draining = asyncio.create_task(sidecar.server.drain())
     await asyncio.sleep(0)
     late = sidecar.stream()
-    await late.write(request_headers())
 
     assert await late.code() is grpc.StatusCode.UNAVAILABLE
     assert await sidecar.health() == "NOT_SERVING"
