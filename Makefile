@@ -9,10 +9,11 @@ CODE = extproc protos tests benchmarks
 JOBS ?= auto
 WAITING_JOBS ?= 3
 MESSAGES ?= 100000
+SEQUENCES ?= 100000
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow test-envoys fuzz lint format types layers protos protos-check bench check \
+.PHONY: help install demo test test-core test-rest test-slow test-envoys fuzz fuzz-frames lint format types layers protos protos-check bench bench-gateway check \
 	compose constraints clean
 
 help: ## list the targets
@@ -66,6 +67,9 @@ fuzz: $(READY) ## send a sidecar MESSAGES=… of any kind; SEED=… repeats a ru
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --messages $(MESSAGES) $(if $(SEED),--seed $(SEED)) \
 		$(if $(STREAM),--stream $(STREAM))
 
+fuzz-frames: $(READY) ## play SEQUENCES=… of raw HTTP/2 frames against the sidecar's transport
+	@PYTHONPATH=tests:. $(BIN)/python -m fuzz.frames --sequences $(SEQUENCES) $(if $(SEED),--seed $(SEED))
+
 lint: $(READY) ## check format, habits and spelling
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -87,6 +91,9 @@ protos: $(READY) ## generate extproc/_gen from protos/
 
 protos-check: $(READY) ## check that extproc/_gen is what protos/ gives
 	@$(BIN)/python protos/generate.py --check
+
+bench-gateway: $(READY) ## measure requests through a real Envoy, beside commit BASE=… (needs wrk and nginx)
+	@PYTHONPATH=benchmarks:. $(BIN)/python -m gateway $(if $(BASE),--base $(BASE)) $(BENCH_OPTIONS)
 
 bench: $(READY) ## measure what an attempt costs
 	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done

@@ -1,0 +1,236 @@
+"""Raw frames for the HTTP/2 of the sidecar, with a process and without: what no library for gRPC would send.
+
+Each sequence is a client that mostly knows the protocol, and now and then does not. Whatever it sends, no exception
+leaves the connection, no byte is sent beyond the windows it gave, and every stream learns of its end once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import click
+from support.http2 import GREETING, SETTINGS_ACK, Remembering, request_block, setting, uint32
+
+from extproc.transport.http2 import frames
+from extproc.transport.http2.connection import Connection
+from extproc.transport.http2.frames import frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EVERY: Final = 15.0  # seconds between two lines about progress
+
+_BLOCKS: Final = [request_block(path) for path in ("/", "/a", "/" + "long" * 50)]
+Frame: TypeAlias = tuple[int, int, int, bytes]
+"""Kind, flags, stream and payload."""
+
+_STREAMS: Final = (1, 1, 1, 3, 3, 5, 7, 9, 0, 2, 2**31 - 1)
+
+
+class _Talkative(Remembering):
+    """A stream that answers whatever it is told with some bytes, and its end with an end."""
+
+    __slots__ = ("chance", "connection", "sent_headers")
+
+    def __init__(self, stream_id: int, window: int, path: str, *, chance: Random) -> None:
+        super().__init__(stream_id, window, path)
+        self.chance = chance
+        self.sent_headers = False
+        self.connection: Connection
+
+    def data_received(self, data: bytes) -> None:
+        """Answer."""
+        super().data_received(data)
+        if not self.sent_headers:
+            self.sent_headers = True
+            self.connection.sender.headers(self, b"\x88")
+        self.connection.sender.data(self, bytes(self.chance.choice((1, 100, 20_000, 70_000))))
+
+    def end_received(self) -> None:
+        """End."""
+        super().end_received()
+        self.connection.sender.trailers(self, b"\x89")
+
+
+class _Windows:
+    """What the client has allowed us to send, read off its own frames as far as they are right."""
+
+    def __init__(self) -> None:
+        self.connection = self.initial = frames.DEFAULT_WINDOW
+        self.streams: dict[int, int] = {}
+
+    def hear(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        """Take one frame of the client's."""
+        if kind == frames.WINDOW_UPDATE and len(payload) == 4:
+            more = int.from_bytes(payload, "big") & frames.STREAM_ID
+            if stream:
+                self.streams[stream] = self.streams.get(stream, self.initial) + more
+            else:
+                self.connection += more
+        elif kind == frames.SETTINGS and not flags & frames.ACK and len(payload) % 6 == 0:
+            for name, value in frames.read_settings(payload):
+                if name == frames.INITIAL_WINDOW_SIZE:
+                    self.streams = {on: window + value - self.initial for on, window in self.streams.items()}
+                    self.initial = value
+        elif kind == frames.HEADERS:
+            self.streams.setdefault(stream, self.initial)
+
+    def spend(self, stream: int, size: int) -> bool:
+        """Return whether *size* bytes of data on *stream* were allowed."""
+        self.connection -= size
+        self.streams[stream] = self.streams.get(stream, self.initial) - size
+        return self.connection >= 0 and self.streams[stream] >= 0
+
+
+def sequence(chance: Random) -> Iterator[Frame]:
+    """Yield the frames of one client: a right one, but for the share of mistakes that it makes."""
+    mistakes = chance.choice((0.0, 0.0, 0.02, 0.2))
+    opened: list[int] = []
+    sending: set[int] = set()
+    for _ in range(chance.randrange(1, 60)):
+        if chance.random() < mistakes:
+            yield _mistake(chance)
+        elif not sending or chance.randrange(5) == 0:
+            stream = opened[-1] + 2 if opened else 1
+            opened.append(stream)
+            ends = chance.randrange(4) == 0
+            if not ends:
+                sending.add(stream)
+            yield from _request(chance, stream, frames.END_STREAM if ends else 0)
+        else:
+            yield _of_an_open_stream(chance, opened, sending)
+
+
+def _request(chance: Random, stream: int, flags: int) -> Iterator[Frame]:
+    block = chance.choice(_BLOCKS)
+    if chance.randrange(4):
+        yield frames.HEADERS, flags | frames.END_HEADERS, stream, block
+        return
+    cut = chance.randrange(len(block))
+    yield frames.HEADERS, flags, stream, block[:cut]
+    yield frames.CONTINUATION, frames.END_HEADERS, stream, block[cut:]
+
+
+def _of_an_open_stream(chance: Random, opened: list[int], sending: set[int]) -> Frame:  # noqa: PLR0911 - one a kind
+    stream = chance.choice(sorted(sending))
+    match chance.randrange(10):
+        case 0 | 1 | 2 | 3:
+            return frames.DATA, 0, stream, chance.randbytes(chance.choice((0, 1, 5, 100, 16_384)))
+        case 4:
+            sending.discard(stream)
+            return frames.DATA, frames.END_STREAM, stream, chance.randbytes(chance.choice((0, 1, 100)))
+        case 5:
+            sending.discard(stream)
+            return frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, chance.choice(_BLOCKS)
+        case 6:
+            return frames.WINDOW_UPDATE, 0, chance.choice((0, *opened)), uint32(chance.choice((1, 1_000, 100_000)))
+        case 7:
+            sending.discard(stream)
+            return frames.RST_STREAM, 0, stream, uint32(chance.randrange(14))
+        case 8:
+            value = chance.choice((0, 1, 16_384, 65_535, 10**6))
+            return frames.SETTINGS, 0, 0, setting(frames.INITIAL_WINDOW_SIZE, value)
+        case _:
+            return frames.PING, chance.randrange(2), 0, chance.randbytes(8)
+
+
+def _mistake(chance: Random) -> Frame:  # noqa: PLR0911 - one a kind
+    stream = chance.choice(_STREAMS)
+    match chance.randrange(8):
+        case 0:
+            return frames.HEADERS, chance.choice((4, 5, 0, 0x24, 0x0C)), stream, chance.choice(_BLOCKS)
+        case 1:
+            return frames.DATA, chance.choice((0, 1, 8, 9)), stream, chance.randbytes(chance.choice((0, 1, 100)))
+        case 2:
+            return frames.WINDOW_UPDATE, 0, stream, uint32(chance.choice((0, 2**30, 2**31 - 1)))
+        case 3:
+            return frames.RST_STREAM, 0, stream, uint32(0)
+        case 4:
+            value = chance.choice((0, 16_384, 2**24, 2**31 - 1, 2**31))
+            return frames.SETTINGS, chance.randrange(2), chance.randrange(2), setting(chance.randrange(8), value)
+        case 5:
+            return frames.CONTINUATION, chance.choice((0, 4)), stream, b""
+        case 6:
+            return chance.randrange(10), 0, stream, chance.randbytes(chance.choice((3, 4, 6, 8)))
+        case _:
+            return chance.randrange(256), chance.randrange(256), stream, chance.randbytes(chance.randrange(60))
+
+
+def play(seed: int, number: int) -> str:
+    """Play the sequence of that *number*; return how the connection ended: "open", "closed".
+
+    Raises:
+        AssertionError: what must hold does not.
+    """
+    chance = Random(f"{seed} frames {number}")  # noqa: S311 - not for secrets
+    streams: list[_Talkative] = []
+
+    def new_stream(stream_id: int, window: int, path: str) -> _Talkative:
+        stream = _Talkative(stream_id, window, path, chance=chance)
+        stream.connection = connection
+        streams.append(stream)
+        return stream
+
+    connection = Connection(new_stream, lambda: 0.0)
+    windows = _Windows()
+    connection.receive(GREETING + (SETTINGS_ACK if chance.randrange(2) else b""))
+    for kind, flags, on, payload in sequence(chance):
+        windows.hear(kind, flags, on, payload)
+        whole = frame(kind, flags, on, payload)
+        cut = chance.randrange(len(whole) + 1)
+        connection.receive(whole[:cut])
+        connection.receive(whole[cut:])
+        _check(connection, windows)
+    ended = "closed" if connection.closing else "open"
+    connection.close()
+    for stream in streams:
+        assert stream.said[0] == "opened"
+        assert stream.said.count("end") <= 1
+        assert stream.said.count("aborted") <= 1
+        assert stream.local_closed
+    assert not connection.streams
+    assert connection.sender.waiting == 0
+    assert not connection.sender._blocked
+    return ended
+
+
+def _check(connection: Connection, windows: _Windows) -> None:
+    """Look at what was sent: whole frames, within the windows."""
+    output, connection.sender.output = connection.sender.output, []
+    position, data = 0, b"".join(output)
+    while position < len(data):
+        length_and_kind, _, stream = frames.read_header(data, position)
+        position += frames.HEADER_LENGTH + (length_and_kind >> 8)
+        if length_and_kind & 0xFF == frames.DATA:
+            assert windows.spend(stream, length_and_kind >> 8), "sent beyond the window"
+    assert position == len(data)
+
+
+@click.command()
+@click.option("--sequences", default=100_000, show_default=True, help="How many to play.")
+@click.option("--seed", type=int, help="Whence all chance comes.  [default: another one each time]")
+@click.option("--number", type=int, help="Play the sequence of this number only.")
+def main(*, sequences: int, seed: int | None, number: int | None) -> None:
+    """Play sequences of frames; ends at the first one after which something does not hold."""
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    click.echo(f"seed {seed}")
+    ends: Counter[str] = Counter()
+    shown = time.monotonic()
+    for current in range(sequences) if number is None else (number,):
+        try:
+            ends[play(seed, current)] += 1
+        except BaseException:
+            click.echo(f"sequence {current}: repeat it with --seed {seed} --number {current}")
+            raise
+        if time.monotonic() > shown + _EVERY:
+            shown = time.monotonic()
+            click.echo(f"{current + 1:,} of {sequences:,} sequences")
+    click.echo(f"{ends.total():,} sequences: {ends['open']:,} went well, {ends['closed']:,} were hung up on")
+
+
+if __name__ == "__main__":
+    main()
