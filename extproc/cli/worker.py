@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import uvloop
 
 from extproc.admin.log import attempt_log
-from extproc.cli.allocator import give_large_blocks_back
+from extproc.cli.allocator import keep_freed_blocks, return_freed_memory_regularly
 from extproc.cli.exits import ExitCode
 from extproc.cli.stopping import StopRequests
+from extproc.config.gateway import Transport
 from extproc.exchange.session import Exchange
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
+from extproc.transport.lean.server import LeanServer
 from extproc.transport.server import Server
 from extproc.transport.service import Processor
 from extproc.transport.sharing import Membership
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from extproc.config.gateway import Gateway
+    from extproc.config.gateway import Gateway, SidecarSettings
     from extproc.exchange.record import AttemptRecord
     from extproc.policy.model import Instant, Millis
 
@@ -52,26 +54,32 @@ def work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], N
 
 
 async def _work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], None]) -> ExitCode:
-    give_large_blocks_back()  # before the first body: bodies are what a worker has of large things
+    keep_freed_blocks()  # before the first body: bodies are what a worker has of large things
+    trimming = asyncio.create_task(return_freed_memory_regularly())
     requests = StopRequests.taken_over()
     membership = await Membership.over(hub)
     blocks = Blocks(publish=membership.publish)
     await membership.join(blocks, duty.clock)  # first: nobody may be sent where the others know better
     processor = _processor(duty, blocks)
-    settings = duty.gateway.sidecar
-    server = Server(
-        processor,
-        listen=listen,
-        max_body_bytes=settings.max_body_bytes,
-        access=SocketAccess(settings.socket_mode, settings.socket_group),
-        tls=settings.tls,
-    )
+    server = _server(duty.gateway.sidecar, processor, listen)
     await server.start()
     serving(server.address)
     await requests.next()
     forced = await requests.cut_short(server.drain(duty.grace))
+    trimming.cancel()
     await membership.leave()
     return ExitCode.FORCED if forced else ExitCode.OK
+
+
+def _server(settings: SidecarSettings, processor: Processor[AttemptRecord], listen: str) -> Server | LeanServer:
+    access, most = SocketAccess(settings.socket_mode, settings.socket_group), settings.max_body_bytes
+    match settings.transport:
+        case Transport.LEAN:
+            return LeanServer(processor, listen=listen, max_body_bytes=most, access=access)
+        case Transport.GRPCIO:
+            return Server(processor, listen=listen, max_body_bytes=most, access=access, tls=settings.tls)
+        case _:
+            assert_never(settings.transport)
 
 
 def _processor(duty: Duty, blocks: Blocks) -> Processor[AttemptRecord]:

@@ -139,6 +139,7 @@ def _sidecar(table: SidecarTable) -> SidecarSettings:
         socket_group=table.socket_group,
         tls=None if table.tls is None else _tls(table.tls, table.listen),
         insecure=table.insecure,
+        chosen_transport=table.transport,
     )
 
 

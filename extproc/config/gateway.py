@@ -31,6 +31,13 @@ class OnFailure(StrEnum):
     DEFAULT_PROVIDER = "default_provider"  # sent to the default target, by Envoy alone and without a policy
 
 
+class Transport(StrEnum):
+    """What carries the messages between Envoy and a worker."""
+
+    LEAN = "lean"  # our own, for connections on this host
+    GRPCIO = "grpcio"  # the gRPC library: the reference, and the way back
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Where clients reach us, and how long one request may take in all."""
@@ -80,6 +87,14 @@ class SidecarSettings:
     socket_group: str | None = None  # None: the process's own
     tls: TlsFiles | None = None  # for host:port
     insecure: bool = False  # whether host:port may be without
+    chosen_transport: Transport | None = None  # None: what fits the address
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the messages: the lean one on a Unix socket, the library between machines."""
+        if self.chosen_transport is not None:
+            return self.chosen_transport
+        return Transport.LEAN if self.listen.startswith("unix:") else Transport.GRPCIO
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ _RULES_BETWEEN_KEYS: Mapping[str, tuple[Schema, ...]] = {
             "if": {"properties": {"listen": {"pattern": "^(?!unix:)[^$]*$"}}, "required": ["listen"]},
             "then": {"anyOf": [{"required": ["tls"]}, {"required": ["insecure"]}]},
         },
+        {"not": {"properties": {"transport": {"const": "lean"}}, "required": ["transport", "tls"]}},
     ),
     "HighLatencyTable": (
         {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
 from extproc.config.environment import FromEnvironment
-from extproc.config.gateway import LogFormat, OnFailure
+from extproc.config.gateway import LogFormat, OnFailure, Transport
 from extproc.policy.model import CandidateOrder, Lifetime, Measure, Millis, Scope, Strategy
 
 if TYPE_CHECKING:
@@ -113,3 +113,4 @@ LifetimeName = Annotated[Lifetime, Strict(strict=False)]
 MeasureName = Annotated[Measure, Strict(strict=False)]
 LogFormatName = Annotated[LogFormat, Strict(strict=False)]
 OnFailureName = Annotated[OnFailure, Strict(strict=False)]
+TransportName = Annotated[Transport, Strict(strict=False)]

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from extproc.config.addresses import AdminAddress, HostName, HostPort, Listen, check_listen, worker_addresses
-from extproc.config.gateway import LogFormat, OnFailure
+from extproc.config.gateway import LogFormat, OnFailure, Transport
 from extproc.config.scalars import (
     Flag,
     Given,
@@ -16,6 +16,7 @@ from extproc.config.scalars import (
     Percent,
     Positive,
     Text,
+    TransportName,
     Workers,
 )
 from extproc.config.schema_retry import Table
@@ -76,6 +77,7 @@ class SidecarTable(Table):
     max_body_bytes: Positive = 64 * 1024 * 1024
     log_format: LogFormatName = LogFormat.TEXT
     on_failure: OnFailureName = OnFailure.REJECT
+    transport: Annotated[TransportName | None, Given] = None
 
     @field_validator("workers")
     @classmethod
@@ -86,6 +88,13 @@ class SidecarTable(Table):
                 check_listen(last)
             except ValueError as error:
                 raise ValueError(f"the last of {value} workers would listen on {last}: {error}") from None
+        return value
+
+    @field_validator("transport")
+    @classmethod
+    def _can_speak_tls(cls, value: Transport | None, info: ValidationInfo) -> Transport | None:
+        if value is Transport.LEAN and info.data.get("tls") is not None:
+            raise ValueError("lean cannot speak TLS, which sidecar.tls asks for: set grpcio, or leave it out")
         return value
 
 

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 
 from extproc._gen import wire_pb2 as pb
 from extproc.policy.model import Instant
+from extproc.transport.lean.server import LeanServer
 from extproc.transport.server import Server
 from extproc.transport.service import METHOD, SERVICE, Processor
 from extproc.transport.socket_files import OWNER_ALONE
@@ -46,7 +47,7 @@ async def ask(call: Call, message: pb.ProcessingRequest) -> pb.ProcessingRespons
 class Sidecar:
     """A server that is up, and a channel to it."""
 
-    def __init__(self, server: Server, channel: grpc.aio.Channel, observed: list[list[str]]) -> None:
+    def __init__(self, server: Server | LeanServer, channel: grpc.aio.Channel, observed: list[list[str]]) -> None:
         self.server = server
         self.channel = channel
         self.observed = observed
@@ -93,11 +94,16 @@ async def running(
     max_body_bytes: int = MAX_BODY,
     access: SocketAccess = OWNER_ALONE,
     tls: TlsFiles | None = None,
+    lean: bool = False,
 ) -> AsyncIterator[Sidecar]:
     """Keep a server for *sessions* up."""
     observed: list[list[str]] = []
     processor = Processor(lambda: sessions.pop(0), now, observed.append)
-    server = Server(processor, listen=listen, max_body_bytes=max_body_bytes, access=access, tls=tls)
+    server: Server | LeanServer
+    if lean:
+        server = LeanServer(processor, listen=listen, max_body_bytes=max_body_bytes, access=access)
+    else:
+        server = Server(processor, listen=listen, max_body_bytes=max_body_bytes, access=access, tls=tls)
     await server.start()
     try:
         async with a_channel(server.address, tls) as channel:

@@ -27,15 +27,15 @@ def listen(request: pytest.FixtureRequest, directory: str) -> str:
     return f"unix:{directory}/extproc.sock" if request.param == "unix" else "127.0.0.1:0"
 
 
-@pytest_asyncio.fixture
-async def serve(directory: str) -> AsyncIterator[Serve]:
-    """Return what starts servers; they are stopped when the test has ended."""
+@pytest_asyncio.fixture(params=["grpcio", "lean"])
+async def serve(request: pytest.FixtureRequest, directory: str) -> AsyncIterator[Serve]:
+    """Return what starts servers of one kind; they are stopped when the test has ended."""
     async with AsyncExitStack() as stack:
 
         async def start(*sessions: ScriptedSession, at: str = "", max_body_bytes: int = MAX_BODY) -> Sidecar:
             listen = at or f"unix:{directory}/extproc.sock"
             return await stack.enter_async_context(
-                running(list(sessions), listen=listen, max_body_bytes=max_body_bytes)
+                running(list(sessions), listen=listen, max_body_bytes=max_body_bytes, lean=request.param == "lean")
             )
 
         yield start

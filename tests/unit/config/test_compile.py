@@ -7,7 +7,15 @@ from unit.config.files import P, S, Table, a_file, a_provider, gateway, problems
 
 from extproc.config import compile as compiling
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.gateway import EnvoySettings, Listener, LogFormat, OnFailure, RetryBudget, SidecarSettings
+from extproc.config.gateway import (
+    EnvoySettings,
+    Listener,
+    LogFormat,
+    OnFailure,
+    RetryBudget,
+    SidecarSettings,
+    Transport,
+)
 from extproc.config.providers import PROVIDERS
 from extproc.config.schema import ConfigTable
 from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
@@ -40,6 +48,7 @@ def test_settings_arrive() -> None:
                 "max_body_bytes": 1,
                 "log_format": "json",
                 "on_failure": "default_provider",
+                "transport": "grpcio",
             },
             envoy={
                 "admin": "127.0.0.2:3",
@@ -59,6 +68,7 @@ def test_settings_arrive() -> None:
         OnFailure.DEFAULT_PROVIDER,
         socket_mode=0o660,
         socket_group="envoy",
+        chosen_transport=Transport.GRPCIO,
     )
     assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0), "/run/secrets")
 

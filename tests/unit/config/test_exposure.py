@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from unit.config.files import Table, a_file, gateway, problems, warnings
 
-from extproc.config.gateway import TlsFiles
+from extproc.config.gateway import TlsFiles, Transport
 
 TLS: Table = {
     "ca": "/tls/ca.pem",
@@ -97,6 +97,27 @@ def test_tls_on_a_socket_is_said_to_be_without_use() -> None:
     assert warnings(a_file(sidecar={"tls": TLS})) == [
         "sidecar.tls: is not used: sidecar.listen is a Unix socket, which is its owner's alone"
     ]
+
+
+def test_the_lean_transport_has_no_tls() -> None:
+    assert problems(a_file(sidecar={"listen": "127.0.0.1:1", "tls": TLS, "transport": "lean"})) == [
+        "sidecar.transport: lean cannot speak TLS, which sidecar.tls asks for: set grpcio, or leave it out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "transport"),
+    [
+        ({"listen": "unix:/s"}, Transport.LEAN),
+        ({"listen": "unix:/s", "transport": "grpcio"}, Transport.GRPCIO),
+        ({"listen": "127.0.0.1:1", "insecure": True}, Transport.GRPCIO),
+        ({"listen": "127.0.0.1:1", "insecure": True, "transport": "lean"}, Transport.LEAN),
+        ({"listen": "127.0.0.1:1", "tls": TLS}, Transport.GRPCIO),
+    ],
+)
+def test_the_transport_follows_from_the_address(sidecar: dict[str, object], transport: Transport) -> None:
+    """Unless it is chosen: between machines the library has what ours has not."""
+    assert gateway(a_file(sidecar=sidecar)).sidecar.transport is transport
 
 
 @pytest.mark.parametrize("missing", sorted(TLS))

@@ -1,0 +1,159 @@
+"""The call in which Envoy asks about one attempt."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from extproc.exchange.session import OutOfTurnError
+from extproc.transport import codec
+from extproc.transport.errors import MessageError
+from extproc.transport.failure import describe
+from extproc.transport.lean.call import Call
+from extproc.transport.lean.status import Status
+from extproc.transport.service import BODY_TIMEOUT, CANNOT_FOLLOW, FAILED, STOPPING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from extproc._gen import wire_pb2 as pb
+    from extproc.policy.model import Instant
+    from extproc.transport.http2.sending import Sender
+    from extproc.transport.lean.memory import Memory
+    from extproc.transport.service import Conversation, Processor
+
+_MOST_QUEUED: Final = 16
+"""Messages that may come while an attempt is held. Envoy sends the next one when the last one is answered, but for one
+that says that it has answered by itself."""
+
+_log = logging.getLogger(__name__)
+
+
+class AttemptCall(Call):
+    """One attempt: each message is answered at once, or when the attempt's time has come."""
+
+    __slots__ = ("_end_follows", "_flush", "_held_answer", "_loop", "_processor", "_queue", "_session", "_timer")
+
+    def __init__(
+        self,
+        stream_id: int,
+        window: int,
+        *,
+        sender: Sender,
+        memory: Memory,
+        processor: Processor[Any],
+        loop: asyncio.AbstractEventLoop,
+        flush: Callable[[], None],
+    ) -> None:
+        super().__init__(stream_id, window, sender=sender, memory=memory)
+        self._processor = processor
+        self._loop = loop
+        self._flush = flush  # writes what is sent outside of a read
+        self._session: Conversation[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._held_answer: pb.ProcessingResponse | None = None
+        self._queue: list[bytes] | None = None
+        self._end_follows = False
+
+    def opened(self) -> None:
+        """Begin a conversation, unless this worker is stopping."""
+        if not self._processor.streams.welcome:
+            self.end(Status.UNAVAILABLE, STOPPING)
+            return
+        self._processor.streams.enter()
+        self._session = self._processor.new_session()
+
+    def message_received(self, message: bytes) -> None:
+        """Answer *message*, or keep it while the answer before it is held."""
+        if self._held_answer is None:
+            self._guarded(self._answer, message)
+            return
+        queue = self._queue = self._queue or []
+        if len(queue) == _MOST_QUEUED:
+            self.end(Status.RESOURCE_EXHAUSTED, "too many messages at once")
+            return
+        queue.append(message)
+        self._hold(len(message))
+
+    def all_received(self) -> None:
+        """End with OK, after what is held."""
+        if self._held_answer is None:
+            self.end()
+        else:
+            self._end_follows = True
+
+    def ended(self) -> None:
+        """End the conversation, and hand its record on."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._held_answer = self._queue = None
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            self._processor.close(session)
+        except Exception as error:  # noqa: BLE001 - the stream boundary
+            _log.error("stream_failed", extra={"fields": describe(error)})
+        finally:
+            self._processor.streams.leave()
+
+    def _answer(self, message: bytes) -> None:
+        assert self._session is not None  # noqa: S101 - it is there until the call is over
+        answer, not_before = self._processor.answer(self._session, codec.read(message))
+        if not_before is not None and self._left(not_before) > 0:
+            self._held_answer = answer
+            self._wait(not_before)
+            return
+        self._send_answer(answer)
+
+    def _send_answer(self, answer: pb.ProcessingResponse) -> None:
+        self.send(answer.SerializeToString())
+        if codec.asks_for_body(answer):
+            self._timer = self._loop.call_later(BODY_TIMEOUT, self._outside, self._body_overdue)
+
+    def _left(self, until: Instant) -> int:
+        return until - self._processor.clock()
+
+    def _wait(self, until: Instant) -> None:
+        self._timer = self._loop.call_later(self._left(until) / 1000, self._outside, self._release, until)
+
+    def _release(self, until: Instant) -> None:
+        """Send the held answer, never too early, and go on with what has come meanwhile."""
+        if self._left(until) > 0:
+            self._wait(until)
+            return
+        answer, self._held_answer = self._held_answer, None
+        assert answer is not None  # noqa: S101 - this is called when one is held
+        self._send_answer(answer)
+        queue, self._queue = self._queue or [], None
+        self._hold(-sum(map(len, queue)))
+        for message in queue:
+            self.message_received(message)
+            if self.over:
+                return
+        if self._end_follows:
+            self.all_received()
+
+    def _body_overdue(self) -> None:
+        """Go on without the body of a response that does not come: no other provider waits for it."""
+        assert self._session is not None  # noqa: S101 - it is there until the call is over
+        answer = self._processor.body_overdue(self._session)
+        if answer is not None:
+            self.send(answer.SerializeToString())
+
+    def _outside(self, step: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - passed on
+        """Do *step* when a timer says so."""
+        self._guarded(step, *arguments)
+        self._flush()
+
+    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - passed on
+        """Do *step*; a fault ends this call and no other one."""
+        try:
+            step(*arguments)
+        except (MessageError, OutOfTurnError) as error:
+            _log.warning("stream_refused", extra={"fields": describe(error)})
+            self.end(Status.INVALID_ARGUMENT, CANNOT_FOLLOW)
+        except Exception as error:  # noqa: BLE001 - the stream boundary
+            _log.error("stream_failed", extra={"fields": describe(error)})
+            self.end(Status.INTERNAL, FAILED)

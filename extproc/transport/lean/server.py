@@ -1,0 +1,102 @@
+"""The server on bare connections: where it listens, how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
+from extproc.transport.errors import ListenError
+from extproc.transport.lean.memory import Memory
+from extproc.transport.lean.peer import Peer
+from extproc.transport.lean.status import Status
+from extproc.transport.server import HEADROOM
+from extproc.transport.service import STOPPING
+from extproc.transport.socket_files import OWNER_ALONE
+
+if TYPE_CHECKING:
+    from extproc.policy.model import Millis
+    from extproc.transport.lean.health import HealthWatch
+    from extproc.transport.service import Processor
+    from extproc.transport.socket_files import SocketAccess
+
+_BACKLOG: Final = 1024
+
+
+class LeanServer:
+    """One worker's server; made inside the event loop that serves it, started once, drained once.
+
+    *listen* is `unix:/path`, which is for those of *access*, or `host:port`, without TLS. Message sizes are bounded by
+    our own limit on bodies and nothing else.
+    """
+
+    def __init__(
+        self, processor: Processor[Any], *, listen: str, max_body_bytes: int, access: SocketAccess = OWNER_ALONE
+    ) -> None:
+        self._address = parse_address(listen)
+        self._access = access
+        self._processor = processor
+        self._memory = Memory(max_body_bytes + HEADROOM)
+        self._peers: set[Peer] = set()
+        self._watchers: set[HealthWatch] = set()
+        self._server: asyncio.Server
+        self._closed = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        """Where the server listens; once started, with the port that port 0 has become."""
+        return str(self._address)
+
+    async def start(self) -> None:
+        """Listen and serve; `grpc.health.v1` says SERVING from here on.
+
+        Raises:
+            ListenError: the address is in use or cannot be used.
+        """
+        loop = asyncio.get_running_loop()
+        with claimed(self._address, self._access):
+            try:
+                match self._address:
+                    case UnixAddress(path=path):
+                        self._server = await loop.create_unix_server(self._peer, str(path), backlog=_BACKLOG)
+                    case TcpAddress(host=host, port=port):
+                        self._server = await loop.create_server(self._peer, host, port, backlog=_BACKLOG)
+                        port = self._server.sockets[0].getsockname()[1]
+                        self._address = replace(self._address, port=port)
+            except OSError as error:
+                raise ListenError(f"{self.address}: cannot listen there") from error
+
+    async def drain(self, grace: Millis = 30_000) -> None:
+        """Go: refuse new streams, let those under way end, cut off what is left after *grace*.
+
+        Health checks are answered to the end, with NOT_SERVING: that is how Envoy learns to send its next streams
+        elsewhere before the connection closes.
+        """
+        streams = self._processor.streams
+        streams.welcome = False
+        for watcher in list(self._watchers):
+            watcher.changed()
+        for peer in list(self._peers):
+            peer.flush()
+        try:
+            async with asyncio.timeout(grace / 1000):
+                await streams.last_one_gone()
+        except TimeoutError:
+            pass
+        self._server.close()
+        for watcher in list(self._watchers):  # properly: what they were told just now would go with the connection
+            watcher.end(Status.UNAVAILABLE, STOPPING)
+        for peer in list(self._peers):
+            peer.close()
+        await streams.last_one_gone()
+        if isinstance(self._address, UnixAddress):
+            self._address.path.unlink(missing_ok=True)
+        self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Return when the server has stopped."""
+        await self._closed.wait()
+
+    def _peer(self) -> Peer:
+        return Peer(self._processor, self._memory, self._peers, self._watchers)
