@@ -194,7 +194,10 @@ def test_a_second_one_is_refused_and_a_killed_one_replaced(home: Home, gateway: 
         second = home.run("serve", gateway.config, "--listen", listen)
         assert (second.code, second.err) == (1, f"Error: {listen}: another process is listening there\n")
 
-        for pid in home.all_of("extproc-"):
+        processes = home.all_of("extproc-")
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)  # or a worker would see its supervisor go, and clear its socket away
+        for pid in processes:
             os.kill(pid, signal.SIGKILL)
         first.process.wait()
     assert (home.directory / "x.sock").is_socket()
