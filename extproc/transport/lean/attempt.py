@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.exchange.session import OutOfTurnError
+from extproc.exchange.phases import OutOfTurnError
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
