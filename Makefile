@@ -59,7 +59,7 @@ test-envoys: $(READY) ## run all that needs an Envoy on every supported version
 		echo "=== Envoy $$version"; \
 		EXTPROC_ENVOY_BINARY=$$envoy EXTPROC_TEST_ENVOY=$$envoy \
 			$(BIN)/python -m pytest -q -n $(WAITING_JOBS) --dist loadfile -m 'not slow' --timeout=120 \
-			tests/contract tests/e2e; \
+			tests/contract tests/e2e tests/integration/cli/test_mutual_tls.py tests/integration/cli/test_restart.py; \
 	done
 
 # A run is repeated from the seed that it prints, and one stream of it from its number.

@@ -22,25 +22,28 @@ if TYPE_CHECKING:
     from extproc.transport.address import Address
 
 
-def check_doors(config: Path, settings: SidecarSettings, option: str | None) -> tuple[Problem, ...]:
+def check_doors(config: Path, settings: SidecarSettings) -> tuple[Problem, ...]:
     """Make sure that a sidecar with *settings* may listen; return what its operator should know all the same.
 
-    *option* is the address of the command line, which *config* has not been checked for.
+    What *config* itself says has been checked when it was read, an address of the command line has not.
 
     Raises:
-        UsageError: it would hand keys to strangers.
+        BadParameter: that address is none, or would hand keys to strangers.
         BadConfig: a file that TLS needs cannot be used.
         Failure: the directory of its socket is missing and cannot be made.
     """
-    refused = why_refused(settings)
-    if refused is not None:  # CONFIG's own address has been checked
-        raise click.BadParameter(refused, param_hint="--listen")
     try:
         address = parse_address(settings.listen)
-        if settings.tls is not None and not is_socket(settings.listen):
-            check_server_files(settings.tls)
     except ListenError as error:
-        raise BadConfig(f"{config}: {error}" if option is None else str(error)) from error
+        raise click.BadParameter(str(error), param_hint="--listen") from error
+    refused = why_refused(settings)
+    if refused is not None:
+        raise click.BadParameter(refused, param_hint="--listen")
+    if settings.tls is not None and not is_socket(settings.listen):
+        try:
+            check_server_files(settings.tls)
+        except ListenError as error:
+            raise BadConfig(f"{config}: {error}") from error
     if isinstance(address, UnixAddress):
         _make_directory(address, settings)
     return tuple(_remarks(address, settings))

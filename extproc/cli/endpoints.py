@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 from extproc.cli.ports import reachable
 from extproc.config.exposure import host_of, is_socket
@@ -19,6 +21,10 @@ class Endpoint(ABC):
     @abstractmethod
     def connection(self) -> http.client.HTTPConnection:
         """Return a connection to it, not made yet."""
+
+    def may_be_asked(self) -> bool:
+        """Tell whether this user may connect to it, as far as the file system says."""
+        return True
 
     def ask(self, method: str, path: str) -> tuple[int, str] | None:
         """Return status and body of the answer to *method* *path*, or None when there is no answer."""
@@ -56,6 +62,16 @@ class SocketFile(Endpoint):
     def connection(self) -> http.client.HTTPConnection:
         """Return a connection to it, not made yet."""
         return _SocketConnection(self.path)
+
+    def may_be_asked(self) -> bool:
+        """Tell whether this user may connect to it: one in a directory of others' cannot even be looked at."""
+        try:
+            Path(self.path).stat()
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+        return os.access(self.path, os.W_OK)
 
 
 def endpoint_at(address: str) -> Endpoint:

@@ -47,9 +47,9 @@ def serve(*, config: Path, listen: str | None, workers: int | None, grace: float
     loaded = load_config(config)
     settings = loaded.gateway.sidecar
     settings = replace(settings, listen=listen or settings.listen, workers=workers or settings.workers)
-    tell = check_doors(config, settings, listen)
+    remarks = check_doors(config, settings)
     set_up_logging(settings.log_format, sys.stderr)
-    for warning in (*loaded.warnings, *tell):
+    for warning in (*loaded.warnings, *remarks):
         log_event("configuration", {"place": warning.place, "problem": warning.text}, level=logging.WARNING)
     duty = Duty(replace(loaded.gateway, sidecar=settings), anchored_clock(), int(grace * 1000))
     sys.exit(Workers(duty).run())

