@@ -6,35 +6,32 @@ import json
 from typing import TYPE_CHECKING
 
 from extproc.exchange.events import Answer
+from extproc.exchange.explanation import explained, whole_seconds
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Api, Millis
+    from extproc.policy.model import Api
 
 BAD_GATEWAY = 502
 """What a redirect of a provider's comes to: it is no answer that a client could use (RFC 9110 section 15.6.3)."""
-
-_MESSAGE = "All retry attempts exhausted"
 
 
 def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discourage_retries: bool) -> Answer:
     """Return the `retry_exhausted` answer, in the error shape of *api*.
 
-    Its status is the decisive failure's, or 429 when everything that could serve is blocked. `Retry-After` is
-    there whenever any wait is known. With *discourage_retries* the client's SDK is told not to retry on top of us
+    Its status is the decisive failure's, or 429 when everything that could serve is blocked. `Retry-After` is there
+    whenever the request may be repeated. With *discourage_retries* the client's SDK is told not to retry on top of us
     (`x-should-retry`, which the OpenAI and Anthropic SDKs obey).
     """
     failures = exhausted.failures
     status = _status(exhausted)
     headers = [("content-type", "application/json"), ("x-request-id", request_id)]
-    wait = exhausted.observed_retry_after if exhausted.shortest_block is None else exhausted.shortest_block
-    if wait is not None:
-        headers.append(("retry-after", str(_seconds(wait))))
+    if exhausted.retry_after is not None:
+        headers.append(("retry-after", str(whole_seconds(exhausted.retry_after))))
     if discourage_retries:
         headers.append(("x-should-retry", "false"))
     error: dict[str, object] = {
-        "message": _MESSAGE + _why(exhausted),
+        "message": explained(exhausted),
         "type": "retry_exhausted",
         "attempts": [
             {"model": failure.target, "error_type": failure.error_type, "attempt": number}
@@ -44,9 +41,9 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
         "retry_budget_exhausted": exhausted.reason is StopReason.BUDGET_SPENT,
     }
     if exhausted.observed_retry_after is not None:
-        error["observed_max_retry_after_seconds"] = _seconds(exhausted.observed_retry_after)
+        error["observed_max_retry_after_seconds"] = whole_seconds(exhausted.observed_retry_after)
     if exhausted.shortest_block is not None:
-        error["shortest_remaining_block_seconds"] = _seconds(exhausted.shortest_block)
+        error["shortest_remaining_block_seconds"] = whole_seconds(exhausted.shortest_block)
     body: dict[str, object] = {"type": "error"} if api.of_anthropic else {}
     return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())
 
@@ -57,20 +54,3 @@ def _status(exhausted: Exhausted) -> int:
         return BAD_GATEWAY if outcome.redirects else outcome.status
     # Whoever was called, if anybody was, could not serve the request: that is a gateway's fault (RFC 9110 15.6.3).
     return BAD_GATEWAY if exhausted.failures and exhausted.shortest_block is None else 429
-
-
-def _why(exhausted: Exhausted) -> str:
-    if exhausted.reason is StopReason.BUDGET_SPENT:
-        return ": retry budget exceeded"
-    match None if exhausted.decisive is None else exhausted.decisive.outcome.kind:
-        case Kind.TIMEOUT:
-            return ": upstream request timed out"
-        case Kind.HIGH_LATENCY:
-            return ": upstream high latency detected"
-        case _:
-            return ""
-
-
-def _seconds(wait: Millis) -> int:
-    """Return whole seconds, rounded up: whoever obeys must not come too early."""
-    return -(-wait // 1000)

@@ -48,13 +48,23 @@ class Exhausted:
 
     *failures* is empty when everything was blocked before the first attempt. *primary* is the target that the request
     names. *shortest_block* is how long it is until the first of the blocked targets is released, in milliseconds; None
-    when none is blocked by Retry-After.
+    when none is blocked by Retry-After. *pause* is how long to wait before the same request is worth repeating where
+    no provider has said so, in milliseconds.
     """
 
     reason: StopReason
     failures: tuple[FailedAttempt, ...]
     shortest_block: Millis | None = None
     primary: TargetId = field(kw_only=True)
+    pause: Millis = field(default=2000, kw_only=True)
+
+    @property
+    def retry_after(self) -> Millis | None:
+        """How long to wait before the same request is worth repeating; None where repeating it cannot help."""
+        known = self.observed_retry_after if self.shortest_block is None else self.shortest_block
+        if known is not None:
+            return known
+        return self.pause if self.decisive is not None and self.decisive.outcome.passing else None
 
     @property
     def decisive(self) -> FailedAttempt | None:

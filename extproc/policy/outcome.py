@@ -68,6 +68,9 @@ class Kind(StrEnum):
 
 _NOT_MODIFIED = 304
 
+_PASSING = frozenset({408, 425, 429})
+"""Statuses under 500 that speak of the moment rather than of the request (RFC 9110, 8470, 6585)."""
+
 _DONE = frozenset({Kind.SUCCESS, Kind.FINAL, Kind.REJECTED})
 
 
@@ -110,6 +113,12 @@ class Outcome:
         )
 
     @property
+    def passing(self) -> bool:
+        """Whether the same request may fare better later: nothing about the request itself was refused."""
+        silent = self.kind in {Kind.TIMEOUT, Kind.CONNECTION_ERROR}
+        return silent or self.status in _PASSING or self.status >= 500
+
+    @property
     def label(self) -> str:
         """Name of the outcome as clients and logs see it."""
         match self.kind:
@@ -140,7 +149,7 @@ def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = 
         return Kind.SUCCESS if status == _NOT_MODIFIED else Kind.HTTP
     if wish is not None:
         return Kind.HTTP if wish is Wish.RETRY else Kind.FINAL
-    if status in {408, 425, 429} or status >= 500:
+    if status in _PASSING or status >= 500:
         return Kind.HTTP
     return Kind.FINAL
 

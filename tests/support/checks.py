@@ -54,12 +54,12 @@ def check_delivered(response: httpx.Response, *, by: str, target: str, attempts:
 
 
 def check_exhausted(
-    response: httpx.Response, *, status: int, attempts: list[tuple[str, str]], retry_after: range | None = None
+    response: httpx.Response, *, status: int, attempts: list[tuple[str, str]], retry_after: range | None = range(2, 3)
 ) -> Mapping[str, object]:
     """Check that *response* is the answer when nothing more can be tried; return its error.
 
     *attempts* are the target and the error type of each; *retry_after* is where the seconds of the header must lie,
-    None when there must be no such header.
+    None when there must be no such header; without any wait that is known, it is two seconds.
     """
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"

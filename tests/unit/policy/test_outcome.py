@@ -182,6 +182,24 @@ def test_what_may_have_passed_a_moment_later() -> None:
     assert {outcome: outcome.transient for outcome in outcomes} == outcomes
 
 
+def test_what_may_fare_better_later() -> None:
+    """Nothing about the request itself was refused."""
+    outcomes = {
+        TIMEOUT: True,
+        CONNECTION_ERROR: True,
+        http(429): True,
+        http(408): True,
+        http(425): True,
+        http(503): True,
+        Outcome(Kind.HIGH_LATENCY, 500): True,
+        http(404): False,
+        http(302): False,
+        Outcome(Kind.UNFIT, 401): False,
+    }
+
+    assert {outcome: outcome.passing for outcome in outcomes} == outcomes
+
+
 def test_labels() -> None:
     """What clients and logs read."""
     labels = {
