@@ -203,7 +203,7 @@ class Session:
         return replace(
             begun,
             began=carried.began,
-            deadline=carried.deadline,
+            deadline=max(carried.deadline, begun.next.not_before),  # a state with a step after its deadline is refused
             failures=carried.failures,
             first_failure=carried.first_failure,
         )

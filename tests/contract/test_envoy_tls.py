@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _behind_tls(directory: Path, *protocols: str, ca_file: str = CA_FILE) -> Iterator[tuple[World, TlsProvider]]:
-    with TlsProvider(*protocols) as provider:
+def _behind_tls(
+    directory: Path, *protocols: str, ca_file: str = CA_FILE, cut: bool = False
+) -> Iterator[tuple[World, TlsProvider]]:
+    with TlsProvider(*protocols, cut=cut) as provider:
         cluster = a_cluster("tls", port=provider.port, tls=True)
         with a_world(directory, clusters=[cluster], ca_file=ca_file) as world:
             yield world, provider
@@ -37,6 +39,16 @@ def test_http_2_is_spoken_where_the_provider_offers_it(tmp_path: Path) -> None:
         (request,) = provider.requests
         assert dict(request)[":scheme"] == "https"
         assert dict(request)[":authority"] == HOST
+
+
+def test_an_answer_over_http_2_that_is_too_short_is_one_failed_attempt(tmp_path: Path) -> None:
+    """Envoy ends the stream as a protocol error, whether its body is read or not."""
+    with _behind_tls(tmp_path, "h2", cut=True) as (world, provider):
+        for calls, read in enumerate([{}, {"read": "1"}], start=1):
+            answer = world.post("tls,a", provider=HOST, **read)
+
+            assert answer.status_code == 200
+            assert (len(provider.requests), len(world.a.calls)) == (calls, calls)
 
 
 def test_http_1_is_spoken_where_it_does_not(tmp_path: Path) -> None:

@@ -22,13 +22,19 @@ HOST = "provider.example"
 """The name on the provider's certificate, beside 127.0.0.1."""
 
 
+_CUT = b'{"error": {"code": "rate_limit_exceeded", "message": "slow down"}'
+
+
 class TlsProvider:
     """Answers every request with 200 and the name of the protocol; listens while its context lasts.
+
+    With *cut*, its answers over HTTP/2 are 429 and one byte shorter than they say.
 
     Mutable: owns the record of the names it was asked for (SNI) and of the requests that reached it.
     """
 
-    def __init__(self, *protocols: str) -> None:
+    def __init__(self, *protocols: str, cut: bool = False) -> None:
+        self._cut = cut
         self.asked_for: list[str | None] = []
         self.requests: list[Sequence[tuple[str, str]]] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -78,6 +84,14 @@ class TlsProvider:
                 if isinstance(event, RequestReceived):
                     self.requests.append([(str(name), str(value)) for name, value in event.headers])
                 elif isinstance(event, StreamEnded):
-                    http.send_headers(event.stream_id, [(":status", "200")])
-                    http.send_data(event.stream_id, b"h2", end_stream=True)
+                    self._answer_http2(http, event.stream_id)
             connection.sendall(http.data_to_send())
+
+    def _answer_http2(self, http: H2Connection, stream: int) -> None:
+        if self._cut:
+            length = ("content-length", str(len(_CUT) + 1))
+            http.send_headers(stream, [(":status", "429"), ("content-type", "application/json"), length])
+            http.send_data(stream, _CUT, end_stream=True)
+        else:
+            http.send_headers(stream, [(":status", "200")])
+            http.send_data(stream, b"h2", end_stream=True)

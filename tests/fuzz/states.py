@@ -96,12 +96,23 @@ def _plausible(chance: Random, body: bytes, now: int) -> pb.Story:
             waited=chance.randrange(100),
         ),
         failures=failures,
+        in_flight=_in_flight(chance, now),
         first_failure=now - 900,
         round=1 + chance.randrange(3),
         round_start=chance.randrange(len(failures) + 1),
         blocks=[_block(chance, now) for _ in range(chance.randrange(3))],
         slow=[_target(chance) for _ in range(chance.randrange(2))],
         body_sha256=sha256(body).digest(),
+    )
+
+
+def _in_flight(chance: Random, now: int) -> pb.InFlight | None:
+    """Return that nobody has decided on the attempt, if so."""
+    if chance.randrange(3):
+        return None
+    known = chance.choice([None, pb.Outcome(kind=Kind.HTTP, status=429, retry_after=0)])
+    return pb.InFlight(
+        sent=now - 300, limit=chance.choice([None, 30_000]), outcome=known, duration=chance.randrange(99)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import grpc
@@ -14,15 +15,18 @@ from google.protobuf.message import DecodeError
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
+from extproc.exchange.in_flight import InFlight
 from extproc.transport.errors import StateError
 from extproc.transport.state import decode_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from fuzz.conversations import Conversation
     from fuzz.peer import Heard
+
+    from extproc.policy.attempts import Story
 
 _CREDENTIALS = {"authorization", "api-key", "x-api-key"}
 _SECRET = b"sk-fuzz-"
@@ -61,6 +65,7 @@ def faults(conversation: Conversation, heard: Heard) -> Iterator[str]:
         if kind != "immediate_response" and kind not in kinds:  # in the order of the messages: this uses them up
             yield f"{kind} answers nothing"
         yield from _wrong(answer)
+        yield from _uncounted(answer, attempts=_attempts_before(conversation.messages))
 
 
 def _may_end(conversation: Conversation, heard: Heard) -> bool:
@@ -85,6 +90,45 @@ def _asked(message: bytes) -> str | None:
     except DecodeError:
         return None
     return kind
+
+
+def _attempts_before(messages: Sequence[bytes]) -> int:
+    """Return how many attempts the request has cost, by the state that its headers carry; 0: none can be read there."""
+    for message in messages:
+        with suppress(DecodeError, StateError, UnicodeDecodeError):
+            request = pb.ProcessingRequest.FromString(message)
+            if request.HasField("request_headers"):
+                states = [field for field in request.request_headers.headers.headers if field.key == names.STATE]
+                carried = decode_state(states[0].raw_value.decode("latin-1") or states[0].value) if states else None
+                return 0 if carried is None else _attempts(carried)
+    return 0
+
+
+def _attempts(state: Story | InFlight) -> int:
+    return len(state.story.failures) + 1 if isinstance(state, InFlight) else len(state.failures)
+
+
+def _uncounted(answer: pb.ProcessingResponse, *, attempts: int) -> Iterator[str]:
+    """Yield what is wrong with an attempt of which Envoy does not know, or that forgets those before it.
+
+    Each attempt that names a cluster says what it is, and counts all that were made: that is what bounds their number.
+    """
+    kind = answer.WhichOneof("response")
+    if kind not in {"request_headers", "request_body"}:
+        return
+    common: pb.CommonResponse = getattr(answer, kind).response
+    if all(option.header.key != names.CLUSTER for option in common.header_mutation.set_headers):
+        return
+    kept = answer.dynamic_metadata.fields[names.STATE_METADATA].struct_value.fields[names.STATE_KEY].string_value
+    if kept == names.FINAL:
+        return
+    try:
+        in_flight = decode_state(kept)
+    except StateError:
+        yield "an attempt of which Envoy is not told what it is"
+        return
+    if not isinstance(in_flight, InFlight) or _attempts(in_flight) <= attempts:
+        yield "an attempt that forgets those before it"
 
 
 def _wrong(answer: pb.ProcessingResponse) -> Iterator[str]:
