@@ -200,3 +200,15 @@ async def test_all_client_credentials_are_taken_away(pair: Gateway) -> None:
     for call, own in zip(pair.calls, (P_KEY, S_KEY), strict=True):
         check_sent(call, key=own)
         assert {name: call.header(name) for name in account} == dict.fromkeys(account)
+
+
+async def test_a_worker_that_reads_the_largest_body_is_not_given_up(pair: Gateway) -> None:
+    """It is busy for longer than a ping may take; gRPC answers for it."""
+    pair.play(p="429")
+    content = b'{"model": "openai/gpt-4o", "messages": [' + b'{"role": "user", "content": "x"}, ' * 1_800_000 + b"{}]}"
+
+    response = await pair.client.post(CHAT, content=content, headers=a_clients_headers(), timeout=90)
+
+    assert (response.status_code, len(content) > 60_000_000) == (200, True)
+    assert pair.order == "PS"
+    assert await pair.admin.stat("cluster.extproc.http2.keepalive_timeout") == 0
