@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from builders import HALF, NOW, SUCCESS, P
 
 from extproc.policy.decision import Deliver, Exhausted, Try
-from extproc.policy.model import Api, Instant
+from extproc.policy.model import Api, Freedom, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,7 @@ class Journey:
         primary: TargetId = P,
         *,
         api: Api = Api.CHAT,
+        freedom: Freedom = Freedom.ANYWHERE,
         now: Instant = NOW,
         timeout: Millis = 300_000,
         dice: Dice = HALF,
@@ -60,12 +61,15 @@ class Journey:
         self.engine = engine
         self.primary = primary
         self.api = api
+        self.freedom = freedom
         self.now = now
         self.dice = dice
         self.calls: list[Call] = []
         self.replies: list[Reply] = []
         self.deadline = Instant(now + timeout)
-        self.decision: Decision = engine.first(engine.catalog[primary], api, now=now, deadline=self.deadline, dice=dice)
+        self.decision: Decision = engine.first(
+            engine.catalog[primary], api, now=now, deadline=self.deadline, dice=dice, freedom=freedom
+        )
         self._go_on()
 
     @classmethod

@@ -11,7 +11,7 @@ from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
 from extproc.policy.lessons import KEY_REFUSED
-from extproc.policy.model import Strategy
+from extproc.policy.model import Freedom, Strategy
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def a_key_that_is_set_aside_is_used_only_if_all_are(choice: Choice) -> None:
     """And then the one that is released first."""
     ends = {block.subject: block.until for block in choice.moment.known if block.kind is BlockKind.KEY}
     releases = [ends.get(f"{choice.target.entry}#{key}", 0) for key in range(choice.target.keys)]
-    assert choice.target.keys <= 1 or releases[choice.story.next.key] == min(releases)
+    assert choice.bound or choice.target.keys <= 1 or releases[choice.story.next.key] == min(releases)
 
 
 def no_key_is_refused_twice_in_a_row(choice: Choice) -> None:
@@ -173,7 +173,13 @@ def a_released_key_is_tried_before_anything_else(moment: Moment) -> None:
     aside = {block.subject for block in moment.known if block.kind is BlockKind.KEY and block.until > moment.now}
     now = Situation(moment, attempted, policy)
     free = [key for key in range(target.keys) if key not in tried and f"{target.entry}#{key}" not in aside]
-    if free and len(attempted.failures) + 1 < policy.max_total_attempts and now.allows(0) and not now.must_wait(target):
+    if (
+        free
+        and not now.bound
+        and len(attempted.failures) + 1 < policy.max_total_attempts
+        and now.allows(0)
+        and not now.must_wait(target)
+    ):
         assert isinstance(moment.decision, Try)
         assert (moment.decision.story.next.reason, moment.decision.story.next.target) == (Reason.NEXT_KEY, target.id)
 
@@ -229,6 +235,16 @@ def _forbidding(situation: Situation, wait: Millis) -> list[StopReason]:
     return [reason for reason, is_crossed in crossed.items() if is_crossed]
 
 
+def what_one_provider_keeps_is_asked_of_nobody_else(moment: Moment) -> None:
+    """Nor with the key of another organisation; and what asks for no generation is asked once, at once."""
+    calls, freedom = moment.calls, moment.journey.freedom
+    if freedom is not Freedom.ANYWHERE:
+        assert {(call.target, call.key) for call in calls} <= {(moment.primary.id, 0)}
+    if freedom is Freedom.ONCE:
+        assert [call.waited for call in calls] == [0]
+        assert isinstance(moment.decision, Deliver) or not moment.replies
+
+
 LAWS_OF_CHOICES = (
     no_rule_allows_more_than_it_says,
     nobody_waits_for_another_ones_retry_after,
@@ -243,6 +259,7 @@ LAWS_OF_CHOICES = (
 
 LAWS_OF_MOMENTS = (
     who_was_silent_is_avoided,
+    what_one_provider_keeps_is_asked_of_nobody_else,
     never_more_calls_than_the_limits_allow,
     what_is_told_is_what_was_done,
     success_is_delivered_and_failure_is_not,

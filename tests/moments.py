@@ -9,6 +9,7 @@ from traffic import Traffic
 
 from extproc.policy.blocks import Block, Blocks
 from extproc.policy.decision import Try
+from extproc.policy.model import Freedom
 
 if TYPE_CHECKING:
     from journeys import Call, Journey, Reply
@@ -42,8 +43,8 @@ class Moment:
 
     @property
     def policy(self) -> Policy | None:
-        """The policy of the request."""
-        return self.catalog.policy_of(self.primary)
+        """The policy of the request; one that asks for no generation has none."""
+        return None if self.journey.freedom is Freedom.ONCE else self.catalog.policy_of(self.primary)
 
     @property
     def primary(self) -> Target:

@@ -10,7 +10,7 @@ from extproc.policy.backoff import Reach
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.lessons import KEY_REFUSED
-from extproc.policy.model import Api, Credential, Instant, Lifetime, Scope, Strategy
+from extproc.policy.model import Api, Credential, Freedom, Instant, Lifetime, Scope, Strategy
 from extproc.policy.outcome import Kind
 from extproc.policy.selection import Terms
 
@@ -36,6 +36,11 @@ class Situation:
     def terms(self) -> Terms:
         """What stays the same through the whole request."""
         return Terms(self.policy, self.moment.primary, self.moment.journey.api)
+
+    @property
+    def bound(self) -> bool:
+        """Whether only the target that the request names has what it needs, for the owner of its first key."""
+        return self.story.freedom is Freedom.THERE
 
     @property
     def begins_round(self) -> bool:
@@ -70,13 +75,19 @@ class Situation:
     def longest_pause(self) -> Millis:
         """The longest wait that our own back-off and rounds can come to here."""
         backoff = None if self.rule is None else self.rule.backoff
-        delay = self.policy.round_delay if self.begins_round and self.story.failures else 0
+        delay = self.policy.round_delay if self.begins_round and self.story.failures else self.delay_there
         return max(delay, 0 if backoff is None else backoff.ceiling)
+
+    @property
+    def delay_there(self) -> Millis:
+        """What a rule that would lead elsewhere waits at the least before a request that cannot go there."""
+        elsewhere = self.bound and self.rule is not None and self.rule.strategy is not Strategy.SAME_MODEL
+        return self.policy.round_delay if elsewhere else 0
 
     def longest_wait(self, target: Target) -> Millis:
         """Return the longest wait before *target* that blocks, rounds and our own back-off can come to here."""
         backoff, last = None if self.rule is None else self.rule.backoff, self.last
-        pause = self.policy.round_delay if self.begins_round and last is not None else 0
+        pause = self.policy.round_delay if self.begins_round and last is not None else self.delay_there
         if self.follows_unfit:
             pause = 0
         elif backoff is not None and last is not None:
@@ -104,7 +115,8 @@ class Situation:
     def must_wait(self, target: Target) -> Millis:
         """Return how long *target* has asked to be left alone, or else its keys have."""
         keys = {b.subject: b.until - self.moment.now for b in self.moment.known if b.kind is BlockKind.KEY}
-        first_key = min((keys.get(f"{target.entry}#{key}", 0) for key in range(target.keys)), default=0)
+        usable = range(min(1, target.keys) if self.bound else target.keys)
+        first_key = min((keys.get(f"{target.entry}#{key}", 0) for key in usable), default=0)
         asked = self.remaining(target, BlockKind.RETRY_AFTER)
         return max(0, asked, first_key if target.keys > 1 else 0)
 
@@ -115,6 +127,8 @@ class Situation:
     def candidates(self) -> list[Target]:
         """Return everyone who may get this attempt, blocked or not."""
         primary, catalog = self.moment.primary, self.moment.catalog
+        if self.bound:
+            return [primary]
         if self.begins_round:
             if self.must_wait(primary):
                 strategy = self.policy.default.strategy
@@ -137,7 +151,7 @@ class Situation:
     def in_next_round(self) -> Situation | None:
         """Return the beginning of the next round; None when there is none to begin."""
         rule, story = self.rule, self.story
-        if rule is None or rule.strategy is Strategy.SAME_MODEL or story.round >= self.policy.rounds:
+        if rule is None or self.bound or rule.strategy is Strategy.SAME_MODEL or story.round >= self.policy.rounds:
             return None
         fit = [failure.outcome for failure in story.this_round if failure.outcome.kind is not Kind.UNFIT]
         if not fit or not all(outcome.transient for outcome in fit):
@@ -169,7 +183,13 @@ def situation_of(moment: Moment) -> Situation | None:
         return None
     if moment.attempted is None:
         journey = moment.journey
-        story = Story(journey.primary, moment.now, journey.deadline, Step(journey.primary, moment.now, Reason.PRIMARY))
+        story = Story(
+            journey.primary,
+            moment.now,
+            journey.deadline,
+            Step(journey.primary, moment.now, Reason.PRIMARY),
+            freedom=journey.freedom,
+        )
         return Situation(moment, story, policy)
     attempted, (*_, last) = moment.attempted, decision.failures
     blocks, asked = attempted.blocks, last.outcome.retry_after
@@ -193,7 +213,7 @@ def fitting(catalog: Catalog, terms: Terms, strategy: Strategy, origin: Target) 
         for target in catalog.targets.values()
         if (target.provider == origin.provider) == (strategy is not Strategy.DIFFERENT_PROVIDER)
         and (target.id == origin.id) == (strategy is Strategy.SAME_MODEL)
-        and (target.provider == primary.provider if api is Api.OTHER else api in target.speaks)
+        and api in target.speaks
         and (api is not Api.EMBEDDINGS or target.id in terms.policy.fallback_models or strategy is Strategy.SAME_MODEL)
         and target.credential is not Credential.MISSING
         and (target.credential is not Credential.CLIENT or target.provider == primary.provider)

@@ -12,7 +12,7 @@ from builders import P
 from journeys import Journey
 
 from extproc.policy.decision import Deliver, Try
-from extproc.policy.model import Api, Instant
+from extproc.policy.model import Api, Freedom, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +31,7 @@ class Arrival:
     primary: TargetId = P
     api: Api = Api.CHAT
     timeout: Millis = 300_000
+    freedom: Freedom = Freedom.ANYWHERE
 
 
 class Traffic:
@@ -64,7 +65,13 @@ class Traffic:
 
     def _arrive(self, arrival: Arrival) -> None:
         journey = Journey(
-            self._engine, arrival.primary, api=arrival.api, now=arrival.at, timeout=arrival.timeout, dice=self._dice
+            self._engine,
+            arrival.primary,
+            api=arrival.api,
+            freedom=arrival.freedom,
+            now=arrival.at,
+            timeout=arrival.timeout,
+            dice=self._dice,
         )
         self.journeys.append(journey)
         self._decided(journey)

@@ -22,6 +22,7 @@ from extproc.policy.model import (
     Api,
     CandidateOrder,
     Credential,
+    Freedom,
     HighLatency,
     Lifetime,
     Measure,
@@ -198,6 +199,7 @@ def scenes(draw: st.DrawFn, most: int = 6) -> Scene:
         st.sampled_from(primaries),
         st.sampled_from([Api.CHAT] * 4 + [Api.EMBEDDINGS]),
         st.sampled_from([300_000, 300_000, 300_000, 5000, 1]),
+        st.sampled_from([*[Freedom.ANYWHERE] * 6, Freedom.THERE, Freedom.ONCE]),
     )
     return Scene(
         catalog,
@@ -234,4 +236,5 @@ def stories(draw: st.DrawFn, catalog: Catalog) -> Story:
         round_start=draw(st.integers(0, len(told))),
         blocks=tuple(draw(st.lists(blocks, max_size=4))),
         slow=tuple(draw(st.lists(target, max_size=2))),
+        freedom=draw(st.sampled_from([Freedom.ANYWHERE, *Freedom])),
     )

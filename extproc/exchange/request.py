@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from extproc import names
 from extproc.exchange import errors
 from extproc.exchange.content import read_content
 from extproc.exchange.encoding import Undecodable
-from extproc.policy.model import Api
+from extproc.exchange.provider_state import refers_to_state
+from extproc.policy.model import Api, Freedom
 
 if TYPE_CHECKING:
     from extproc.exchange.body import ModelSpans
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from extproc.exchange.paths import Asked
     from extproc.policy.catalog import Catalog
     from extproc.policy.model import Target
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,15 @@ class ClientRequest:
         if self.model is not None and self.model.model is not None:
             return self.model.model
         return self.headers.get(names.HINT)
+
+    @property
+    def freedom(self) -> Freedom:
+        """How far it may go from the target that it names."""
+        # RFC 9110 section 9.2.1, but for TRACE: what only asks for what there is.
+        if self.headers.get(":method") in _SAFE:
+            return Freedom.ONCE
+        kept = self.api.kept or (self.model is not None and self.text is not None and refers_to_state(self.text))
+        return Freedom.THERE if kept else Freedom.ANYWHERE
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the body: what every replay of it must have too."""

@@ -214,7 +214,13 @@ class Session:
             return primary
         deadline = Instant(now + self._exchange.timeout)
         first = self._engine.first(
-            primary, self._api, now=now, deadline=deadline, dice=self._dice, body_sha256=request.digest()
+            primary,
+            self._api,
+            now=now,
+            deadline=deadline,
+            dice=self._dice,
+            body_sha256=request.digest(),
+            freedom=request.freedom,
         )
         if isinstance(first, Exhausted):
             self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from extproc.policy.model import Freedom
 from extproc.policy.outcome import Kind
 from extproc.policy.value import value
 
@@ -84,6 +85,7 @@ class Story:
     blocks: tuple[Block, ...] = ()  # of lifetime request
     slow: tuple[TargetId, ...] = ()  # targets whose slowness this request has already reported
     body_sha256: bytes = b""
+    freedom: Freedom = Freedom.ANYWHERE
 
     @property
     def attempts_made(self) -> int:
@@ -134,4 +136,5 @@ class Story:
             self.blocks,
             self.slow,
             self.body_sha256,
+            self.freedom,
         )

@@ -19,20 +19,26 @@ _FREE = Instant(0)
 class Availability:
     """What is blocked, as one request sees it at one instant."""
 
-    def __init__(self, blocks: Blocks, carried: tuple[Block, ...], now: Instant) -> None:
+    def __init__(
+        self, blocks: Blocks, carried: tuple[Block, ...], now: Instant, *, first_key_only: bool = False
+    ) -> None:
         self._blocks = blocks
+        self._first_key_only = first_key_only
         self._carried = carried
         self._now = now
 
     def released(self, target: Target) -> Instant | None:
         """Return when the provider allows *target* again; None: now.
 
-        A target whose keys are all set aside is released with the first of them.
+        A target whose keys are all set aside is released with the first of them. Where only its first key will do, that
+        one counts alone.
         """
         asked = self._latest(self._blocks.retry_after, target)
         if target.keys <= 1:
             return asked
-        first_key = min(self.key_released(target, key) or _FREE for key in range(target.keys))
+        first_key = min(
+            self.key_released(target, key) or _FREE for key in range(1 if self._first_key_only else target.keys)
+        )
         return max(asked or _FREE, first_key) or None
 
     def avoided(self, target: Target) -> Instant | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from extproc.policy import lessons
 from extproc.policy.attempts import Reason, Step, Story
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
-from extproc.policy.model import Measure
+from extproc.policy.model import Freedom, Measure
 from extproc.policy.outcome import Kind
 from extproc.policy.plan import Plan
 from extproc.policy.selection import Roster, Terms
@@ -33,20 +33,31 @@ class Engine:
         self._memory = lessons.Memory(blocks, slow_answers, Counter(), Roster(catalog))
 
     def first(
-        self, primary: Target, api: Api, *, now: Instant, deadline: Instant, dice: Dice, body_sha256: bytes = b""
+        self,
+        primary: Target,
+        api: Api,
+        *,
+        now: Instant,
+        deadline: Instant,
+        dice: Dice,
+        body_sha256: bytes = b"",
+        freedom: Freedom = Freedom.ANYWHERE,
     ) -> Try | Exhausted:
         """Return whom to call first for a request whose primary is *primary*.
 
-        *deadline* is when the listener's timeout ends the request; *body_sha256* is what its story will carry.
+        *deadline* is when the listener's timeout ends the request; *body_sha256* and *freedom* are what its story will
+        carry.
         """
-        policy = self.catalog.policy_of(primary)
-        # With a policy somebody else may be called, or another key: the plan says.
-        key = self._memory.take_key(primary, now) if policy is None else 0
-        step = Step(primary.id, now, Reason.PRIMARY, key)
-        story = Story(primary.id, began=now, deadline=deadline, next=step, body_sha256=body_sha256)
-        if policy is None:
+        if api.kept and freedom is Freedom.ANYWHERE:
+            freedom = Freedom.THERE
+        step = Step(primary.id, now, Reason.PRIMARY)
+        story = Story(primary.id, now, deadline, step, body_sha256=body_sha256, freedom=freedom)
+        terms = self._terms(story, api)
+        if terms is not None:  # then somebody else may be called, or another key: the plan says
+            return Plan(self._memory, terms, story, now, dice).begin()
+        if freedom is not Freedom.ANYWHERE:
             return Try(story)
-        return Plan(self._memory, Terms(policy, primary, api), story, now, dice).begin()
+        return Try(story.then(replace(step, key=self._memory.take_key(primary, now))))
 
     def after(
         self, story: Story, outcome: Outcome, api: Api, *, duration: Millis, now: Instant, dice: Dice
@@ -107,10 +118,9 @@ class Engine:
     def policy_of(self, story: Story) -> Policy | None:
         """Return the retry policy that governs the request of *story*; None: no retry at all."""
         primary = self.catalog.get(story.primary)
-        return None if primary is None else self.catalog.policy_of(primary)
+        return None if primary is None or story.freedom is Freedom.ONCE else self.catalog.policy_of(primary)
 
     def _terms(self, story: Story, api: Api) -> Terms | None:
         """Return the terms of a request that has a policy; None for one that has none."""
-        primary = self.catalog.get(story.primary)
-        policy = None if primary is None else self.catalog.policy_of(primary)
+        primary, policy = self.catalog.get(story.primary), self.policy_of(story)
         return None if primary is None or policy is None else Terms(policy, primary, api)

@@ -56,6 +56,14 @@ _ANTHROPICS = frozenset({Api.MESSAGES, Api.ANTHROPIC})
 _KEPT = frozenset({Api.OTHER, Api.ANTHROPIC})
 
 
+class Freedom(StrEnum):
+    """How far a request may go from the target that it names."""
+
+    ANYWHERE = "anywhere"  # to any target that can serve it
+    THERE = "there"  # it needs what that target's provider keeps for the owner of its first key: nobody else has it
+    ONCE = "once"  # it asks for no generation: one attempt, at once, and its answer says nothing about others
+
+
 class Credential(StrEnum):
     """Whose credential a target's requests carry."""
 

@@ -9,7 +9,7 @@ from extproc.policy.attempts import Reason, Step, Story
 from extproc.policy.availability import Availability
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
 from extproc.policy.decision import Exhausted, StopReason, Try
-from extproc.policy.model import CandidateOrder, Instant, Strategy
+from extproc.policy.model import CandidateOrder, Freedom, Instant, Strategy
 from extproc.policy.outcome import Kind
 from extproc.policy.selection import Candidates
 
@@ -44,14 +44,15 @@ class Plan:
         first, most = story.first_failure, policy.max_duration
         budget_end = None if first is None or most is None else Instant(first + most)
         self._limits = Limits(now, policy.retry_after.max_wait, story.deadline, budget_end)
-        self._availability = Availability(memory.blocks, story.blocks, now)
+        self._bound = story.freedom is Freedom.THERE
+        self._availability = Availability(memory.blocks, story.blocks, now, first_key_only=self._bound)
 
     def begin(self, pause: Pause = _AT_ONCE, reason: Reason = Reason.PRIMARY) -> Try | Exhausted:
         """Return the first attempt of a round: the primary's, or whose the primary's block leads to."""
         primary, availability = self.terms.primary, self._availability
         pool = Candidates((primary,))
         released = availability.released(primary)
-        if released is not None or availability.avoided(primary) is not None:
+        if not self._bound and (released is not None or availability.avoided(primary) is not None):
             reason = Reason.PRIMARY_BLOCKED
             strategy = self.policy.default.strategy if released is not None else self.policy.when_avoided
             if strategy is not Strategy.SAME_MODEL:
@@ -71,7 +72,7 @@ class Plan:
         in_turn = ((used + step) % target.keys for step in range(1, target.keys))
         free = (key for key in in_turn if key not in refused and availability.key_released(target, key) is None)
         key = next(free, None)
-        if key is None or availability.released(target) is not None:
+        if self._bound or key is None or availability.released(target) is not None:
             return None
         if self._spent(self.story.attempts_made + 1) is not None:
             return None
@@ -113,6 +114,8 @@ class Plan:
         """Return whether another attempt could follow at once if *target* ran into its time limit."""
         rule = self.policy.on_timeout or self.policy.default
         story = self.story
+        if self._bound:
+            return False
         if story.charged(rule.name) >= rule.max_attempts or self._spent(story.attempts_made + 1) is not None:
             return False
         pool = self._candidates(rule.strategy, target)
@@ -120,6 +123,8 @@ class Plan:
 
     def _follow(self, rule: Rule, failed: Target, pause: Pause, *, next_round: Pause) -> Try | Exhausted:
         """Return what *rule* leads to from *failed*: another attempt in this round, another round, or the end."""
+        if self._bound:
+            return self._again(rule, pause)
         pool = self._candidates(rule.strategy, failed)
         chosen = self._choose(pool, pause)
         if isinstance(chosen, Chosen):
@@ -130,6 +135,17 @@ class Plan:
             pause = replace(next_round, at_least=self.policy.round_delay)
             return self._next_round().begin(pause, Reason.NEXT_ROUND)
         return self._stop(chosen, pool)
+
+    def _again(self, rule: Rule, pause: Pause) -> Try | Exhausted:
+        """Return another attempt at the primary, which alone can serve the request, or the end.
+
+        A rule that would have gone elsewhere says nothing of how long to wait here: as long as before a new round.
+        """
+        if rule.strategy is not Strategy.SAME_MODEL:
+            pause = replace(pause, at_least=self.policy.round_delay)
+        pool = Candidates((self.terms.primary,))
+        chosen = self._choose(pool, pause)
+        return self._try(chosen, Reason.SAME_MODEL) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
     def _fit(self, failures: tuple[FailedAttempt, ...]) -> tuple[FailedAttempt, ...]:
         """Return *failures* without those of targets that were unfit: they are as if they were not configured."""
@@ -158,7 +174,7 @@ class Plan:
         target = chosen.target
         if chosen.blocked and reason is not Reason.SAME_MODEL:
             reason = Reason.LAST_RESORT
-        key = self.memory.take_key(target, self.now)
+        key = 0 if self._bound else self.memory.take_key(target, self.now)
         step = Step(target.id, Instant(self.now + chosen.wait), reason, key, waited=chosen.wait)
         return Try(self.story.then(step))
 

@@ -51,7 +51,7 @@ class Quest:
             return None
         if target.wildcard:
             return Exclusion.WILDCARD
-        if not self._understands(target):
+        if self.terms.api not in target.speaks:
             return Exclusion.API
         if self.terms.api is Api.EMBEDDINGS and target.id not in self.terms.policy.fallback_models:
             # Another model is another vector space: what is stored already could not be compared with it.
@@ -68,15 +68,6 @@ class Quest:
                 return target.provider != self.origin.provider
             case _:
                 assert_never(self.strategy)
-
-    def _understands(self, target: Target) -> bool:
-        """Return whether *target* would take the request for what it is.
-
-        A file, a batch, a tuning job exists at one provider only.
-        """
-        if self.terms.api.kept:
-            return target.provider == self.terms.primary.provider
-        return self.terms.api in target.speaks
 
     def _has_credential(self, target: Target) -> bool:
         match target.credential:

@@ -13,7 +13,7 @@ from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.model import Instant, TargetId
+from extproc.policy.model import Freedom, Instant, TargetId
 from extproc.policy.outcome import Kind, Outcome
 from extproc.transport.errors import StateError
 
@@ -59,6 +59,7 @@ def _encode_story(story: Story) -> pb.Story:
         blocks=[pb.Block(kind=block.kind, subject=_name(block.subject), until=block.until) for block in story.blocks],
         slow=[_name(target) for target in story.slow],
         body_sha256=story.body_sha256,
+        freedom="" if story.freedom is Freedom.ANYWHERE else story.freedom,
     )
 
 
@@ -125,6 +126,7 @@ def _decode_story(message: pb.Story) -> Story:
         ),
         slow=tuple(_target(target) for target in message.slow),
         body_sha256=message.body_sha256,
+        freedom=Freedom(message.freedom or Freedom.ANYWHERE),
     )
 
 

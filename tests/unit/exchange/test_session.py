@@ -38,7 +38,18 @@ from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import StopReason
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import Api, Credential, Instant, Measure, Policy, RetryAfterHandling, Rule, Strategy, TargetId
+from extproc.policy.model import (
+    Api,
+    Credential,
+    Freedom,
+    Instant,
+    Measure,
+    Policy,
+    RetryAfterHandling,
+    Rule,
+    Strategy,
+    TargetId,
+)
 from extproc.policy.outcome import Flag, Kind, Outcome
 
 if TYPE_CHECKING:
@@ -928,6 +939,50 @@ def test_outcomes_of_a_story_are_values() -> None:
     story = failing(an_exchange(a_policy()), from_provider(429, retry_after="2"))
 
     assert story.failures[0].outcome == Outcome(Kind.HTTP, 429, retry_after=2000)
+
+
+class TestFreedom:
+    """Where a request may not go."""
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+    def test_what_asks_for_no_generation_has_no_policy(self, method: str) -> None:
+        exchange = an_exchange(a_policy())
+        headers = {**request_headers(), ":method": method}
+
+        session, sent = opened(exchange, None, headers={**headers, "x-arch-llm-provider-hint": P})
+
+        assert names.TRY_TIMEOUT not in set_by(sent)
+        assert isinstance(session.receive(from_provider(429, retry_after="9"), now=NOW), Deliver)
+
+    @pytest.mark.parametrize(
+        ("body", "stays"),
+        [
+            (b'{"model": "gpt-4o", "previous_response_id": "resp_1"}', True),
+            (b'{"model": "gpt-4o", "previous_response_id": null}', False),
+        ],
+    )
+    def test_what_needs_a_providers_state_stays_there(self, body: bytes, *, stays: bool) -> None:
+        """Whoever decides: the state that goes on says so."""
+        exchange = an_exchange(a_policy())
+        session, sent = opened(exchange, body)
+
+        directive = session.receive(from_provider(503), now=NOW)
+
+        assert (names.TRY_TIMEOUT not in set_by(sent)) is stays
+        assert isinstance(directive, Redispatch)
+        assert directive.story.next.target == (P if stays else S)
+        assert directive.story.freedom is (Freedom.THERE if stays else Freedom.ANYWHERE)
+
+    def test_so_does_what_a_provider_keeps(self) -> None:
+        keeping = [a_target(target, speaks=[Api.OTHER]) for target in (P, S)]
+        exchange = an_exchange(catalog=a_catalog(*keeping, policy=a_policy()))
+        headers = request_headers("/v1/batches", x_arch_llm_provider_hint=P)
+
+        session, _ = opened(exchange, b"{}", headers=headers)
+        directive = session.receive(from_provider(503), now=NOW)
+
+        assert isinstance(directive, Redispatch)
+        assert directive.story.next.target == P
 
 
 class TestPaths:

@@ -9,6 +9,7 @@ from builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_stor
 
 from extproc.policy.attempts import FailedAttempt, Reason, Story
 from extproc.policy.blocks import Block, BlockKind
+from extproc.policy.model import Freedom
 from extproc.policy.outcome import Kind, Outcome
 
 
@@ -56,6 +57,7 @@ def test_a_story_loses_nothing_on_its_way() -> None:
         blocks=(Block(BlockKind.LATENCY, P, after(5)),),
         slow=(P,),
         body_sha256=b"digest",
+        freedom=Freedom.ONCE,
     )
     failed = replace(whole, failures=(*whole.failures, FailedAttempt(S, TIMEOUT, "on_timeout", duration=7)))
 

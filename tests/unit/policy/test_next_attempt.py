@@ -116,7 +116,7 @@ def test_who_cannot_serve_the_request_is_no_candidate() -> None:
 
 def test_the_primary_is_called_whatever_it_speaks() -> None:
     """The client has asked for it by name; nobody else may stand in for a request that only it understands."""
-    journey = Journey(an_engine(policy=IN_FILE_ORDER), api=Api.OTHER).gets(http(429))
+    journey = Journey(an_engine(policy=IN_FILE_ORDER), api=Api.MODERATIONS).gets(http(429))
 
     assert isinstance(journey.decision, Exhausted)
     assert journey.path == [P]

@@ -200,11 +200,3 @@ def test_candidates_in_order() -> None:
     pool = Candidates((a_target(S),), (a_target(T), a_target(P)))
 
     assert [target.id for target in pool] == [S, T, P]
-
-
-def test_a_path_of_no_api_stays_with_its_provider() -> None:
-    """What it asks for (a file, a batch, a tuning job) exists there only, whatever others say they speak."""
-    known = [a_target(target, speaks=[Api.CHAT, Api.OTHER]) for target in (P, P2, S)]
-
-    assert a_quest(api=Api.OTHER).exclusion(known[2]) is Exclusion.API
-    assert a_quest(Strategy.SAME_PROVIDER, api=Api.OTHER).exclusion(known[1]) is None
