@@ -49,9 +49,10 @@ class ModelSpans:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A body that cannot be read; *problem* says what is wrong and where, never what the body holds."""
+    """A body that is not what was *expected*; *problem* says what is wrong and where, never what the body holds."""
 
     problem: str
+    expected: str = "JSON"
 
 
 def read(body: bytes) -> ModelSpans | Malformed:

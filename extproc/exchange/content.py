@@ -7,9 +7,10 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.exchange.body import ModelSpans, insert, read, splice
+from extproc.exchange.body import Malformed, ModelSpans, insert, read, splice
 from extproc.exchange.encoding import Undecodable, decoded
-from extproc.exchange.media import MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
+from extproc.exchange.form import insert_part, read_form
+from extproc.exchange.media import FORM, MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -21,13 +22,13 @@ _NO_UTF_8 = "it is not UTF-8, which JSON has to be"
 class Content:
     """What a body says of its model.
 
-    *plain* is what it stands for, when it came compressed and was read. *model* is None when it is not JSON or could
-    not be read; *problem* says why it could not.
+    *plain* is what it stands for, when it came compressed and was read. *model* is None when it is neither JSON nor a
+    form, or *malformed*.
     """
 
     plain: bytes | None = None
     model: ModelSpans | None = None
-    problem: str | None = None
+    malformed: Malformed | None = None
 
 
 def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Undecodable:
@@ -38,20 +39,23 @@ def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Unde
     """
     media = media_type(headers)
     announced = is_json(media)
-    if not (announced or media in MAYBE_JSON):
+    if not (announced or media == FORM or media in MAYBE_JSON):
         return Content()
     codings = content_codings(headers) if body else ()
     text = decoded(body, codings, limit=limit)
     if isinstance(text, Undecodable):
         return text
-    if not announced and not text.startswith((b"{", BOM_UTF8 + b"{")):
+    if media == FORM:
+        found = read_form(text, headers["content-type"])
+    elif announced or text.startswith((b"{", BOM_UTF8 + b"{")):
+        found = read(text)
+    else:
         return Content()
-    found = read(text)
     if isinstance(found, ModelSpans):
         return Content(text if codings else None, found)
     if announced and (names_other_characters(headers) or _is_wide(text)):
         return Undecodable(_NO_UTF_8)
-    return Content(problem=found.problem if announced else None)
+    return Content(malformed=None if media in MAYBE_JSON else found)
 
 
 def rewritten(text: bytes, found: ModelSpans, model: str, *, add: bool) -> bytes | None:
@@ -59,7 +63,9 @@ def rewritten(text: bytes, found: ModelSpans, model: str, *, add: bool) -> bytes
 
     One that names no model is given one if *add*: the request names it in its path.
     """
-    return insert(text, model) if add and not found.spans else splice(text, found, model)
+    if found.spans or not add:
+        return splice(text, found, model)
+    return insert(text, model) if found.boundary is None else insert_part(text, found.boundary, model)
 
 
 def _is_wide(text: bytes) -> bool:

@@ -24,12 +24,14 @@ from extproc.exchange.error_kinds import (
     request_id_headers,
 )
 from extproc.exchange.events import Answer
+from extproc.exchange.media import FORM
 from extproc.exchange.resources import API_OF, VERSION
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from extproc.exchange.body import Malformed
     from extproc.exchange.encoding import Undecodable
     from extproc.policy.model import Api
 
@@ -65,15 +67,19 @@ def error_answer(
     return Answer(status, tuple(headers), json.dumps(body).encode())
 
 
-def malformed_body(api: Api, problem: str, *, request_id: str = "") -> Answer:
-    """Refuse a body that announces JSON and is none; *problem* is what `body.read` found."""
-    message = f"The request body is not valid JSON: {problem}."
-    return _error(api, 400, message, code="invalid_json", request_id=request_id)
+def malformed_body(api: Api, malformed: Malformed, *, request_id: str = "") -> Answer:
+    """Refuse a body that announces JSON, or a form, and is none."""
+    message = f"The request body is not valid {malformed.expected}: {malformed.problem}."
+    code = "invalid_form" if malformed.expected == FORM else "invalid_json"
+    return _error(api, 400, message, code=code, request_id=request_id)
 
 
 def no_model(api: Api, *, request_id: str = "") -> Answer:
     """Refuse a request that names no model where no default is configured."""
-    message = "The request names no model: give the name of one as the string `model` in the JSON body."
+    message = (
+        "The request names no model: give the name of one as the string `model` in the JSON body, or as the part "
+        "`model` of a form."
+    )
     return _error(api, 400, message, code="missing_model", param="model", request_id=request_id)
 
 

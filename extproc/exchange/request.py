@@ -14,7 +14,7 @@ from extproc.exchange.provider_state import refers_to_state
 from extproc.policy.model import Api, Freedom
 
 if TYPE_CHECKING:
-    from extproc.exchange.body import ModelSpans
+    from extproc.exchange.body import Malformed, ModelSpans
     from extproc.exchange.events import Answer, Headers
     from extproc.exchange.paths import Asked
     from extproc.policy.catalog import Catalog
@@ -27,15 +27,15 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 class ClientRequest:
     """One request as the client sent it, the same for every attempt.
 
-    *model* is where its body names a model; None when the body is not JSON, or there is none. *problem* is why a
-    body that should be JSON cannot be read. *plain* is what a compressed body stands for.
+    *model* is where its body names a model; None when the body is neither JSON nor a form, or there is none.
+    *malformed* is why a body that should be one cannot be read. *plain* is what a compressed body stands for.
     """
 
     headers: Headers
     asked: Asked
     body: bytes | None
     model: ModelSpans | None = None
-    problem: str | None = None
+    malformed: Malformed | None = None
     plain: bytes | None = None
 
     @property
@@ -91,7 +91,7 @@ def read_request(headers: Headers, asked: Asked, body: bytes | None, *, limit: i
     content = read_content(headers, body, limit=limit)
     if isinstance(content, Undecodable):
         return content
-    return ClientRequest(headers, asked, body, content.model, content.problem, content.plain)
+    return ClientRequest(headers, asked, body, content.model, content.malformed, content.plain)
 
 
 def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
@@ -104,8 +104,8 @@ def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
     api, request_id = request.api, request.request_id
     default = catalog.default_for(api)
     named = request.named
-    if request.problem is not None and default is None:
-        return errors.malformed_body(api, request.problem, request_id=request_id)
+    if request.malformed is not None and default is None:
+        return errors.malformed_body(api, request.malformed, request_id=request_id)
     stand_in = None if api is Api.EMBEDDINGS else default
     target = default if named is None else catalog.find(named) or stand_in
     if target is not None and api in target.speaks:

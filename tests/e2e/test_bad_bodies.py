@@ -212,18 +212,18 @@ async def test_a_body_just_under_the_limit_fails_over(gateway: Gateway) -> None:
 
 
 async def test_a_body_that_is_no_json_goes_where_the_hint_says(gateway: Gateway) -> None:
-    """An audio file names no model in JSON: the client names it in a header, and the body goes as it is."""
+    """An audio file names no model: the client names it in a header, and the body goes as it is."""
     gateway.play(p="503")
-    body = b'--x\r\ncontent-disposition: form-data; name="model"\r\n\r\nwhisper\r\n--x--\r\n\x00\xff'
+    body = b"RIFF\x00\xff"
 
     response = await gateway.client.post(
         "/v1/audio/transcriptions",
         content=body,
-        headers={"content-type": "multipart/form-data; boundary=x", "x-arch-llm-provider-hint": P},
+        headers={"content-type": "audio/wav", "x-arch-llm-provider-hint": P},
     )
 
     assert gateway.p.calls[0].body_sha256 == hashlib.sha256(body).hexdigest()
-    assert gateway.p.calls[0].header("content-type") == "multipart/form-data; boundary=x"
+    assert gateway.p.calls[0].header("content-type") == "audio/wav"
     assert gateway.p.calls[0].path == "/v1/audio/transcriptions"
     check_sent(gateway.p.calls[0], key=P_KEY)
     assert gateway.s.calls == ()

@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from extproc.exchange.body import ModelSpans, Span
-from extproc.exchange.content import Content, read_content
+from extproc.exchange.body import Malformed, ModelSpans, Span
+from extproc.exchange.content import Content, read_content, rewritten
 from extproc.exchange.encoding import Undecodable
 
 BODY = b'{"model": "a"}'
@@ -57,7 +57,7 @@ def test_what_is_json_in_no_characters_at_all_has_a_problem(body: bytes) -> None
     found = content_of(body)
 
     assert isinstance(found, Content)
-    assert found.problem
+    assert found.malformed
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip, br"])
@@ -75,6 +75,47 @@ def test_what_holds_no_json_is_not_even_decoded(coding: str) -> None:
 def test_a_text_that_is_no_json_goes_as_it_came(body: bytes) -> None:
     assert content_of(body, "text/plain") == Content()
     assert content_of(gzip.compress(body), "text/plain", "gzip") == Content()
+
+
+KIND = "multipart/form-data; boundary=b"
+FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\na\r\n--b--'
+BARE = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\na\r\n--b--'
+
+
+def test_the_model_is_read_in_a_form() -> None:
+    """Compressed or not."""
+    found = ModelSpans("a", (Span(53, 54, "a"),), b"b")
+
+    assert content_of(FORM, KIND) == Content(model=found)
+    assert content_of(gzip.compress(FORM), KIND, "gzip") == Content(FORM, found)
+    assert isinstance(content_of(FORM, KIND, "br"), Undecodable)
+
+
+def test_a_form_that_cannot_be_read_has_a_problem() -> None:
+    assert content_of(FORM[:-2], KIND) == Content(malformed=Malformed("it does not end", "multipart/form-data"))
+    assert content_of(FORM, "multipart/mixed; boundary=b") == Content()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [(FORM, KIND), (BARE, KIND), (BODY, None), (b"{}", None), (b"[]", "application/json")]
+)
+@pytest.mark.parametrize("add", [True, False])
+def test_a_model_is_rewritten_or_added_where_the_path_names_it(text: bytes, kind: str | None, *, add: bool) -> None:
+    content = content_of(text, kind)
+    assert isinstance(content, Content)
+    assert content.model is not None
+
+    changed = rewritten(text, content.model, "zz", add=add)
+
+    if content.model.spans:
+        assert changed == text.replace(b"\r\na\r\n", b"\r\nzz\r\n").replace(b'"a"', b'"zz"')
+    elif not add or text == b"[]":
+        assert changed is None
+    else:
+        again = content_of(changed or b"", kind)
+        assert isinstance(again, Content)
+        assert again.model is not None
+        assert again.model.model == "zz"
 
 
 def test_nothing_needs_no_decoding() -> None:

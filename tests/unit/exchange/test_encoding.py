@@ -120,6 +120,7 @@ def test_a_bomb_is_not_unpacked(coding: str) -> None:
         tracemalloc.stop()
 
     assert isinstance(found, Undecodable)
+    assert found.too_large
     assert peak < 24 * MIB
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extproc.exchange import errors
+from extproc.exchange.body import Malformed
 from extproc.exchange.events import Answer
 from extproc.policy.model import Api
 from extproc.policy.outcome import Kind
@@ -18,7 +19,7 @@ JSON = ("content-type", "application/json")
 Refusal = partial[Answer]
 
 REFUSALS = [
-    partial(errors.malformed_body, problem="it is empty"),
+    partial(errors.malformed_body, malformed=Malformed("it is empty")),
     errors.no_model,
     partial(errors.model_not_found, named="x", serving=["openai/gpt-4o"]),
     partial(errors.body_too_large, limit=10),
@@ -100,7 +101,7 @@ def test_each_refusal_has_the_type_that_its_api_knows(
 
 def test_a_malformed_body_is_told_with_its_problem() -> None:
     """What is wrong, and where."""
-    answer = errors.malformed_body(Api.CHAT, "expecting value at byte 6")
+    answer = errors.malformed_body(Api.CHAT, Malformed("expecting value at byte 6"))
 
     assert error_of(answer)["message"] == "The request body is not valid JSON: expecting value at byte 6."
 

@@ -1,0 +1,152 @@
+"""Laws of reading and replacing the model in a form, against forms whose parts are known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from extproc.exchange.body import Malformed, ModelSpans, splice
+from extproc.exchange.form import insert_part, read_form
+
+BOUNDARIES = ("b", "----WebKitFormBoundaryx7", "a'()+_,-./:=?", "-", "--")
+MODEL_HEADERS = (
+    'Content-Disposition: form-data; name="model"',
+    "content-disposition:form-data;name=model",
+    "CONTENT-DISPOSITION: Form-Data ; Name = model ;",
+    'Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data;\r\n\tname="model"',
+    "Content-Disposition: form-data; name*=utf-8''model",
+    'X: content-disposition: form-data; name="file"\r\nContent-Disposition: form-data; name="m\\odel"',
+)
+OTHER_HEADERS = (
+    'Content-Disposition: form-data; name="file"; filename="model"\r\nContent-Type: audio/wav',
+    'Content-Disposition: form-data; name="model"; filename="a.wav"',
+    "Content-Disposition: form-data; name=model; filename*=utf-8''a",
+    'Content-Disposition: form-data; name="Model"',
+    'Content-Disposition: form-data; name="models"',
+    'Content-Disposition: form-data; x="; name=model"',
+    'Content-Disposition: attachment; name="model"',
+    'X-Content-Disposition: form-data; name="model"',
+    "Content-Type: text/plain",
+    "",
+)
+names = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a form; *content* is None in one that names the model."""
+
+    headers: str
+    content: bytes | None
+    padding: str
+
+    def written(self, name: str) -> bytes:
+        """Return headers and content, with *name* as the model."""
+        headers = self.headers.encode() + b"\r\n" if self.headers else b""
+        return headers + b"\r\n" + (name.encode() if self.content is None else self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A whole form."""
+
+    boundary: str
+    preamble: bytes
+    parts: tuple[Part, ...]
+    epilogue: bytes
+
+    def written(self, *names: str) -> bytes:
+        """Return the form, in which the parts that name the model say *names*, one after the other."""
+        left = list(names)
+        text = self.preamble
+        for part in self.parts:
+            name = left.pop(0) if part.content is None else ""
+            text += f"--{self.boundary}{part.padding}\r\n".encode() + part.written(name) + b"\r\n"
+        return text + f"--{self.boundary}--".encode() + self.epilogue
+
+    @property
+    def models(self) -> int:
+        """How many parts name the model."""
+        return sum(part.content is None for part in self.parts)
+
+    def read(self, body: bytes) -> ModelSpans | Malformed:
+        """Read *body* as this form's content type announces it."""
+        return read_form(body, f'multipart/form-data; boundary="{self.boundary}"')
+
+
+@st.composite
+def forms(draw: st.DrawFn) -> Form:
+    """Draw a form whose contents look like boundaries wherever they can without being one."""
+    boundary = draw(st.sampled_from(BOUNDARIES))
+    line = f"--{boundary}".encode()
+    pieces = st.sampled_from(
+        [line, b"\r\n", b"\r\n" + line, b"--", b"\r", b"\n", b" ", b"x", b"\x00\xff", b'name="model"', b"\r\n\r\n"]
+    )
+    texts = st.lists(pieces, max_size=6).map(b"".join)
+    real = re.compile(b"\r\n" + re.escape(line) + rb"(?:--)?[ \t]*\r\n")
+    contents = texts.filter(lambda text: real.search(b"\r\n" + text + b"\r\n") is None)
+    padding = st.sampled_from(["", "", " ", " \t"])
+    models = st.builds(Part, st.sampled_from(MODEL_HEADERS), st.none(), padding)
+    others = st.builds(Part, st.sampled_from(OTHER_HEADERS), contents, padding)
+    preamble = draw(st.just(b"") | contents.map(lambda text: text + b"\r\n"))
+    epilogue = draw(st.just(b"") | texts.map(lambda text: b"\t\r\n" + text))
+    parts = draw(st.lists(models | others, min_size=1, max_size=5))
+    return Form(boundary, preamble, tuple(parts), epilogue)
+
+
+@given(form=forms(), data=st.data(), new=names)
+def test_nothing_but_the_name_changes(form: Form, data: st.DataObject, new: str) -> None:
+    """The form with another name is the one that its client would have written with it."""
+    said = data.draw(st.lists(names, min_size=form.models, max_size=form.models))
+    body = form.written(*said)
+    found = form.read(body)
+
+    assert isinstance(found, ModelSpans)
+    assert [span.name for span in found.spans] == said
+    assert [body[span.start : span.end].decode() for span in found.spans] == said
+    assert found.model == (said[-1] if said else None)
+    changed = splice(body, found, new)
+    assert (body if changed is None else changed) == form.written(*[new] * form.models)
+
+
+@given(form=forms(), new=names)
+def test_a_form_without_a_model_is_given_one(form: Form, new: str) -> None:
+    """And then it has that one, and all its parts besides."""
+    bare = Form(form.boundary, form.preamble, tuple(p for p in form.parts if p.content is not None), form.epilogue)
+    body = bare.written()
+    if not bare.parts:
+        assert insert_part(body, form.boundary.encode(), new) is None
+        return
+    given_one = insert_part(body, form.boundary.encode(), new)
+    assert given_one is not None
+    found = form.read(given_one)
+
+    assert isinstance(found, ModelSpans)
+    assert found.model == new
+    (span,) = found.spans
+    begins = given_one.index(b"content-disposition: form-data", len(form.preamble))
+    ends = span.end + len(f"\r\n--{form.boundary}\r\n")
+    assert given_one[:begins] + given_one[ends:] == body
+
+
+@given(form=forms(), part=st.floats(0, 1, exclude_max=True))
+def test_a_form_that_is_cut_off_is_never_read(form: Form, part: float) -> None:
+    body = form.written(*["x"] * form.models).removesuffix(form.epilogue)
+
+    assert isinstance(form.read(body[: int(len(body) * part)]), Malformed)
+
+
+@given(form=forms(), place=st.integers(0, 300), byte=st.binary(max_size=2))
+@example(Form("b", b"", (Part(MODEL_HEADERS[0], None, ""),), b""), 58, b"\xff")
+def test_no_bytes_raise(form: Form, place: int, byte: bytes) -> None:
+    """Whatever arrives is read, or refused with a reason; and what is read can be changed."""
+    body = form.written(*["x"] * form.models)
+    damaged = body[:place] + byte + body[place + 1 :]
+    found = form.read(damaged)
+
+    if isinstance(found, ModelSpans):
+        splice(damaged, found, "y")
+        insert_part(damaged, form.boundary.encode(), "y")
