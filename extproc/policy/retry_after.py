@@ -24,11 +24,31 @@ _DURATION = re.compile(
 )
 _UNITS: Mapping[str, Millis] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
-# OpenAI, "Rate limits in headers": how long until the limit is back at its full value.
-_OPENAI_LIMITS = ("requests", "tokens")
-# Anthropic, "Response headers" of its rate limits: the RFC 3339 time at which the limit is replenished. Which limits
-# there are depends on the model and on the contract.
-_ANTHROPIC_RESET = re.compile(r"anthropic-ratelimit-(?P<limit>.+)-reset")
+_FROM_EPOCH = 10**9
+"""A reset that is a bare number from here on is a point in time, not a wait of 31 years ..."""
+
+_FROM_EPOCH_MILLIS = 10**12
+"""... and from here on in milliseconds, not in the year 33658."""
+
+# A limit's reset counts when nothing remains of it; headers of the same shape say both, here by the limit's name.
+# - OpenAI ("Rate limits in headers"), Groq, Azure, Together: `1s`, `6m0s`, `120ms`; of requests and tokens
+# - Cerebras (inference-docs.cerebras.ai/support/rate-limits): seconds, with a fraction; requests-day, tokens-minute
+# - DigitalOcean (docs.digitalocean.com, "Quota-Specific Response Headers"): epoch seconds; tokens-per-day, ...
+# - OpenRouter (openrouter.ai/docs/api/reference/limits): epoch milliseconds, of no limit by name
+# - Anthropic ("Response headers" of its rate limits): the RFC 3339 time; which limits depends on the contract
+# - RateLimit-Reset of draft-ietf-httpapi-ratelimit-headers up to 06: seconds
+_RESETS = (
+    re.compile(r"(?P<before>x-ratelimit-)reset(?P<after>-.+)?"),
+    re.compile(r"(?P<before>anthropic-ratelimit-.+-)reset(?P<after>)"),
+    re.compile(r"(?P<before>ratelimit-)reset(?P<after>)"),
+)
+# `limit=100, remaining=0, reset=50` up to draft 07; since 08 a list: `"day";r=0;t=3600, "minute";r=9;t=5`.
+_RATE_LIMIT = "ratelimit"
+_REMAINING = re.compile(r"\b(?:remaining|r)[ \t]*=[ \t]*(-?[0-9]{1,15})\b", re.ASCII)
+_RESET = re.compile(r"\b(?:reset|t)[ \t]*=[ \t]*([0-9]{1,15})\b", re.ASCII)
+
+_MEMBER = re.compile(r'(?:"[^"]*"|[^,])+')
+_WEEKDAY = re.compile(r"[ \t]*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}[ \t]*", re.ASCII | re.IGNORECASE)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -38,7 +58,9 @@ def read_retry_after(headers: Mapping[str, str], *, status: int, now: Instant) -
     """Return the longest wait that an answer asks for in any of its headers; None when it asks for none.
 
     0 is an answer: now. What cannot be read (garbage, negative, NaN, overflow) is ignored. Reset times of rate limits
-    count only on a 429 and only for a limit of which nothing remains: providers send them with every answer.
+    count only on a 429 and only for a limit of which nothing remains: providers send them with every answer. Whether a
+    number is in seconds, or a point in time in seconds or milliseconds, shows in its size: so the headers of a provider
+    that is not known by name are read, too.
 
     Points in time are compared with the answer's own `Date` where it has one, so that a provider's clock that is
     wrong does no harm (RFC 9110 section 10.2.3 gives the delay or the date, and 6.6.1 the clock it is meant by).
@@ -57,19 +79,64 @@ def read_duration(text: str) -> Millis | None:
 
 
 def _asked(headers: Mapping[str, str], *, status: int, now: Instant) -> Iterator[Millis | None]:
-    yield _scaled(headers.get("retry-after-ms", ""), 1)
-    if (retry_after := headers.get("retry-after")) is not None:
-        wait = _scaled(retry_after, 1000)
-        yield _until(_http_date(retry_after), headers, now) if wait is None else wait
+    for wait in _members(headers.get("retry-after-ms", "")):
+        yield _scaled(wait, 1)
+    for wait in _members(headers.get("retry-after", "")):
+        duration = _duration(wait)
+        yield _until(_date(wait), headers, now) if duration is None else duration
     if status != 429:
         return
-    for limit in _OPENAI_LIMITS:
-        if headers.get(f"x-ratelimit-remaining-{limit}", "").strip() == "0":
-            yield _duration(headers.get(f"x-ratelimit-reset-{limit}", ""))
     for name, value in headers.items():
-        reset = _ANTHROPIC_RESET.fullmatch(name)
-        if reset is not None and headers.get(f"anthropic-ratelimit-{reset['limit']}-remaining", "").strip() == "0":
-            yield _until(_rfc3339(value), headers, now)
+        if name == _RATE_LIMIT:
+            yield from _of_policies(value)
+        elif (remaining := _remaining_of(name)) is not None:
+            spent = any(map(_is_spent, _members(headers.get(remaining, ""))))
+            yield from (_reset(reset, headers, now) for reset in _members(value) if spent)
+
+
+def _members(value: str) -> Iterator[str]:
+    """Yield the members of *value*, a list: a field that came twice is one (RFC 9110 section 5.3).
+
+    The comma behind the name of a day is one of the date's own.
+    """
+    day = ""
+    for member in _MEMBER.findall(value):
+        if _WEEKDAY.fullmatch(member):
+            day = member + ","
+            continue
+        text = (day + member).strip()
+        yield text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+        day = ""
+
+
+def _remaining_of(name: str) -> str | None:
+    """Return which header says what remains of the limit whose reset is the header *name*; None: that is no reset."""
+    for pattern in _RESETS if "ratelimit" in name else ():
+        if (reset := pattern.fullmatch(name)) is not None:
+            return f"{reset['before']}remaining{reset['after'] or ''}"
+    return None
+
+
+def _is_spent(remaining: str) -> bool:
+    return _NUMBER.fullmatch(remaining.removeprefix("-")) is not None and Fraction(remaining) <= 0
+
+
+def _of_policies(value: str) -> Iterator[Millis | None]:
+    """Yield the resets of those policies in a `RateLimit` field of which nothing remains."""
+    members = [value] if "reset" in value else _MEMBER.findall(value)
+    for member in members:
+        remaining, reset = _REMAINING.search(member), _RESET.search(member)
+        if remaining is not None and reset is not None and int(remaining[1]) <= 0:
+            yield _scaled(reset[1], 1000)
+
+
+def _reset(text: str, headers: Mapping[str, str], now: Instant) -> Millis | None:
+    """Return how long it is until a limit is reset: a wait, or a point in time in any of the ways it is written."""
+    if _NUMBER.fullmatch(text) is not None and (number := Fraction(text)) >= _FROM_EPOCH:
+        millis = ceil(number if number >= _FROM_EPOCH_MILLIS else number * 1000)
+        return max(0, millis - _reference(headers, now))
+    duration = _duration(text)
+    return _until(_date(text), headers, now) if duration is None else duration
 
 
 def _scaled(text: str, unit: Millis) -> Millis | None:
@@ -91,6 +158,12 @@ def _duration(text: str) -> Millis | None:
     return sum(waits) if len(waits) == len(parts) else None
 
 
+def _date(text: str) -> datetime | None:
+    """Return the instant that *text* is, as an HTTP-date or as RFC 3339 and ISO 8601 write it; they name their zone."""
+    date = _http_date(text)
+    return _iso_date(text) if date is None else date
+
+
 def _http_date(text: str) -> datetime | None:
     """Return the instant of an HTTP-date in any of its three forms (RFC 9110 section 5.6.7), all of them in UTC."""
     try:
@@ -100,9 +173,9 @@ def _http_date(text: str) -> datetime | None:
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
-def _rfc3339(text: str) -> datetime | None:
+def _iso_date(text: str) -> datetime | None:
     try:
-        date = datetime.fromisoformat(text.strip())
+        date = datetime.fromisoformat(text)
     except ValueError:
         return None
     return date if date.tzinfo is not None else None
@@ -110,11 +183,13 @@ def _rfc3339(text: str) -> datetime | None:
 
 def _until(date: datetime | None, headers: Mapping[str, str], now: Instant) -> Millis | None:
     """Return how long it is until *date*: 0 when it has passed."""
-    if date is None:
-        return None
+    return None if date is None else max(0, _millis(date) - _reference(headers, now))
+
+
+def _reference(headers: Mapping[str, str], now: Instant) -> Millis:
+    """Return when the answer was sent, by the clock of who sent it, if it says so."""
     sent = _http_date(headers.get("date", ""))
-    reference = now if sent is None else _millis(sent)
-    return max(0, _millis(date) - reference)
+    return now if sent is None else _millis(sent)
 
 
 def _millis(date: datetime) -> Millis:

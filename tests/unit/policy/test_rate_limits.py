@@ -83,7 +83,7 @@ def test_a_reset_that_no_clock_can_tell_is_an_overflow(text: str) -> None:
         ("2026-10-29T12:00:30.123Z", 30_123),
         ("2026-10-29T11:00:00Z", 0),
         ("2026-10-29T12:00:30", None),  # of which time zone?
-        ("30s", None),
+        ("30s", 30_000),
         ("", None),
     ],
 )
@@ -103,10 +103,61 @@ def test_a_reset_time_is_meant_by_the_clock_of_who_sent_it() -> None:
     assert asked(anthropic("tokens", "2026-10-29T13:00:30Z"), date) == 30_000
 
 
-@pytest.mark.parametrize("amount", ["1", "10", "00", "-0", "", "none"])
+@pytest.mark.parametrize("amount", ["1", "10", "0.5", "1, 2", "", "none", "--0", "-"])
 def test_the_reset_of_a_limit_that_is_not_spent_means_nothing(amount: str) -> None:
     """Providers send it with every answer."""
     assert asked(ALL_RESETS, remaining(amount)) is None
+
+
+@pytest.mark.parametrize("amount", [" 0 ", "00", "-0", "-5", "0.0", "3, 0", '"0"'])
+def test_a_limit_that_is_overdrawn_is_spent(amount: str) -> None:
+    assert asked(ALL_RESETS, remaining(amount)) == 30_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        # Cerebras: seconds, with a fraction
+        ({"x-ratelimit-remaining-tokens-minute": "0", "x-ratelimit-reset-tokens-minute": "11.382"}, 11_382),
+        ({"x-ratelimit-remaining-requests-day": "0", "x-ratelimit-reset-requests-day": "33011.4"}, 33_011_400),
+        # DigitalOcean: epoch seconds
+        ({"x-ratelimit-remaining-tokens-per-day": "0", "x-ratelimit-reset-tokens-per-day": "1793275230"}, 30_000),
+        # OpenRouter: epoch milliseconds
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1793275230001"}, 30_001),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1793275100000"}, 0),
+        ({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "1793275230000"}, None),
+        # some gateway's
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"}, 30_000),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "Thu, 29 Oct 2026 12:00:30 GMT"}, 30_000),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30, 31"}, 31_000),
+        # draft-ietf-httpapi-ratelimit-headers-06
+        ({"ratelimit-limit": "100", "ratelimit-remaining": "0", "ratelimit-reset": "30"}, 30_000),
+        ({"ratelimit-limit": "100", "ratelimit-remaining": "1", "ratelimit-reset": "30"}, None),
+        # draft-ietf-httpapi-ratelimit-headers-07
+        ({"ratelimit": "limit=100, remaining=0, reset=30"}, 30_000),
+        ({"ratelimit": "limit=100, remaining=1, reset=30"}, None),
+        ({"ratelimit": "reset=30,remaining=0"}, 30_000),
+        # draft-ietf-httpapi-ratelimit-headers-08 and later
+        ({"ratelimit": '"default";r=0;t=30'}, 30_000),
+        ({"ratelimit": '"day, all";r=1;t=3600, "minute";t=30;r=0;pk=:cHNl:'}, 30_000),
+        ({"ratelimit": '"default";r=0'}, None),
+        ({"ratelimit": "default; r = 0; t = 30"}, 30_000),
+        # others of that name
+        ({"ratelimit-policy": '"default";q=100;w=30'}, None),
+        ({"ratelimit-remaining": "0", "my-ratelimit-reset": "30"}, None),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-resets-requests": "30"}, None),
+    ],
+)
+def test_each_providers_own_way(headers: dict[str, str], wait: int | None) -> None:
+    """A wait of 31 years is a point in time."""
+    assert asked(headers) == wait
+    assert asked(headers, status=503) is None
+
+
+def test_a_point_in_time_is_meant_by_the_clock_of_who_sent_it() -> None:
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1793278830"}
+
+    assert asked(headers, {"date": "Thu, 29 Oct 2026 13:00:00 GMT"}) == 30_000
 
 
 def test_a_limit_that_does_not_say_what_remains_means_nothing() -> None:

@@ -95,12 +95,18 @@ def test_a_number_has_nothing_to_do_with_the_date_of_the_answer() -> None:
         "inf",
         "1e3",
         "0x10",
-        "1,5",
-        "1, 2",
+        "1;5",
+        ",",
+        '"',
+        '"2',
+        "Thu",
+        "Thu, ",
+        "2026-10-29T12:00:30",  # of which time zone?
         "5.",
         ".5",
         "1.2.3",
-        "1s",
+        "1 s",
+        "1 minute",
         "\N{ARABIC-INDIC DIGIT THREE}",
         "9" * 33,
         "9" * 5000,
@@ -113,6 +119,48 @@ def test_a_number_has_nothing_to_do_with_the_date_of_the_answer() -> None:
 def test_what_cannot_be_read_is_ignored(text: str) -> None:
     """Garbage, negative, NaN, overflow."""
     assert asked({"retry-after": text, "retry-after-ms": text}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("30, 31", 31_000),
+        ("31,30", 31_000),
+        ("30, soon, -1", 30_000),
+        ("soon, 30", 30_000),
+        ("1,5", 5000),
+        ("5, Thu, 29 Oct 2026 12:00:30 GMT", 30_000),
+        ("Thu, 29 Oct 2026 12:00:30 GMT, 31", 31_000),
+        ("Thursday, 29-Oct-26 12:00:30 GMT, Thu, 29 Oct 2026 12:00:20 GMT", 30_000),
+        ("0, 0", 0),
+    ],
+)
+def test_of_several_values_the_longest_wins(text: str, wait: int) -> None:
+    """Two fields of one name come joined by a comma, and a date has one of its own."""
+    assert asked({"retry-after": text}) == wait
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("30s", 30_000),
+        ("1m30s", 90_000),
+        ("500ms", 500),
+        ('"30"', 30_000),
+        ('"30", "31"', 31_000),
+        ('"Thu, 29 Oct 2026 12:00:30 GMT"', 30_000),
+        ("2026-10-29T12:00:30Z", 30_000),
+        ("2026-10-29T13:00:30.5+01:00", 30_500),
+    ],
+)
+def test_what_some_write_instead_is_understood(text: str, wait: int) -> None:
+    """RFC 9110 knows seconds and HTTP-dates only; a unit, quotes or an ISO time leave no doubt."""
+    assert asked({"retry-after": text}) == wait
+
+
+def test_milliseconds_are_a_plain_number() -> None:
+    """Also in a list."""
+    assert asked({"retry-after-ms": '1500, "1600", 2s, 2026-10-29T12:00:30Z'}) == 1600
 
 
 def test_more_than_any_clock_can_tell_is_an_overflow() -> None:
