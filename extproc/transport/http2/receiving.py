@@ -7,8 +7,9 @@ from typing import Final
 from extproc.transport.http2 import frames
 from extproc.transport.http2.errors import Http2Error
 
-STREAM_WINDOW: Final = 16 * 1024 * 1024
-"""Bytes that the peer may send on a stream before it hears of us: large enough for most bodies."""
+STREAM_WINDOW: Final = 1024 * 1024
+"""Bytes that the peer may send on a stream before it hears of us. On one host that slows nothing down; and it is how
+much of each large body a ping may have to wait for."""
 
 CONNECTION_WINDOW: Final = 2**30
 """The same for all streams: never what limits, as many large bodies may come at once, each in pieces."""

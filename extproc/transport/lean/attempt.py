@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from extproc.exchange.phases import OutOfTurnError
@@ -10,6 +11,7 @@ from extproc.transport import codec
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
 from extproc.transport.lean.call import Call
+from extproc.transport.lean.large_messages import LARGE
 from extproc.transport.lean.status import Status
 from extproc.transport.service import BODY_TIMEOUT, CANNOT_FOLLOW, FAILED, STOPPING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from extproc._gen import wire_pb2 as pb
     from extproc.policy.model import Instant
     from extproc.transport.http2.sending import Sender
+    from extproc.transport.lean.large_messages import LargeMessages
     from extproc.transport.lean.memory import Memory
     from extproc.transport.service import Conversation, Processor
 
@@ -33,7 +36,7 @@ _log = logging.getLogger(__name__)
 class AttemptCall(Call):
     """One attempt: each message is answered at once, or when the attempt's time has come."""
 
-    __slots__ = ("_end_follows", "_flush", "_held_answer", "_loop", "_processor", "_queue", "_session", "_timer")
+    __slots__ = ("_busy", "_end_follows", "_flush", "_large", "_loop", "_processor", "_queue", "_session", "_timer")
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class AttemptCall(Call):
         memory: Memory,
         processor: Processor[Any],
         loop: asyncio.AbstractEventLoop,
+        large: LargeMessages,
         flush: Callable[[], None],
     ) -> None:
         super().__init__(stream_id, window, sender=sender, memory=memory)
@@ -52,8 +56,9 @@ class AttemptCall(Call):
         self._flush = flush  # writes what is sent outside of a read
         self._session: Conversation[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._held_answer: pb.ProcessingResponse | None = None
-        self._queue: list[bytes] | None = None
+        self._large = large
+        self._busy = False  # a message waits for its turn, or its answer for its time
+        self._queue: list[bytes] | None = None  # what has come meanwhile
         self._end_follows = False
 
     def opened(self) -> None:
@@ -65,9 +70,14 @@ class AttemptCall(Call):
         self._session = self._processor.new_session()
 
     def message_received(self, message: bytes) -> None:
-        """Answer *message*, or keep it while the answer before it is held."""
-        if self._held_answer is None:
-            self._guarded(self._answer, message)
+        """Answer *message* at once; a large one in its turn, and any after the one before it."""
+        if not self._busy:
+            if len(message) < LARGE:
+                self._guarded(self._answer, message)
+            else:
+                self._busy = True
+                self._hold(len(message))
+                self._large.add(partial(self._outside, self._answer_large, message))
             return
         queue = self._queue = self._queue or []
         if len(queue) == _MOST_QUEUED:
@@ -78,16 +88,16 @@ class AttemptCall(Call):
 
     def all_received(self) -> None:
         """End with OK, after what is held."""
-        if self._held_answer is None:
-            self.end()
-        else:
+        if self._busy:
             self._end_follows = True
+        else:
+            self.end()
 
     def ended(self) -> None:
         """End the conversation, and hand its record on."""
         if self._timer is not None:
             self._timer.cancel()
-        self._held_answer = self._queue = None
+        self._queue = None
         session, self._session = self._session, None
         if session is None:
             return
@@ -102,10 +112,19 @@ class AttemptCall(Call):
         assert self._session is not None  # noqa: S101 - it is there until the call is over
         answer, not_before = self._processor.answer(self._session, codec.read(message))
         if not_before is not None and self._left(not_before) > 0:
-            self._held_answer = answer
-            self._wait(not_before)
+            self._busy = True
+            self._wait(answer, not_before)
             return
         self._send_answer(answer)
+
+    def _answer_large(self, message: bytes) -> None:
+        if self.over:  # the client has gone meanwhile
+            return
+        self._hold(-len(message))
+        self._busy = False
+        self._answer(message)
+        if not self._busy:
+            self._go_on()
 
     def _send_answer(self, answer: pb.ProcessingResponse) -> None:
         self.send(answer.SerializeToString())
@@ -115,24 +134,26 @@ class AttemptCall(Call):
     def _left(self, until: Instant) -> int:
         return until - self._processor.clock()
 
-    def _wait(self, until: Instant) -> None:
-        self._timer = self._loop.call_later(self._left(until) / 1000, self._outside, self._release, until)
+    def _wait(self, answer: pb.ProcessingResponse, until: Instant) -> None:
+        self._timer = self._loop.call_later(self._left(until) / 1000, self._outside, self._release, answer, until)
 
-    def _release(self, until: Instant) -> None:
-        """Send the held answer, never too early, and go on with what has come meanwhile."""
+    def _release(self, answer: pb.ProcessingResponse, until: Instant) -> None:
+        """Send the held *answer*, never too early, and go on with what has come meanwhile."""
         if self._left(until) > 0:
-            self._wait(until)
+            self._wait(answer, until)
             return
-        answer, self._held_answer = self._held_answer, None
-        assert answer is not None  # noqa: S101 - this is called when one is held
+        self._busy = False
         self._send_answer(answer)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take what has come while an answer was held."""
         queue, self._queue = self._queue or [], None
         self._hold(-sum(map(len, queue)))
         for message in queue:
-            self.message_received(message)
-            if self.over:
-                return
-        if self._end_follows:
+            if not self.over:
+                self.message_received(message)
+        if self._end_follows and not self.over:
             self.all_received()
 
     def _body_overdue(self) -> None:

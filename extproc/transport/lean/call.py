@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 class Call(Stream):
     """One call; mutable. A subclass says what is done with its messages."""
 
-    __slots__ = ("_answered", "_held", "_memory", "_reader", "_sender", "over")
+    __slots__ = ("_answered", "_held", "_incomplete", "_memory", "_reader", "_sender", "over")
 
     def __init__(self, stream_id: int, window: int, *, sender: Sender, memory: Memory) -> None:
         super().__init__(stream_id, window)
         self._sender = sender
         self._memory = memory
         self._reader = MessageReader(memory.largest_message)
-        self._held = 0  # bytes of ours that *memory* counts
+        self._held = 0  # bytes of ours that *memory* counts …
+        self._incomplete = 0  # … and how many of them are of a message that is not complete
         self._answered = False
         self.over = False
         """Nothing more is taken or said, though some of what was said may still wait for the peer's window."""
@@ -51,8 +52,9 @@ class Call(Stream):
         except MessageRefusedError as refused:
             self.end(refused.status, refused.details)
             return
-        if self._reader.held != self._held:
-            self._hold(self._reader.held - self._held)
+        if self._reader.held != self._incomplete:
+            self._hold(self._reader.held - self._incomplete)
+            self._incomplete = self._reader.held
             if self._memory.is_full:
                 self.end(Status.RESOURCE_EXHAUSTED, "too many large messages at once")
                 return

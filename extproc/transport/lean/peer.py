@@ -15,6 +15,7 @@ from extproc.transport.lean.status import Status
 from extproc.transport.service import METHOD, SERVICE
 
 if TYPE_CHECKING:
+    from extproc.transport.lean.large_messages import LargeMessages
     from extproc.transport.lean.memory import Memory
     from extproc.transport.service import Processor
 
@@ -34,9 +35,18 @@ _JOINED: Final = 64 * 1024
 class Peer(asyncio.Protocol):
     """One connection; mutable. *peers* holds it as long as it is there, *watchers* those who watch the health."""
 
-    def __init__(self, processor: Processor[Any], memory: Memory, peers: set[Peer], watchers: set[HealthWatch]) -> None:
+    def __init__(
+        self,
+        processor: Processor[Any],
+        *,
+        memory: Memory,
+        large: LargeMessages,
+        peers: set[Peer],
+        watchers: set[HealthWatch],
+    ) -> None:
         self._processor = processor
         self._memory = memory
+        self._large = large
         self._peers = peers
         self._watchers = watchers
         self._heard = True
@@ -66,6 +76,7 @@ class Peer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take it, and write what it has led to."""
         self._heard = True
+        self._large.data_came()
         self.connection.receive(data)
         self.flush()
 
@@ -108,6 +119,7 @@ class Peer(asyncio.Protocol):
                 memory=memory,
                 processor=self._processor,
                 loop=self._loop,
+                large=self._large,
                 flush=self.flush,
             )
         streams = self._processor.streams

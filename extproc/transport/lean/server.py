@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
+from extproc.transport.lean.large_messages import LargeMessages
 from extproc.transport.lean.memory import Memory
 from extproc.transport.lean.peer import Peer
 from extproc.transport.lean.status import Status
@@ -38,6 +39,7 @@ class LeanServer:
         self._access = access
         self._processor = processor
         self._memory = Memory(max_body_bytes + HEADROOM)
+        self._large: LargeMessages
         self._peers: set[Peer] = set()
         self._watchers: set[HealthWatch] = set()
         self._server: asyncio.Server
@@ -55,6 +57,7 @@ class LeanServer:
             ListenError: the address is in use or cannot be used.
         """
         loop = asyncio.get_running_loop()
+        self._large = LargeMessages(loop)
         with claimed(self._address, self._access):
             try:
                 match self._address:
@@ -99,4 +102,4 @@ class LeanServer:
         await self._closed.wait()
 
     def _peer(self) -> Peer:
-        return Peer(self._processor, self._memory, self._peers, self._watchers)
+        return Peer(self._processor, memory=self._memory, large=self._large, peers=self._peers, watchers=self._watchers)

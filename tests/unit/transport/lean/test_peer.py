@@ -15,6 +15,7 @@ from extproc.policy.model import Instant
 from extproc.transport.http2 import frames
 from extproc.transport.http2.frames import frame
 from extproc.transport.lean import peer as peer_module
+from extproc.transport.lean.large_messages import LARGE, LargeMessages
 from extproc.transport.lean.memory import Memory
 from extproc.transport.lean.messages import prefixed
 from extproc.transport.lean.peer import Peer
@@ -73,7 +74,8 @@ class OnePeer:
         self.memory = Memory(largest_message)
         self.wire = Wire()
         self.peers: set[Peer] = set()
-        self.peer = Peer(self.processor, self.memory, self.peers, set())
+        self.large = LargeMessages(asyncio.get_running_loop())
+        self.peer = Peer(self.processor, memory=self.memory, large=self.large, peers=self.peers, watchers=set())
         self.peer.connection_made(self.wire)
         self.peer.data_received(GREETING)
         self.wire.written.clear()
@@ -266,3 +268,70 @@ async def test_a_record_that_cannot_be_handed_on_is_one_calls_fault(
     assert [kind for kind, _, on, _ in found if on == 3] == [frames.HEADERS, frames.DATA]
     assert [record.message for record in caplog.records] == ["stream_failed"]
     assert "secret" not in caplog.text
+
+
+def large(stream: int) -> bytes:
+    """Return the frames with a large message on *stream*."""
+    whole = prefixed(request_body(bytes(LARGE)).SerializeToString())
+    return b"".join(data(stream, whole[at : at + 16_384]) for at in range(0, len(whole), 16_384))
+
+
+@pytest.mark.asyncio
+async def test_large_messages_take_turns_and_a_ping_is_answered_first() -> None:
+    """Envoy would give up a worker that answers its pings only when all bodies before them are done with."""
+    sessions = [ScriptedSession(Send((), ())) for _ in range(3)]
+    one = OnePeer(*sessions, largest_message=10**6)
+    ping = frame(frames.PING, 0, 0, b"12345678")
+
+    found = one.hear(b"".join(request(n, PROCESS) + large(n) for n in (1, 3, 5)) + ping)
+
+    assert [kind for kind in kinds(found) if kind != frames.WINDOW_UPDATE] == [frames.PING]
+    for done in range(1, 4):
+        while not one.wire.written:  # one turn of the loop after the other  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert [bool(session.received) for session in sessions] == [True] * done + [False] * (3 - done)
+        assert kinds(one.frames()) == [frames.HEADERS, frames.DATA]
+        assert one.hear(ping) == [(frames.PING, frames.ACK, 0, b"12345678")]
+    assert one.memory.held == 0
+
+
+@pytest.mark.asyncio
+async def test_what_follows_a_large_message_waits_for_it() -> None:
+    """Also the end of the call."""
+    session = ScriptedSession(Send((), ()), Proceed())
+    one = OnePeer(session, largest_message=10**6)
+
+    one.hear(request(1, PROCESS), large(1), message(request_headers()), data(1, b"", end=True))
+    assert session.received == []
+
+    await eventually(lambda: bool(session.finished))
+    assert [type(event).__name__ for event in session.received] == ["RequestBody", "RequestHeaders"]
+    assert status(one.frames()) == Status.OK
+    assert one.memory.held == 0
+
+
+@pytest.mark.asyncio
+async def test_what_is_held_is_counted_once() -> None:
+    """A message that waits for its turn, and the beginning of the next one."""
+    one = OnePeer(ScriptedSession(HELD))
+    more = message(request_body(bytes(100)))
+    one.hear(request(1, PROCESS), message(request_headers()), more)
+    waiting = one.memory.held
+
+    one.hear(data(1, b"\x00\x00\x00\x01\x00half"))
+
+    assert waiting == len(more) - frames.HEADER_LENGTH - 5
+    assert one.memory.held == waiting + 9
+
+
+@pytest.mark.asyncio
+async def test_a_large_message_of_a_client_that_has_gone_is_not_looked_at() -> None:
+    session, other = ScriptedSession(), ScriptedSession(Send((), ()))
+    one = OnePeer(session, other, largest_message=10**6)
+
+    one.hear(request(1, PROCESS), large(1), frame(frames.RST_STREAM, 0, 1, uint32(frames.CANCEL)))
+    one.hear(request(3, PROCESS), large(3))
+
+    await eventually(lambda: bool(other.received))
+    assert session.received == []
+    assert one.memory.held == 0
