@@ -13,7 +13,7 @@ SEQUENCES ?= 100000
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow test-envoys fuzz fuzz-frames lint format types layers protos protos-check bench bench-gateway check \
+.PHONY: help install demo test test-core test-rest test-slow test-envoys fuzz fuzz-frames lint format types layers protos protos-check build bench bench-gateway check \
 	compose constraints clean
 
 help: ## list the targets
@@ -92,13 +92,16 @@ protos: $(READY) ## generate extproc/_gen from protos/
 protos-check: $(READY) ## check that extproc/_gen is what protos/ gives
 	@$(BIN)/python protos/generate.py --check
 
+build: $(READY) ## make the source archive and the wheel in dist/, as they are published
+	@rm -rf dist && PIP_CONSTRAINT=$(abspath constraints.txt) $(BIN)/python -m build --outdir dist > /dev/null && ls dist/*
+
 bench-gateway: $(READY) ## measure requests through a real Envoy, beside commit BASE=… (needs wrk and nginx)
 	@PYTHONPATH=benchmarks:. $(BIN)/python -m gateway $(if $(BASE),--base $(BASE)) $(BENCH_OPTIONS)
 
 bench: $(READY) ## measure what an attempt costs
 	@set -e; for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
 
-check: lint types layers protos-check test ## all that CI runs
+check: lint types layers protos-check build test ## all that CI runs
 
 compose: ## test the gateway in containers, where a Docker engine is there
 	@deploy/compose-check.sh
@@ -106,7 +109,7 @@ compose: ## test the gateway in containers, where a Docker engine is there
 constraints: ## take the newest versions of everything into constraints.txt
 	@directory=$$(mktemp -d) && trap "rm -r $$directory" EXIT && $(PYTHON) -m venv $$directory && \
 	$$directory/bin/pip install --quiet --upgrade pip && \
-	$$directory/bin/pip install --quiet '.[envoy,dev]' hatchling editables && \
+	$$directory/bin/pip install --quiet '.[envoy,dev]' editables && \
 	{ sed -n '/^#/p' constraints.txt; $$directory/bin/pip freeze | grep -v '^extproc ' | LC_ALL=C sort --ignore-case; } \
 		> $$directory/constraints.txt && cp $$directory/constraints.txt constraints.txt
 
