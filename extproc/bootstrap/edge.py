@@ -29,10 +29,11 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap import headers
+from extproc.bootstrap.browsers import cors_filters, cors_policy, preflights, refused_methods
 from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
 from extproc.bootstrap.local_replies import edge_replies
 from extproc.bootstrap.scripts import end_marked_answers
-from extproc.bootstrap.typed import duration, http_filter, socket_address
+from extproc.bootstrap.typed import BUFFER, duration, http_filter, socket_address
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Listener
@@ -74,8 +75,14 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
         early_header_mutation_extensions=[headers.from_client()],
-        http_filters=[_health_check(), end_marked_answers(), _whole_body(body_limit), router()],
-        route_config=only_host(names.EDGE_LISTENER, _attempts(listener.timeout, body_limit, retries)),
+        http_filters=[
+            *cors_filters(listener.origins),
+            _health_check(),
+            end_marked_answers(),
+            _whole_body(body_limit),
+            router(),
+        ],
+        route_config=only_host(names.EDGE_LISTENER, _attempts(listener, body_limit, retries)),
         local_reply_config=edge_replies(body_limit),
         normalize_path=True,
         merge_slashes=True,
@@ -124,17 +131,20 @@ def _whole_body(limit: int) -> HttpFilter:
     ext_proc waits for the whole body anyway. Waiting here means that the router has a complete request: it never
     retries an answer that came before the request was complete, and with no worker alive that answer comes at once.
     """
-    return http_filter("envoy.filters.http.buffer", Buffer(max_request_bytes=limit))
+    return http_filter(BUFFER, Buffer(max_request_bytes=limit))
 
 
-def _attempts(timeout: Millis, body_limit: int, retries: int) -> VirtualHost:
+def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
     return VirtualHost(
         request_body_buffer_limit=2 * body_limit,  # Envoy 1.37 counts twice what the filter before has kept
         response_headers_to_remove=list(headers.NOT_FOR_CLIENTS),
-        routes=only_route(
+        typed_per_filter_config=dict(cors_policy(listener.origins)),
+        routes=preflights(listener.origins)
+        + refused_methods()
+        + only_route(
             RouteAction(
                 cluster=names.ATTEMPT_CLUSTER,
-                timeout=duration(timeout),
+                timeout=duration(listener.timeout),
                 retry_policy=RetryPolicy(
                     retry_on="retriable-headers",
                     retriable_headers=[

@@ -29,6 +29,8 @@ NOT_FOR_CLIENTS = (names.STATE, names.UNJUDGED, names.IN_FLIGHT, names.LOST)
 
 ENVOY_PREFIX = "x-envoy-"
 OWN_PREFIX = "x-extproc-"
+CORS_PREFIX = "access-control-"
+"""Which web pages may read an answer is ours to say: some providers let every page."""
 
 
 def from_client() -> TypedExtensionConfig:
@@ -58,7 +60,7 @@ def at_provider() -> HttpFilter:
         HeaderMutationFilter(
             mutations=Mutations(
                 request_mutations=[*prefixes, HeaderMutation(remove="x-forwarded-proto")],
-                response_mutations=prefixes,
+                response_mutations=[*prefixes, _drop_prefix(CORS_PREFIX)],
             )
         ),
     )

@@ -16,6 +16,7 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Struct
 
 from extproc import names
+from extproc.bootstrap.browsers import METHODS
 from extproc.exchange import error_kinds as kinds
 from extproc.exchange.headers import VERSION
 from extproc.exchange.resources import BASE_SEGMENTS, MESSAGES
@@ -66,6 +67,18 @@ ON_ATTEMPT = (
     Error("response.code >= 500", kinds.CONNECTION_ERROR, headers=((names.LOST, names.BROKEN),)),
 )
 ON_EDGE = (
+    Error(
+        "request.method == 'OPTIONS' && 'access-control-request-method' in request.headers && "
+        "(response.code == 405 || response.code_details == 'cluster_not_found')",
+        kinds.ORIGIN_NOT_ALLOWED,
+        status=403,
+    ),
+    Error(
+        "response.code == 405 || request.method == 'CONNECT'",
+        kinds.METHOD_NOT_ALLOWED,
+        status=405,
+        headers=(("allow", ", ".join(METHODS)),),
+    ),
     # Envoy's own 403 has Codex try seven times, for seven seconds, before it goes on over HTTP, and a 400 ends it.
     Error("response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
     Error("response.code == 504", kinds.GATEWAY_TIMEOUT),

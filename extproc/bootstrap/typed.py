@@ -9,6 +9,8 @@ from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress, 
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from envoy_data_plane.google.protobuf import Any as Packed
 
+BUFFER = "envoy.filters.http.buffer"
+
 if TYPE_CHECKING:
     from betterproto2 import Message
 

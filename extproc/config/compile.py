@@ -124,7 +124,8 @@ def _upstreams(sites: Sequence[Site]) -> Upstreams:
 
 
 def _listener(table: ListenerTable) -> Listener:
-    return Listener(table.name, table.address, table.port, table.timeout)
+    origins = () if table.cors is None else tuple(table.cors.allow_origins)
+    return Listener(table.name, table.address, table.port, table.timeout, origins)
 
 
 def _sidecar(table: SidecarTable) -> SidecarSettings:

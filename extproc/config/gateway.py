@@ -46,6 +46,7 @@ class Listener:
     address: str
     port: int
     timeout: Millis
+    origins: tuple[str, ...] = ()  # of web pages that may call us
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from extproc.config.addresses import Address, HttpHost, IpAddress
 from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
+from extproc.config.origins import Origin
 from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
 from extproc.config.scalars import Duration, Flag, Given, PortNumber, Text, any_case
 from extproc.config.schema_processes import EnvoyTable, SidecarTable
@@ -62,6 +63,12 @@ ClusterName = Annotated[str, AfterValidator(_cluster), WithJsonSchema({"type": "
 Headers = dict[HeaderName, HeaderValue]
 
 
+class CorsTable(Table):
+    """Which web pages may call us from a browser."""
+
+    allow_origins: Annotated[list[Origin], Field(min_length=1)]
+
+
 class ListenerTable(Table):
     """Where clients reach us."""
 
@@ -70,6 +77,7 @@ class ListenerTable(Table):
     port: PortNumber = 12000
     address: IpAddress = "127.0.0.1"
     timeout: Duration = Field(300_000, json_schema_extra={"default": "300s"})
+    cors: Annotated[CorsTable | None, Given] = None
 
 
 class TimeoutsTable(Table):

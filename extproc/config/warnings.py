@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.config.errors import Problem
 from extproc.config.exposure import exposures
+from extproc.config.origins import ANY
 from extproc.policy.backoff import Reach
 from extproc.policy.model import Api, Credential, Scope, Strategy
 
@@ -35,6 +36,7 @@ def warnings_of(entries: Sequence[Entry], gateway: Gateway, names: Mapping[str, 
     *names* leads from what a fallback may be called to the id of the model.
     """
     yield from exposures(gateway.sidecar, gateway.envoy)
+    yield from _origins(gateway)
     catalog = gateway.catalog
     targets = [*catalog.targets.values(), *catalog.wildcards.values()]
     by_id = {str(target.id): target for target in targets}
@@ -59,6 +61,14 @@ def undeclared_clusters(gateway: Gateway, declared: AbstractSet[str]) -> tuple[P
         for cluster in gateway.clusters
         if cluster.name not in declared
     )
+
+
+def _origins(gateway: Gateway) -> Iterator[Problem]:
+    if ANY in gateway.listener.origins:
+        yield Problem(
+            "listeners[0].cors.allow_origins",
+            "* lets every web page that somebody here looks at call this gateway, with your keys, and read the answers",
+        )
 
 
 def _credentials(entry: Entry, target: Target) -> Iterator[Problem]:

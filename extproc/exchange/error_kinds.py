@@ -78,6 +78,13 @@ NO_WEBSOCKET: Final = ErrorKind(
     "This gateway does not switch protocols: it speaks no WebSocket. Send the request as an ordinary one over HTTP; in "
     "Codex' config.toml, `supports_websockets = false` in the gateway's [model_providers.NAME] does so from the start.",
 )
+METHOD_NOT_ALLOWED: Final = ErrorKind("method_not_allowed", "This gateway takes no requests of this method.")
+ORIGIN_NOT_ALLOWED: Final = ErrorKind(
+    "origin_not_allowed",
+    "This gateway is not to be called by pages of this origin: its configuration does not name it in "
+    "listeners[0].cors.allow_origins.",
+    anthropic="permission_error",
+)
 OVERDUE_REQUEST: Final = ErrorKind(
     "request_timeout", "The request has not arrived within this gateway's time limit.", anthropic="timeout_error"
 )

@@ -25,7 +25,8 @@ DEFAULT_VERSION: Final = "2023-06-01"
 
 # Meant for a proxy, and the proxy is us. Not x-forwarded-proto, though Envoy puts it there: it finds no
 # route without it, so it is dropped behind the route instead.
-_NEVER_LEAVES: Final = frozenset({"proxy-authorization"})
+# The page that a browser's request comes from is nothing to a provider: Anthropic refuses requests that have one.
+_NEVER_LEAVES: Final = frozenset({"proxy-authorization", "origin", "referer"})
 
 # What identifies the client to somebody: a key, or the account at one vendor that a key of ours has no part in
 # (an organization that is not the key's own is an error). An operator who wants one of them sent configures it.

@@ -76,6 +76,7 @@ def a_world(
     *,
     timeout: int = 300_000,
     body_limit: int = 32 << 20,
+    origins: Sequence[str] = (),
     clusters: Sequence[Cluster] = (),
     more_workers: Sequence[str] = (),
     ca_file: str = CA_FILES[0],
@@ -92,6 +93,7 @@ def a_world(
             timeout=timeout,
             body_limit=body_limit,
             catalog=a_catalog(policy=a_policy()),
+            origins=origins,
         )
         config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
         envoy = stack.enter_context(running_envoy(config, admin, directory))

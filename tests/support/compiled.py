@@ -22,11 +22,12 @@ def a_gateway(
     clusters: Sequence[Cluster] = (),
     timeout: int = 300_000,
     body_limit: int = 1 << 20,
+    origins: Sequence[str] = (),
     catalog: Catalog | None = None,
 ) -> Gateway:
     """Return a gateway with these clusters, and with no target unless *catalog* has some."""
     return Gateway(
-        listener=Listener("models", address, port, timeout),
+        listener=Listener("models", address, port, timeout, tuple(origins)),
         catalog=Catalog(targets={}, names={}) if catalog is None else catalog,
         upstreams=Upstreams(by_id={}),
         clusters=tuple(clusters),

@@ -22,7 +22,7 @@ def test_a_long_silence_is_ended_by_the_listeners_timeout_alone() -> None:
     manager = _manager(timeout=3_600_000)
 
     assert manager.route_config is not None
-    route = manager.route_config.virtual_hosts[0].routes[0].route
+    route = manager.route_config.virtual_hosts[0].routes[-1].route
     assert route is not None
     assert route.timeout == timedelta(hours=1)
     assert manager.stream_idle_timeout == manager.request_timeout == timedelta(hours=1, seconds=30)

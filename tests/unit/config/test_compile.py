@@ -38,7 +38,16 @@ def test_settings_arrive() -> None:
     found = gateway(
         a_file(
             a_provider(default=True),
-            listeners=[{"type": "model", "name": "llm", "address": "0.0.0.0", "port": 1, "timeout": "1.5m"}],
+            listeners=[
+                {
+                    "type": "model",
+                    "name": "llm",
+                    "address": "0.0.0.0",
+                    "port": 1,
+                    "timeout": "1.5m",
+                    "cors": {"allow_origins": ["https://a.example", "*"]},
+                }
+            ],
             sidecar={
                 "listen": "unix:/s",
                 "socket_mode": "0660",
@@ -58,7 +67,7 @@ def test_settings_arrive() -> None:
         )
     )
 
-    assert found.listener == Listener("llm", "0.0.0.0", 1, 90_000)
+    assert found.listener == Listener("llm", "0.0.0.0", 1, 90_000, ("https://a.example", "*"))
     assert found.sidecar == SidecarSettings(
         "unix:/s",
         4,

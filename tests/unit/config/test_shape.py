@@ -15,6 +15,10 @@ VALUE = "must be printable ASCII without a line break or a space at its ends, an
 KEY = "must be printable ASCII without spaces or line breaks, and without a leading `Bearer`"
 STRATEGIES = "expected one of same_model, same_provider, different_provider"
 FRAMING = "this header belongs to the connection and cannot be set"
+ORIGIN = (
+    "expected an origin as browsers write it, such as https://app.example.com or http://localhost:5173: in lower case, "
+    "without a path; https://*.example.com is every host below example.com, http://localhost:* every port, * every page"
+)
 INTERNAL = "headers that begin with x-extproc-, x-arch-, x-envoy- are internal"
 
 
@@ -94,6 +98,10 @@ def test_required_keys_of_the_top_level() -> None:
         ({"type": "model", "port": "12000"}, [f"listeners[0].port: {WHOLE}"]),
         ({"type": "model", "timeout": 300}, [f"listeners[0].timeout: {DURATION}"]),
         ({"type": "model", "router": "x"}, ["listeners[0].router: unknown key"]),
+        ({"type": "model", "cors": None}, [f"listeners[0].cors: {EMPTY}"]),
+        ({"type": "model", "cors": {}}, ["listeners[0].cors.allow_origins: is required"]),
+        ({"type": "model", "cors": {"allow_origins": []}}, ["listeners[0].cors.allow_origins: needs at least 1 item"]),
+        ({"type": "model", "cors": {"allow_origins": "*"}}, ["listeners[0].cors.allow_origins: expected a list"]),
     ],
 )
 def test_listeners(listener: dict[str, object], said: list[str]) -> None:
@@ -354,3 +362,49 @@ def test_all_problems_are_told_at_once() -> None:
         "model_providers[1].cluster",
         "model_providers[1].default",
     ]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://app.example.com",
+        "http://localhost:5173",
+        "http://localhost:*",
+        "http://[::1]:3000",
+        "https://*.example.com",
+        "https://*.example.com:*",
+        "chrome-extension://abcdef",
+        "http://a.example:443",
+    ],
+)
+def test_origins_are_written_as_browsers_write_them(origin: str) -> None:
+    assert problems(a_file(listeners=[{"type": "model", "cors": {"allow_origins": [origin]}}])) == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("https://app.example.com/", ORIGIN),
+        ("https://app.example.com/path", ORIGIN),
+        ("https://App.example.com", ORIGIN),
+        ("app.example.com", ORIGIN),
+        ("https://*", ORIGIN),
+        ("https://*example.com", ORIGIN),
+        ("https://a.*.example.com", ORIGIN),
+        ("https://a*.example.com", ORIGIN),
+        ("*.example.com", ORIGIN),
+        ("https://user@example.com", ORIGIN),
+        ("null", ORIGIN),
+        ("", ORIGIN),
+        ("https://bücher.example", ORIGIN),
+        ("https://a.example\n", ORIGIN),
+        ("https://app.example.com:443", "leave the usual port out: browsers do"),
+        ("http://app.example.com:80", "leave the usual port out: browsers do"),
+    ],
+)
+def test_what_is_no_origin(origin: str, said: str) -> None:
+    """It would fit no page, and nobody would know why."""
+    document = a_file(listeners=[{"type": "model", "cors": {"allow_origins": ["https://a.example", origin]}}])
+
+    assert problems(document) == [f"listeners[0].cors.allow_origins[1]: {said}"]

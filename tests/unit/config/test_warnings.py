@@ -40,6 +40,7 @@ def test_a_code_that_an_earlier_entry_has(entries: list[Table], said: list[str])
     ]
 
 
+EVERY_PAGE = "* lets every web page that somebody here looks at call this gateway, with your keys, and read the answers"
 NEVER = "is never reached by a strategy in use: no wait happens"
 
 
@@ -210,3 +211,10 @@ def test_a_provider_that_envoy_does_not_know() -> None:
         Problem("model_providers[1]", "Envoy's configuration declares no cluster anthropic: every request to it fails"),
     )
     assert undeclared_clusters(found, {"openai", "anthropic"}) == ()
+
+
+@pytest.mark.parametrize(("origins", "warned"), [(["https://a.example", "*"], True), (["https://*.a.example"], False)])
+def test_every_page_may_call(origins: list[str], warned: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    said = warnings(a_file(listeners=[{"type": "model", "cors": {"allow_origins": origins}}]))
+
+    assert said == [f"listeners[0].cors.allow_origins: {EVERY_PAGE}"][: int(warned)]

@@ -131,6 +131,8 @@ CREDENTIALS = (
     "anthropic-version",
     "cookie",
     "proxy-authorization",
+    "origin",
+    "referer",
 )
 
 
@@ -144,10 +146,13 @@ def test_what_identifies_the_client_stays_here(keys: tuple[str, ...]) -> None:
 
 
 def test_with_passthrough_the_clients_credential_goes_as_it_came() -> None:
-    """All but the one that is meant for a proxy; nothing is put beside it."""
+    """All but what is meant for a proxy, or tells of the page in a browser; nothing is put beside it."""
     client = dict.fromkeys(CREDENTIALS, "client's")
 
-    assert changes(an_upstream(keys=("ours",), passthrough=True), client) == ({}, {"proxy-authorization"})
+    assert changes(an_upstream(keys=("ours",), passthrough=True), client) == (
+        {},
+        {"proxy-authorization", "origin", "referer"},
+    )
 
 
 def test_the_clients_other_headers_pass() -> None:

@@ -1,0 +1,142 @@
+"""Requests from web pages: which may be sent, and what else has no business inside.
+
+Browsers ask first (a preflight, OPTIONS) whether a page of another origin may call. Envoy answers that at the edge:
+the provider would be asked with the operator's key, and it is not the provider's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from envoy_data_plane.envoy.config.route.v3 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    Route,
+    RouteAction,
+    RouteMatch,
+    RouteMatchConnectMatcher,
+)
+from envoy_data_plane.envoy.extensions.filters.http.buffer.v3 import BufferPerRoute
+from envoy_data_plane.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
+from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
+from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc import names
+from extproc.bootstrap.typed import BUFFER, http_filter
+from extproc.config.origins import ANY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+
+CORS = "envoy.filters.http.cors"
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+"""What the APIs of providers use. Not TRACE, which would send a credential back, and no CONNECT."""
+
+ALLOWED_HEADERS = "authorization, *"
+"""`*` is every header but that one (fetch.spec.whatwg.org, CORS protocol): SDKs have a dozen of their own."""
+
+EXPOSED_HEADERS = (
+    names.MODEL,
+    names.ATTEMPTS,
+    names.DEGRADED,
+    "x-request-id",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+)
+"""What a page may read of an answer besides the few headers that every page may."""
+
+NOWHERE = "x-extproc-nowhere"
+"""A header that no request has: clients cannot send any that begins so."""
+
+MAX_AGE = "3600"
+"""For how many seconds a browser need not ask again."""
+
+
+def cors_filters(origins: Sequence[str]) -> list[HttpFilter]:
+    """Return the filter that lets pages of *origins* in, if there are any.
+
+    It comes before all that may answer: only what has passed it is marked as readable for the page.
+    """
+    return [http_filter(CORS, Cors())] if origins else []
+
+
+def cors_policy(origins: Sequence[str]) -> Mapping[str, Packed]:
+    """Return what the filter asks of the virtual host; no cookies: credentials are in headers here."""
+    if not origins:
+        return {}
+    policy = CorsPolicy(
+        allow_origin_string_match=[_matcher(origin) for origin in origins],
+        allow_methods=", ".join(METHODS),
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=", ".join(EXPOSED_HEADERS),
+        max_age=MAX_AGE,
+    )
+    return {CORS: Packed.pack(policy)}
+
+
+def preflights(origins: Sequence[str]) -> list[Route]:
+    """Return the route of what a browser asks before it sends what a page wants to send, if some of *origins* may.
+
+    The filter has no policy where a route answers by itself, so this one leads to the cluster that `NOWHERE` names.
+    What gets past the filter is of an origin that may not call.
+    """
+    if not origins:
+        return []
+    given = StringMatcher(safe_regex=RegexMatcher(regex=".+"))
+    match = RouteMatch(
+        prefix="/",
+        headers=[
+            HeaderMatcher(name=":method", string_match=StringMatcher(exact="OPTIONS")),
+            HeaderMatcher(name="origin", string_match=given),
+            HeaderMatcher(name="access-control-request-method", string_match=given),
+        ],
+    )
+    return [Route(match=match, route=RouteAction(cluster_header=NOWHERE), typed_per_filter_config=_unbuffered())]
+
+
+def refused_methods() -> list[Route]:
+    """Return the routes of methods that no API has; a preflight, too, unless the route before takes it.
+
+    The buffer filter would wait for the end of their body, and a CONNECT has none.
+    """
+    others = HeaderMatcher(
+        name=":method",
+        string_match=StringMatcher(safe_regex=RegexMatcher(regex="|".join(METHODS))),
+        invert_match=True,
+    )
+    matches = [RouteMatch(connect_matcher=RouteMatchConnectMatcher()), RouteMatch(prefix="/", headers=[others])]
+    return [
+        Route(
+            match=match,
+            direct_response=DirectResponseAction(status=405),
+            typed_per_filter_config=_unbuffered(),
+        )
+        for match in matches
+    ]
+
+
+def _unbuffered() -> dict[str, Packed]:
+    return {BUFFER: Packed.pack(BufferPerRoute(disabled=True))}
+
+
+def _matcher(origin: str) -> StringMatcher:
+    if ANY not in origin:
+        return StringMatcher(exact=origin)
+    return StringMatcher(safe_regex=RegexMatcher(regex=origin_regex(origin)))
+
+
+def origin_regex(origin: str) -> str:
+    """Return what *origin* means, with its `*`."""
+    if origin == ANY:
+        return ".*"
+    scheme, _, rest = origin.partition("://")
+    every_port = rest.endswith(":*")
+    host = rest.removesuffix(":*").removeprefix("*.")
+    below = r"([a-z0-9_-]+\.)+" if rest.startswith("*.") else ""
+    return f"{re.escape(scheme)}://{below}{re.escape(host)}{'(:[0-9]+)?' if every_port else ''}"
