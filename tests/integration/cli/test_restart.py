@@ -11,10 +11,13 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
+import yaml
+from support.ports import reserved_ports
 from support.small_gateway import SmallGateway, write_config
 from support.waiting import wait_until
-from support_envoy import envoy_path
+from support_envoy import PATIENCE, envoy_path
 
 from extproc.cli.hot_restart import SHARED_MEMORY
 
@@ -151,6 +154,21 @@ def test_a_new_envoy_takes_the_place_of_the_old_one(home: Home, gateway: SmallGa
 
     wait_until(lambda: len(envoys(home)) == 1, what=lambda: f"only one of {home.processes}")
     assert old not in envoys(home)
+
+
+def test_an_admin_endpoint_with_a_port_goes_over_too(home: Home, gateway: SmallGateway) -> None:
+    """Whoever wants one may name it, and is told who can come in; `doctor` says it, too."""
+    with reserved_ports(1) as (port,):
+        table = yaml.safe_load(gateway.config.read_text())
+        table["envoy"] = {"admin": f"127.0.0.1:{port}"}
+        gateway.config.write_text(yaml.safe_dump(table))
+        with home.running("up", gateway.config, until=UP) as up:
+            assert "WARNING configuration place=envoy.admin" in up.output
+            assert home.run("restart", gateway.config).code == 0
+
+            told = httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=PATIENCE).json()
+            assert told["command_line_options"]["restart_epoch"] == 1
+            assert "[admin-exposed]" in home.run("doctor", gateway.config).out
 
 
 @pytest.mark.usefixtures("up")
