@@ -21,6 +21,11 @@ BEYOND_LOOPBACK = (
     "sidecar.insecure is for 127.0.0.1, ::1 and localhost only, because whoever speaks to the sidecar is handed the "
     "providers' keys; set sidecar.tls, or listen on a Unix socket (unix:/path)"
 )
+NAMELESS = (
+    "is required, because sidecar.listen is every address and no certificate is for that; better, let sidecar.listen "
+    "be where Envoy finds the sidecar, and have `serve --listen` listen on every address"
+)
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 CONTRADICTION = "contradicts sidecar.tls: use one of the two"
 
 
@@ -66,6 +71,8 @@ def refusals(settings: SidecarSettings) -> Iterator[Problem]:
     reason = why_refused(settings)
     if reason is not None:
         yield Problem("sidecar.listen", reason)
+    if settings.tls is not None and settings.tls.server_name in _EVERY_ADDRESS and not is_socket(settings.listen):
+        yield Problem("sidecar.tls.server_name", NAMELESS)
     if settings.insecure and settings.tls is not None:
         yield Problem("sidecar.insecure", CONTRADICTION)
 

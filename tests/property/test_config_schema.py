@@ -42,6 +42,7 @@ BEYOND_A_SCHEMA = (
     "a TCP address needs sidecar.tls",
     "sidecar.insecure is for",
     "contradicts sidecar.tls",
+    "no certificate is for that",
     "the environment variable",
     "but the environment gives something else",
 )

@@ -155,6 +155,15 @@ def test_by_mutual_tls_it_serves_who_has_a_certificate(home: Home, gateway: Smal
             assert KEY not in sidecar.output
 
 
+def test_with_tls_the_command_line_may_open_every_address(home: Home, gateway: SmallGateway) -> None:
+    """Where Envoy finds the sidecar is another matter, and in the file."""
+    certificates = Certificates(home.directory)
+    configure(gateway, listen="sidecar.test:50051", tls=certificates.as_configured())
+
+    with home.running("serve", gateway.config, "--listen", "0.0.0.0:0", until="ready") as sidecar:
+        assert "WARNING" not in sidecar.output
+
+
 def test_a_file_of_tls_that_cannot_be_used_is_told_before_anything_starts(home: Home, gateway: SmallGateway) -> None:
     certificates = Certificates(home.directory)
     configure(gateway, listen="127.0.0.1:0", tls=certificates.as_configured())

@@ -75,7 +75,7 @@ def test_beyond_loopback_it_never_may(listen: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "name"), [("0.0.0.0:1", "0.0.0.0"), ("[::1]:1", "::1"), ("sidecar.test:1", "sidecar.test")]
+    ("listen", "name"), [("10.0.0.1:1", "10.0.0.1"), ("[::1]:1", "::1"), ("sidecar.test:1", "sidecar.test")]
 )
 def test_with_tls_it_may_be_anywhere(listen: str, name: str) -> None:
     """Its certificate is for the host that is listened on, unless the file says so."""
@@ -85,6 +85,15 @@ def test_with_tls_it_may_be_anywhere(listen: str, name: str) -> None:
     assert gateway(document).sidecar.tls == replace(FILES, server_name=name)
     named = a_file(sidecar={"listen": listen, "tls": {**TLS, "server_name": "sidecar.internal"}})
     assert gateway(named).sidecar.tls == replace(FILES, server_name="sidecar.internal")
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1"])
+def test_no_certificate_is_for_every_address(listen: str) -> None:
+    """Envoy would refuse whatever it is shown."""
+    (problem,) = problems(a_file(sidecar={"listen": listen, "tls": TLS}))
+
+    assert problem.startswith("sidecar.tls.server_name: is required, because sidecar.listen is every address")
+    assert problems(a_file(sidecar={"listen": listen, "tls": {**TLS, "server_name": "sidecar.test"}})) == []
 
 
 def test_secure_and_insecure_at_once_is_a_contradiction() -> None:
