@@ -13,7 +13,7 @@ SEQUENCES ?= 100000
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow test-envoys fuzz fuzz-frames lint format types layers protos protos-check build bench bench-gateway check \
+.PHONY: help install demo test test-core test-rest test-slow test-envoys test-clients fuzz fuzz-frames lint format types layers protos protos-check build bench bench-gateway check \
 	compose constraints clean
 
 help: ## list the targets
@@ -61,6 +61,11 @@ test-envoys: $(READY) ## run all that needs an Envoy on every supported version
 			$(BIN)/python -m pytest -q -n $(WAITING_JOBS) --dist loadfile -m 'not slow' --timeout=120 \
 			tests/contract tests/e2e tests/integration/cli/test_mutual_tls.py tests/integration/cli/test_restart.py; \
 	done
+
+# Outside of CI: it needs the network and a quarter of an hour.
+test-clients: $(READY) ## try real clients at a real gateway and write docs/clients.md; CLIENT=… tries one, RENEW=1 the newest
+	@PYTHONPATH=tests $(BIN)/python -m clients --environments $(VENV)/clients \
+		$(if $(CLIENT),--client $(CLIENT)) $(if $(RENEW),--renew)
 
 # A run is repeated from the seed that it prints, and one stream of it from its number.
 fuzz: $(READY) ## send a sidecar MESSAGES=… of any kind; SEED=… repeats a run, and STREAM=… one stream of it
