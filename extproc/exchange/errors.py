@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from extproc import names
 from extproc.exchange.encoding import CODINGS
 from extproc.exchange.error_kinds import (
     BODY_TOO_LARGE,
@@ -77,8 +78,8 @@ def malformed_body(api: Api, malformed: Malformed, *, request_id: str = "") -> A
 def no_model(api: Api, *, request_id: str = "") -> Answer:
     """Refuse a request that names no model where no default is configured."""
     message = (
-        "The request names no model: give the name of one as the string `model` in the JSON body, or as the part "
-        "`model` of a form."
+        "The request names no model: give the name of one as the string `model` in the JSON body, as the part `model` "
+        f"of a form, or in the header {names.HINT}."
     )
     return _error(api, 400, message, code="missing_model", param="model", request_id=request_id)
 

@@ -81,7 +81,9 @@ def paths_of(apis: AbstractSet[Api]) -> tuple[str, ...]:
 
 def path_for(client_path: str, asked: Asked, upstream: Upstream) -> str:
     """Return the `:path` that *upstream* gets for a *client_path* that asks for *asked*."""
-    sent = upstream.path_prefix + asked.resource
+    # What Azure keeps is not below a deployment.
+    prefix = upstream.path_prefix.partition(_DEPLOYMENTS)[0] if asked.api.kept else upstream.path_prefix
+    sent = prefix + asked.resource
     query = query_for(client_path.partition("?")[2], upstream)
     return f"{sent}?{query}" if query else sent
 

@@ -206,6 +206,7 @@ def test_an_unspoken_path_shows_whose_errors_its_client_knows(path: str, api: Ap
         ("/openai/deployments/d", "/openai/deployments/m/embeddings", "/openai/deployments/d/embeddings"),
         ("", "/v1/messages", "/messages"),
         ("/v1", "/openai/v1/files/file-1/content", "/v1/files/file-1/content"),
+        ("/openai/deployments/d", "/openai/files/file-1", "/openai/files/file-1"),
     ],
 )
 def test_the_prefix_takes_the_place_of_the_clients(prefix: str, client: str, sent: str) -> None:

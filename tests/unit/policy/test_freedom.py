@@ -144,3 +144,12 @@ class TestOnce:
 
         assert not engine.has_alternative(journey.story, Api.CHAT, now=NOW, dice=journey.dice)
         assert engine.policy_of(journey.story) is None
+
+    def test_what_is_heard_before_its_end_is_of_no_consequence(self) -> None:
+        blocks = Blocks()
+        engine = an_engine(policy=a_policy(), blocks=blocks)
+        journey = Journey(engine, freedom=Freedom.ONCE)
+
+        engine.heard(journey.story, http(429, 9000), Api.CHAT, now=NOW, dice=journey.dice)
+
+        assert blocks.snapshot(now=NOW) == ()
