@@ -14,6 +14,7 @@ from extproc.exchange.events import RequestHeaders
 from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind
+from extproc.policy.model import Freedom
 from extproc.policy.outcome import Kind
 from extproc.transport import codec
 from extproc.transport.errors import MessageError, StateError
@@ -103,6 +104,7 @@ def _plausible(chance: Random, body: bytes, now: int) -> pb.Story:
         blocks=[_block(chance, now) for _ in range(chance.randrange(3))],
         slow=[_target(chance) for _ in range(chance.randrange(2))],
         body_sha256=sha256(body).digest(),
+        freedom=chance.choice(["", *Freedom]),
     )
 
 

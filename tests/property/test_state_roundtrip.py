@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.model import Instant, TargetId
+from extproc.policy.model import Freedom, Instant, TargetId
 from extproc.policy.outcome import Kind, Outcome
 from extproc.transport.errors import StateError
 from extproc.transport.state import decode_state, encode_state
@@ -54,6 +54,7 @@ stories = st.builds(  # but for a next step after the deadline: that is refused
     blocks=st.lists(blocks, max_size=3).map(tuple),
     slow=st.lists(targets, max_size=3).map(tuple),
     body_sha256=st.binary(max_size=32),
+    freedom=st.sampled_from(Freedom),
 ).filter(lambda story: story.next.not_before <= story.deadline)
 
 known = {"story": stories, "sent": instants, "limit": st.none() | durations}
