@@ -73,8 +73,12 @@ class ClientRequest:
         # RFC 9110 section 9.2.1, but for TRACE: what only asks for what there is.
         if self.headers.get(":method") in _SAFE:
             return Freedom.ONCE
-        kept = self.api.kept or (self.model is not None and self.text is not None and refers_to_state(self.text))
-        return Freedom.THERE if kept else Freedom.ANYWHERE
+        return Freedom.THERE if self.api.kept or self._refers_to_state() else Freedom.ANYWHERE
+
+    def _refers_to_state(self) -> bool:
+        """Return whether the body is JSON that refers to what its provider keeps; forms bring their files along."""
+        is_json = self.model is not None and self.model.boundary is None
+        return is_json and self.text is not None and refers_to_state(self.text)
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the body: what every replay of it must have too."""

@@ -973,6 +973,21 @@ class TestFreedom:
         assert directive.story.next.target == (P if stays else S)
         assert directive.story.freedom is (Freedom.THERE if stays else Freedom.ANYWHERE)
 
+    @pytest.mark.parametrize("field", ["prompt", "container", "file_id"])
+    def test_a_form_brings_along_what_it_needs(self, field: str) -> None:
+        """Its fields may have any name: transcriptions and images have a prompt."""
+        parts = (("model", "gpt-4o"), (field, "a cat"))
+        text = "".join(
+            f'--x\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{said}\r\n' for name, said in parts
+        )
+        headers = request_headers("/v1/chat/completions", content_type="multipart/form-data; boundary=x")
+        session, _ = opened(an_exchange(a_policy()), f"{text}--x--\r\n".encode(), headers=headers)
+
+        directive = session.receive(from_provider(503), now=NOW)
+
+        assert isinstance(directive, Redispatch)
+        assert directive.story.next.target == S
+
     def test_so_does_what_a_provider_keeps(self) -> None:
         keeping = [a_target(target, speaks=[Api.OTHER]) for target in (P, S)]
         exchange = an_exchange(catalog=a_catalog(*keeping, policy=a_policy()))
