@@ -57,6 +57,7 @@ class Journey:
         now: Instant = NOW,
         timeout: Millis = 300_000,
         dice: Dice = HALF,
+        resource: str = "",
     ) -> None:
         self.engine = engine
         self.primary = primary
@@ -66,9 +67,16 @@ class Journey:
         self.dice = dice
         self.calls: list[Call] = []
         self.replies: list[Reply] = []
+        self.resource = resource
         self.deadline = Instant(now + timeout)
         self.decision: Decision = engine.first(
-            engine.catalog[primary], api, now=now, deadline=self.deadline, dice=dice, freedom=freedom
+            engine.catalog[primary],
+            api,
+            now=now,
+            deadline=self.deadline,
+            dice=dice,
+            freedom=freedom,
+            resource=resource,
         )
         self._go_on()
 
@@ -123,7 +131,13 @@ class Journey:
         self.replies.append(reply)
         self.now = Instant(self.now + reply.took)
         self.decision = self.engine.after(
-            self.decision.story, reply.outcome, self.api, duration=reply.took, now=self.now, dice=self.dice
+            self.decision.story,
+            reply.outcome,
+            self.api,
+            duration=reply.took,
+            now=self.now,
+            dice=self.dice,
+            resource=self.resource,
         )
         self._go_on()
 

@@ -11,7 +11,7 @@ from extproc.policy.attempts import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
 from extproc.policy.lessons import KEY_REFUSED
-from extproc.policy.model import Freedom, Strategy
+from extproc.policy.model import Credential, Freedom, Strategy
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def what_is_told_is_what_was_done(moment: Moment) -> None:
     """One failure for each call, in order, and none that was only planned."""
     decision = moment.decision
     if isinstance(decision, Exhausted):
-        failures, called = decision.failures, moment.calls
+        failures, called = decision.attempts, moment.calls
     else:
         failures, called = decision.story.failures, moment.calls[:-1]
     assert [(failure.target, failure.key, failure.waited) for failure in failures] == [
@@ -150,6 +150,8 @@ def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
         assert not isinstance(moment.decision, Exhausted), "without a policy nothing is ever exhausted"
         return
     assert isinstance(moment.decision, Exhausted)
+    if moment.decision.reason is StopReason.REPEATED:
+        return  # of that the moments before tell: see below
     if (spent := _spent(situation)) is not None:
         assert moment.decision.reason is spent
         return
@@ -269,8 +271,33 @@ LAWS_OF_MOMENTS = (
 )
 
 
+def who_is_refused_at_once_has_just_failed(decided: Sequence[Moment]) -> None:
+    """Find the same request failed within the policy's window, and within the time that its client was told to wait."""
+    for place, moment in enumerate(decided):
+        if not isinstance(moment.decision, Exhausted) or moment.decision.reason is not StopReason.REPEATED:
+            continue
+        policy, journey = moment.policy, moment.journey
+        assert policy is not None
+        assert journey.resource
+        assert moment.primary.credential is not Credential.CLIENT
+        ends = {
+            before.now + before.decision.retry_after
+            for before in decided[:place]
+            if isinstance(before.decision, Exhausted)
+            and before.decision.reason is not StopReason.REPEATED
+            and before.decision.failures == moment.decision.failures
+            and before.decision.retry_after is not None
+            and (before.journey.primary, before.journey.resource) == (journey.primary, journey.resource)
+            and before.now > moment.now - policy.repeat_window
+        }
+        assert moment.decision.retry_after is not None
+        assert moment.decision.retry_after > 0
+        assert moment.now + moment.decision.retry_after in ends
+
+
 def obey_the_laws(decided: Sequence[Moment]) -> None:
     """Assert every law of everything that was decided."""
+    who_is_refused_at_once_has_just_failed(decided)
     for moment in decided:
         for rule in LAWS_OF_MOMENTS:
             rule(moment)

@@ -32,6 +32,7 @@ class Arrival:
     api: Api = Api.CHAT
     timeout: Millis = 300_000
     freedom: Freedom = Freedom.ANYWHERE
+    resource: str = ""  # those with the same one for the same primary are one request, again and again
 
 
 class Traffic:
@@ -72,6 +73,7 @@ class Traffic:
             now=arrival.at,
             timeout=arrival.timeout,
             dice=self._dice,
+            resource=arrival.resource,
         )
         self.journeys.append(journey)
         self._decided(journey)

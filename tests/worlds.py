@@ -106,6 +106,7 @@ policies = st.builds(
     on_timeout=st.none() | rules("on_timeout"),
     on_connection_error=st.none() | rules("on_connection_error"),
     timeout_block=st.sampled_from([30_000, 1000, 0]),
+    repeat_window=st.sampled_from([2000, 2000, 500, 0]),
     high_latency=st.none() | high_latencies,
     retry_after=handlings,
     max_duration=st.sampled_from([None, None, 1000, 10_000, 100_000]),
@@ -200,6 +201,7 @@ def scenes(draw: st.DrawFn, most: int = 6) -> Scene:
         st.sampled_from([Api.CHAT] * 4 + [Api.EMBEDDINGS]),
         st.sampled_from([300_000, 300_000, 300_000, 5000, 1]),
         st.sampled_from([*[Freedom.ANYWHERE] * 6, Freedom.THERE, Freedom.ONCE]),
+        st.sampled_from(["", "POST /again"]),
     )
     return Scene(
         catalog,

@@ -49,6 +49,7 @@ def compile_policy(table: RetryPolicyTable, models: Mapping[str, str]) -> Policy
         max_total_attempts=table.max_total_attempts,
         rounds=table.second_round.rounds,
         round_delay=table.second_round.delay_ms,
+        repeat_window=table.repeat_window_ms,
         idempotency_header=table.idempotency_header,
         discourage_client_retries=table.client_retries == "discourage",
     )

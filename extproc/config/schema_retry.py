@@ -25,6 +25,7 @@ from extproc.config.scalars import (
     MeasureName,
     NonNegative,
     Positive,
+    RepeatWindow,
     Rounds,
     ScopeName,
     StrategyName,
@@ -171,5 +172,6 @@ class RetryPolicyTable(Table):
     max_retry_duration_ms: Annotated[Positive | None, Given] = None
     max_total_attempts: TotalAttempts = 10
     second_round: SecondRoundTable = SecondRoundTable()
+    repeat_window_ms: RepeatWindow = 2000
     idempotency_header: Annotated[HeaderName | None, Given] = None
     client_retries: Literal["discourage", "allow"] = "discourage"

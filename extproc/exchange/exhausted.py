@@ -23,7 +23,7 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
     whenever the request may be repeated. With *discourage_retries* the client's SDK is told not to retry on top of us
     (`x-should-retry`, which the OpenAI and Anthropic SDKs obey).
     """
-    failures = exhausted.failures
+    attempts = exhausted.attempts
     status = _status(exhausted)
     headers = [("content-type", "application/json"), ("x-request-id", request_id)]
     if exhausted.retry_after is not None:
@@ -35,14 +35,14 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
         "type": "retry_exhausted",
         "attempts": [
             {"model": failure.target, "error_type": failure.error_type, "attempt": number}
-            for number, failure in enumerate(failures, start=1)
+            for number, failure in enumerate(attempts, start=1)
         ],
-        "total_attempts": len(failures),
+        "total_attempts": len(attempts),
         "retry_budget_exhausted": exhausted.reason is StopReason.BUDGET_SPENT,
     }
     if exhausted.observed_retry_after is not None:
         error["observed_max_retry_after_seconds"] = whole_seconds(exhausted.observed_retry_after)
-    if exhausted.shortest_block is not None:
+    if exhausted.shortest_block is not None and exhausted.reason is not StopReason.REPEATED:
         error["shortest_remaining_block_seconds"] = whole_seconds(exhausted.shortest_block)
     body: dict[str, object] = {"type": "error"} if api.of_anthropic else {}
     return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())

@@ -55,6 +55,8 @@ def _reason(exhausted: Exhausted) -> str:
     """Return the specification's words for some ends; programs may look for them."""
     if exhausted.reason is StopReason.BUDGET_SPENT:
         return ": retry budget exceeded"
+    if exhausted.reason is StopReason.REPEATED:
+        return ": the same request has just failed, so nobody was asked again"
     match None if exhausted.decisive is None else exhausted.decisive.outcome.kind:
         case Kind.TIMEOUT:
             return ": upstream request timed out"

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from extproc.exchange.paths import Asked
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.attempts import Story
+    from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.model import Dice, Millis, Policy
 
@@ -73,6 +74,7 @@ class Session:
         self._phase = Phase.REQUEST_HEADERS
         self._headers: Headers = {}
         self._api = Api.OTHER
+        self._resource = ""
         self._asked: Asked  # there once the path is known to ask for something
         self._request_id = ""
         self._carried: Story | None = None
@@ -127,6 +129,7 @@ class Session:
 
     def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
         self._headers = event.headers
+        self._resource = f"{event.headers.get(':method', '')} {event.headers.get(':path', '/')}"
         self._request_id = event.headers.get("x-request-id", "")
         self._phase = Phase.REQUEST_BODY
         asked = asked_by(event.headers, self._engine.catalog)
@@ -156,7 +159,7 @@ class Session:
             self._carried = story.with_failure(outcome, None, duration, now=now)
             return None
         self._carried = story
-        decision = self._engine.after(story, outcome, self._api, duration=duration, now=now, dice=self._dice)
+        decision = self._after(story, outcome, duration, now)
         if isinstance(decision, Try):
             self._carried = decision.story
             return None
@@ -221,6 +224,7 @@ class Session:
             dice=self._dice,
             body_sha256=request.digest(),
             freedom=request.freedom,
+            resource=self._resource,
         )
         if isinstance(first, Exhausted):
             self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)
@@ -245,7 +249,7 @@ class Session:
         self._phase = Phase.END
         policy, duration = self._engine.policy_of(sent.story), sent.lasted(now)
         outcome = outcome_of(event, policy, limit=sent.limit, now=now, body=body or b"")
-        decision = self._engine.after(sent.story, outcome, self._api, duration=duration, now=now, dice=self._dice)
+        decision = self._after(sent.story, outcome, duration, now)
         match decision:
             case Delivered(story=story):
                 self._delivered = story
@@ -260,6 +264,11 @@ class Session:
                 return self._exhausted(decision, policy)
             case _:
                 assert_never(decision)
+
+    def _after(self, story: Story, outcome: Outcome, duration: Millis, now: Instant) -> Decision:
+        return self._engine.after(
+            story, outcome, self._api, duration=duration, now=now, dice=self._dice, resource=self._resource
+        )
 
     def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome, *, overdue: bool) -> Deliver | Answer:
         if overdue:
@@ -283,7 +292,7 @@ class Session:
             request_id=self._request_id,
             discourage_retries=policy is not None and policy.discourage_client_retries,
         )
-        return replace(answer, headers=(*answer.headers, (names.ATTEMPTS, str(len(exhausted.failures)))))
+        return replace(answer, headers=(*answer.headers, (names.ATTEMPTS, str(len(exhausted.attempts)))))
 
     def _refused(self, answer: Answer, ending: Ending = Ending.REFUSED) -> Answer:
         """Answer the client without calling anybody."""

@@ -23,6 +23,7 @@ class StopReason(StrEnum):
     DEADLINE = "deadline"  # the listener's timeout is over, or every wait would cross it
     WAIT_TOO_LONG = "wait_too_long"  # what is left is blocked by Retry-After for longer than max_wait_seconds
     NO_CANDIDATE = "no_candidate"  # every candidate was tried
+    REPEATED = "repeated"  # the same request has just been exhausted: nobody was asked again
 
 
 @value
@@ -49,7 +50,8 @@ class Exhausted:
     *failures* is empty when everything was blocked before the first attempt. *primary* is the target that the request
     names. *shortest_block* is how long it is until the first of the blocked targets is released, in milliseconds; None
     when none is blocked by Retry-After. *pause* is how long to wait before the same request is worth repeating where
-    no provider has said so, in milliseconds.
+    no provider has said so, in milliseconds. Of a repeated request, *failures* are those of the one before, and
+    *pause* is what is left.
     """
 
     reason: StopReason
@@ -61,10 +63,17 @@ class Exhausted:
     @property
     def retry_after(self) -> Millis | None:
         """How long to wait before the same request is worth repeating; None where repeating it cannot help."""
+        if self.reason is StopReason.REPEATED:
+            return self.pause
         known = self.observed_retry_after if self.shortest_block is None else self.shortest_block
         if known is not None:
             return known
         return self.pause if self.decisive is not None and self.decisive.outcome.passing else None
+
+    @property
+    def attempts(self) -> tuple[FailedAttempt, ...]:
+        """The attempts that this very request has made."""
+        return () if self.reason is StopReason.REPEATED else self.failures
 
     @property
     def decisive(self) -> FailedAttempt | None:
@@ -82,7 +91,7 @@ class Exhausted:
     @property
     def observed_retry_after(self) -> Millis | None:
         """The longest wait that a provider asked for in this request; None when none did."""
-        waits = [f.outcome.retry_after for f in self.failures if f.outcome.retry_after is not None]
+        waits = [f.outcome.retry_after for f in self.attempts if f.outcome.retry_after is not None]
         return max(waits, default=None)
 
 

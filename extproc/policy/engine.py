@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from extproc.policy import lessons
 from extproc.policy.attempts import Reason, Step, Story
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
-from extproc.policy.model import Freedom, Measure
+from extproc.policy.model import Credential, Freedom, Measure
 from extproc.policy.outcome import Kind
 from extproc.policy.plan import Plan
+from extproc.policy.repeats import Repeats, Request
 from extproc.policy.selection import Roster, Terms
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Engine:
 
     def __init__(self, catalog: Catalog, blocks: Blocks, slow_answers: SlowAnswers) -> None:
         self.catalog = catalog
+        self._repeats = Repeats()
         self._memory = lessons.Memory(blocks, slow_answers, Counter(), Roster(catalog))
 
     def first(
@@ -42,11 +44,13 @@ class Engine:
         dice: Dice,
         body_sha256: bytes = b"",
         freedom: Freedom = Freedom.ANYWHERE,
+        resource: str = "",
     ) -> Try | Exhausted:
         """Return whom to call first for a request whose primary is *primary*.
 
         *deadline* is when the listener's timeout ends the request; *body_sha256* and *freedom* are what its story will
-        carry.
+        carry. By that digest and by *resource*, its method and path, a request is known that everybody has just
+        failed: it ends at once.
         """
         if api.kept and freedom is Freedom.ANYWHERE:
             freedom = Freedom.THERE
@@ -54,24 +58,57 @@ class Engine:
         story = Story(primary.id, now, deadline, step, body_sha256=body_sha256, freedom=freedom)
         terms = self._terms(story, api)
         if terms is not None:  # then somebody else may be called, or another key: the plan says
+            if _is_remembered(terms.policy, primary, resource):
+                repeated = self._repeats.recall(Request(primary.id, resource, body_sha256), now=now)
+                if repeated is not None:
+                    return repeated
             return Plan(self._memory, terms, story, now, dice).begin()
         if freedom is not Freedom.ANYWHERE:
             return Try(story)
         return Try(story.then(replace(step, key=self._memory.take_key(primary, now))))
 
     def after(
-        self, story: Story, outcome: Outcome, api: Api, *, duration: Millis, now: Instant, dice: Dice
+        self,
+        story: Story,
+        outcome: Outcome,
+        api: Api,
+        *,
+        duration: Millis,
+        now: Instant,
+        dice: Dice,
+        resource: str = "",
     ) -> Decision:
         """Return what follows the attempt `story.next`, which ended in *outcome* after *duration* milliseconds.
 
         An answer is delivered, whatever it is, where there is no retry policy or it allowed no retry for this one.
-        A client's mistake is the client's to know; but only the target that its request names can tell. A target that
-        a failover has chosen may refuse for reasons of its own (its key, a retired model, a parameter it does not
-        know), and the client has a failure to recover from: such a target is passed over.
+        Where nothing more is tried, that is remembered for a moment, by *resource* as `first` knows it.
         """
         terms, target = self._terms(story, api), self.catalog.get(story.next.target)
         if terms is None or target is None:
             return Deliver(story)
+        decision = self._followed(story, outcome, terms, target, duration=duration, now=now, dice=dice)
+        if isinstance(decision, Exhausted) and _is_remembered(terms.policy, terms.primary, resource):
+            request = Request(story.primary, resource, story.body_sha256)
+            self._repeats.note(request, decision, window=terms.policy.repeat_window, now=now)
+        return decision
+
+    def _followed(
+        self,
+        story: Story,
+        outcome: Outcome,
+        terms: Terms,
+        target: Target,
+        *,
+        duration: Millis,
+        now: Instant,
+        dice: Dice,
+    ) -> Decision:
+        """Return what follows by the rules.
+
+        A client's mistake is the client's to know; but only the target that its request names can tell. A target that
+        a failover has chosen may refuse for reasons of its own (its key, a retired model, a parameter it does not
+        know), and the client has a failure to recover from: such a target is passed over.
+        """
         learn = lessons.Lessons(terms.policy, self._memory, now, dice)
         if outcome.kind is not Kind.CONNECTION_ERROR:
             story = learn.timed(story, target, duration)
@@ -124,3 +161,11 @@ class Engine:
         """Return the terms of a request that has a policy; None for one that has none."""
         primary, policy = self.catalog.get(story.primary), self.policy_of(story)
         return None if primary is None or policy is None else Terms(policy, primary, api)
+
+
+def _is_remembered(policy: Policy, primary: Target, resource: str) -> bool:
+    """Return whether it is remembered that everybody has failed a request for *primary*.
+
+    Not with a credential of the client's own: what one client is answered says nothing to another.
+    """
+    return bool(resource and policy.repeat_window) and primary.credential is not Credential.CLIENT

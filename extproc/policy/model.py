@@ -187,6 +187,7 @@ class Policy:
     max_total_attempts: int = 10
     rounds: int = 2
     round_delay: Millis = 500
+    repeat_window: Millis = 2000  # how long a request that everybody has failed is not sent again; 0: always sent
     idempotency_header: str | None = None
     discourage_client_retries: bool = True
 

@@ -30,6 +30,9 @@ _REASONS = {
 
 _AT_ONCE = Pause()
 
+_PAUSE = 1000
+"""Milliseconds after which a client may repeat a request, where nobody has said and nothing is remembered."""
+
 
 class Plan:
     """One request at one instant: its terms, its story so far, and what is known beyond it. Never changed in place."""
@@ -184,7 +187,13 @@ class Plan:
         concerned = (self.terms.primary, *(target for target in tried if target is not None), *pool)
         releases = [until for target in concerned if (until := availability.released(target)) is not None]
         shortest = min(releases) - self.now if releases else None
-        return Exhausted(reason, self.story.failures, shortest, primary=self.story.primary)
+        return Exhausted(
+            reason,
+            self.story.failures,
+            shortest,
+            primary=self.story.primary,
+            pause=self.policy.repeat_window or _PAUSE,
+        )
 
     def _spent(self, attempts: int) -> StopReason | None:
         """Return why no attempt may follow *attempts* attempts, however short the wait; None when one may."""

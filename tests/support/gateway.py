@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from support.providers import Json
+
+
+_USERS = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,11 @@ class Gateway(Providers):
         headers: Mapping[str, str] | None = None,
         **fields: object,
     ) -> httpx.Response:
-        """Send an ordinary request with a client's headers, and return the whole answer."""
+        """Send an ordinary request with a client's headers, and return the whole answer.
+
+        Each is one of its own: what everybody has just failed is not sent again. Give a *user* to repeat one.
+        """
+        fields.setdefault("user", f"user-{next(_USERS)}")
         return await self.client.post(
             path, content=a_body(model, **fields), headers={**a_clients_headers(), **(headers or {})}
         )

@@ -64,6 +64,7 @@ def test_every_key_arrives() -> None:
             "max_retry_duration_ms": 9000,
             "max_total_attempts": 50,
             "second_round": {"rounds": 5, "delay_ms": 0},
+            "repeat_window_ms": 500,
             "idempotency_header": "Idempotency-Key",
             "client_retries": "allow",
         }
@@ -87,6 +88,7 @@ def test_every_key_arrives() -> None:
         max_total_attempts=50,
         rounds=5,
         round_delay=0,
+        repeat_window=500,
         idempotency_header="idempotency-key",
         discourage_client_retries=False,
     )

@@ -251,6 +251,8 @@ CODES = 'expected a status code such as 429, or a range in quotes such as "500-5
         ({"on_timeout": None}, f".on_timeout: {EMPTY}"),
         ({"on_timeout": {"max_attempts": 0}}, ".on_timeout.max_attempts: must be at least 1"),
         ({"on_timeout": {"after_ms": -1}}, ".on_timeout.after_ms: must be at least 0"),
+        ({"repeat_window_ms": 60_001}, ".repeat_window_ms: must be at most 60000"),
+        ({"repeat_window_ms": -1}, ".repeat_window_ms: must be at least 0"),
         ({"on_timeout": {"block_duration_seconds": -1}}, ".on_timeout.block_duration_seconds: must be at least 0"),
         ({"on_connection_error": {"max_attempts": -1}}, ".on_connection_error.max_attempts: must be at least 0"),
         ({"on_connection_error": {"after_ms": 1}}, ".on_connection_error.after_ms: unknown key"),

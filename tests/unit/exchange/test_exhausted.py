@@ -118,6 +118,29 @@ def test_where_only_unfit_ones_were_called_the_gateway_has_failed(shortest_block
     assert got == status
 
 
+def test_a_repeated_request_has_made_no_attempt() -> None:
+    """Status and words are those of the request before; what it has asked for a while ago is not told anew."""
+    failures = (failure(P, Outcome(Kind.HTTP, 503, retry_after=3000)),)
+    repeated = Exhausted(StopReason.REPEATED, failures, 3000, primary=P, pause=1500)
+
+    assert answered(repeated) == (
+        503,
+        {"content-type": "application/json", "x-request-id": "r-1", "retry-after": "2", "x-should-retry": "false"},
+        {
+            "error": {
+                "message": (
+                    "All retry attempts exhausted: the same request has just failed, so nobody was asked again. "
+                    "openai/gpt-4o said HTTP 503 (unavailable). Try again in 2 s."
+                ),
+                "type": "retry_exhausted",
+                "attempts": [],
+                "total_attempts": 0,
+                "retry_budget_exhausted": False,
+            }
+        },
+    )
+
+
 def test_a_wait_of_zero_is_a_wait() -> None:
     """Retry-After: 0 means now, which is not the same as not knowing."""
     _, headers, body = answered(

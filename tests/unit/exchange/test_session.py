@@ -527,6 +527,23 @@ class TestTheAnswer:
         assert dict(directive.headers)["x-should-retry"] == "false"
         assert error_of(directive)["type"] == "retry_exhausted"
 
+    def test_the_same_request_again_calls_nobody(self) -> None:
+        """Another path is another request."""
+        exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
+        last, _ = opened(exchange, carried=failing(exchange, from_provider(429)))
+        last.receive(from_provider(500), now=NOW)
+
+        session, directive = opened(exchange, now=Instant(NOW + 500))
+        _, elsewhere = opened(exchange, headers=request_headers("/v1/chat/completions?x=1"), now=Instant(NOW + 500))
+
+        assert isinstance(directive, Answer)
+        assert (directive.status, dict(directive.headers)["retry-after"]) == (500, "2")
+        assert dict(directive.headers)[names.ATTEMPTS] == "0"
+        assert session.finish(now=NOW) == AttemptRecord(
+            "r-1", Api.CHAT, attempt=1, ending=Ending.EXHAUSTED, status=500, stop=StopReason.REPEATED
+        )
+        assert isinstance(elsewhere, Send)
+
     def test_when_all_is_blocked_nobody_is_called(self) -> None:
         blocks = Blocks()
         for target in (P, S, T):

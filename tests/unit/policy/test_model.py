@@ -40,6 +40,7 @@ def test_defaults_of_a_policy() -> None:
         max_total_attempts=10,
         rounds=2,
         round_delay=500,
+        repeat_window=2000,
         idempotency_header=None,
         discourage_client_retries=True,
     )

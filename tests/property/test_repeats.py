@@ -1,0 +1,42 @@
+"""Memory of what has just failed, whatever comes in which order."""
+
+from __future__ import annotations
+
+from builders import P, after, http
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.policy.attempts import FailedAttempt
+from extproc.policy.decision import Exhausted, StopReason
+from extproc.policy.repeats import Repeats, Request
+
+noted = st.tuples(
+    st.integers(0, 5),  # which request
+    st.integers(0, 500),  # milliseconds since the one before
+    st.integers(1, 4),  # attempts
+    st.sampled_from([0, 1, 100, 2000]),  # window
+    st.sampled_from([None, 0, 50, 5000]),  # asked for
+)
+
+
+@given(st.lists(noted, max_size=40), st.integers(0, 3000))
+def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
+    history: list[tuple[int, int, int, int, int | None]], later: int
+) -> None:
+    """Whoever is refused has failed within both, and is told the time that is left; and room is never exceeded."""
+    repeats, now, last = Repeats(most=20), 0, dict[int, tuple[int, int]]()
+    for number, gap, attempts, window, asked in history:
+        now += gap
+        failures = tuple(FailedAttempt(P, http(503, asked), "default") for _ in range(attempts))
+        told = Exhausted(StopReason.RULE_SPENT, failures, primary=P)
+        repeats.note(Request(P, "", bytes([number])), told, window=window, now=after(now))
+        wait = 2000 if asked is None else asked
+        if min(wait, window) > 0:
+            last[number] = (now + min(wait, window), now + wait)
+
+    for number in range(6):
+        found = repeats.recall(Request(P, "", bytes([number])), now=after(now + later))
+        if found is not None:
+            until, repeatable = last[number]
+            assert now + later < until
+            assert found.retry_after == repeatable - now - later > 0

@@ -1,0 +1,259 @@
+"""A request that everybody has just failed is not sent to everybody again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import (
+    CONNECTION_ERROR,
+    HALF,
+    NOW,
+    SUCCESS,
+    TIMEOUT,
+    P,
+    S,
+    T,
+    a_policy,
+    a_rule,
+    a_target,
+    after,
+    an_engine,
+    final,
+    http,
+)
+
+from extproc.policy.attempts import FailedAttempt
+from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
+from extproc.policy.model import Api, Credential, Policy, TargetId
+from extproc.policy.repeats import Repeats, Request
+
+if TYPE_CHECKING:
+    from extproc.policy.decision import Decision
+    from extproc.policy.engine import Engine
+    from extproc.policy.outcome import Outcome
+
+CHAT = "POST /v1/chat/completions"
+ONE, OTHER = b"1" * 32, b"2" * 32
+ONCE = a_policy(fallback_models=(S,), default=a_rule(max_attempts=1))
+
+
+@dataclass
+class Client:
+    """Sends one request after the other."""
+
+    engine: Engine
+    calls: list[TargetId] = field(default_factory=list)
+
+    def asks(
+        self, *outcomes: Outcome, at: int = 0, body: bytes = ONE, resource: str = CHAT, primary: TargetId = P
+    ) -> Decision:
+        """Return what becomes of a request whose attempts come to *outcomes*, the last of them again and again."""
+        target, now = self.engine.catalog[primary], after(at)
+        decision: Decision = self.engine.first(
+            target,
+            Api.CHAT,
+            now=now,
+            deadline=after(900_000),
+            dice=HALF,
+            body_sha256=body,
+            resource=resource,
+        )
+        left = list(outcomes)
+        while isinstance(decision, Try):
+            self.calls.append(decision.story.next.target)
+            outcome = left.pop(0) if len(left) > 1 else left[0]
+            decision = self.engine.after(
+                decision.story, outcome, Api.CHAT, duration=0, now=now, dice=HALF, resource=resource
+            )
+        return decision
+
+
+def a_client(policy: Policy | None = ONCE, blocks: Blocks | None = None) -> Client:
+    return Client(an_engine(policy=policy, blocks=blocks))
+
+
+@pytest.mark.parametrize("outcome", [http(503), http(429), TIMEOUT, CONNECTION_ERROR])
+def test_the_same_request_again_calls_nobody(outcome: Outcome) -> None:
+    """A client that retries in layers: thirty requests, and the providers are called for one."""
+    client = a_client()
+    first = client.asks(outcome)
+
+    again = [client.asks(SUCCESS, at=wait) for wait in range(0, 1999, 69)]
+
+    assert isinstance(first, Exhausted)
+    assert client.calls == [P, S]
+    assert again == [replace(first, reason=StopReason.REPEATED, pause=2000 - wait) for wait in range(0, 1999, 69)]
+
+
+def test_it_has_made_no_attempt_itself() -> None:
+    """But what the client is told is what the first one met, and how long is left."""
+    client = a_client()
+    client.asks(http(429), http(503))
+
+    again = client.asks(SUCCESS, at=500)
+
+    assert isinstance(again, Exhausted)
+    assert (again.attempts, again.retry_after, again.observed_retry_after) == ((), 1500, None)
+    assert again.decisive == FailedAttempt(S, http(503), "default")
+
+
+def test_whoever_comes_when_told_to_is_served() -> None:
+    client = a_client()
+    first = client.asks(http(503))
+
+    assert isinstance(first, Exhausted)
+    assert first.retry_after == 2000
+    assert isinstance(client.asks(SUCCESS, at=2000), Deliver)
+
+
+@pytest.mark.parametrize(("asked", "served_at"), [(500, 500), (1999, 1999)])
+def test_nobody_is_kept_away_for_longer_than_a_provider_asked_for(asked: int, served_at: int) -> None:
+    """A wait that is shorter than ours is the one the client is told."""
+    client = a_client()
+    first = client.asks(http(503, retry_after=asked))
+
+    assert isinstance(first, Exhausted)
+    assert first.retry_after == asked
+    assert isinstance(client.asks(SUCCESS, at=served_at - 1), Exhausted)
+    assert isinstance(client.asks(SUCCESS, at=served_at), Deliver)
+
+
+def test_a_wait_of_zero_is_not_remembered() -> None:
+    client = a_client()
+    client.asks(http(503, retry_after=0))
+
+    assert isinstance(client.asks(SUCCESS), Deliver)
+
+
+def test_a_longer_wait_is_told_on() -> None:
+    """Remembered for two seconds only: after that it is for the blocks to say."""
+    client = a_client()
+    client.asks(http(503, retry_after=4000))
+    again = client.asks(SUCCESS, at=1000)
+
+    assert isinstance(again, Exhausted)
+    assert (again.reason, again.retry_after) == (StopReason.REPEATED, 3000)
+    assert isinstance(client.asks(SUCCESS, at=2000), Deliver)
+
+
+@pytest.mark.parametrize(
+    "another",
+    [{"body": OTHER}, {"resource": "POST /v1/responses"}, {"resource": "GET /v1/chat/completions"}, {"primary": T}],
+)
+def test_any_other_request_is_served(another: dict[str, object]) -> None:
+    """Another body, path or method, or another model that the hint header names."""
+    client = a_client()
+    client.asks(http(503))
+
+    assert isinstance(client.asks(SUCCESS, **another), Deliver)  # type: ignore[arg-type]
+
+
+def test_the_policy_says_for_how_long() -> None:
+    client = a_client(replace(ONCE, repeat_window=100))
+    first = client.asks(http(503))
+
+    assert isinstance(first, Exhausted)
+    assert first.retry_after == 100
+    assert isinstance(client.asks(SUCCESS, at=99), Exhausted)
+    assert isinstance(client.asks(SUCCESS, at=100), Deliver)
+
+
+def test_zero_is_off() -> None:
+    """The client is told to wait all the same."""
+    client = a_client(replace(ONCE, repeat_window=0))
+    first = client.asks(http(503))
+
+    assert isinstance(first, Exhausted)
+    assert first.retry_after == 1000
+    assert isinstance(client.asks(SUCCESS), Deliver)
+
+
+def test_without_a_policy_nothing_is_remembered() -> None:
+    client = a_client(None)
+
+    assert [type(client.asks(outcome)) for outcome in (http(503), SUCCESS)] == [Deliver, Deliver]
+    assert client.calls == [P, P]
+
+
+def test_what_repeating_cannot_mend_is_not_remembered() -> None:
+    """A rule has tried a 404 elsewhere: that is no failure of the moment."""
+    policy = replace(ONCE, on_status={404: a_rule("on_status_codes[0]", max_attempts=1)})
+    client = a_client(policy)
+    client.asks(http(404))
+
+    assert isinstance(client.asks(SUCCESS), Deliver)
+
+
+def test_what_has_called_nobody_is_not_remembered() -> None:
+    """It costs no provider anything, and the blocks know better."""
+    blocks = Blocks()
+    blocks.add(Block(BlockKind.RETRY_AFTER, P, after(90_000)), now=NOW)
+    client = Client(an_engine(P, policy=a_policy(), blocks=blocks))
+
+    reasons = [client.asks(SUCCESS) for _ in range(2)]
+
+    assert [decision.reason for decision in reasons if isinstance(decision, Exhausted)] == [
+        StopReason.WAIT_TOO_LONG
+    ] * 2
+
+
+def test_another_clients_credential_is_another_request() -> None:
+    """With passthrough_auth the failure may be the first client's own."""
+    engine = an_engine(a_target(P, credential=Credential.CLIENT), policy=a_policy(rounds=1))
+    client = Client(engine)
+    client.asks(http(429))
+
+    assert isinstance(client.asks(SUCCESS), Deliver)
+
+
+def test_a_refusal_is_the_clients_to_know_each_time() -> None:
+    client = a_client()
+
+    assert [type(client.asks(final(400))) for _ in range(2)] == [Deliver, Deliver]
+
+
+def exhausted(attempts: int = 1) -> Exhausted:
+    return Exhausted(
+        StopReason.NO_CANDIDATE, tuple(FailedAttempt(P, http(503), "default") for _ in range(attempts)), primary=P
+    )
+
+
+def request(number: int) -> Request:
+    return Request(P, CHAT, number.to_bytes(32))
+
+
+def test_the_oldest_are_forgotten_when_there_is_no_room() -> None:
+    """What counts is the attempts, which is what takes memory."""
+    repeats = Repeats(most=10)
+    for number in range(6):
+        repeats.note(request(number), exhausted(3), window=2000, now=after(number))
+
+    known = [number for number in range(6) if repeats.recall(request(number), now=after(6)) is not None]
+
+    assert known == [3, 4, 5]
+
+
+def test_what_has_expired_makes_room() -> None:
+    """Also for a request that failed again, whose place is new."""
+    repeats = Repeats(most=3)
+    repeats.note(request(1), exhausted(), window=2000, now=NOW)
+    repeats.note(request(2), exhausted(), window=2000, now=NOW)
+    repeats.note(request(1), exhausted(), window=2000, now=after(1999))
+    repeats.note(request(3), exhausted(2), window=2000, now=after(2000))
+
+    known = [number for number in (1, 2, 3) if repeats.recall(request(number), now=after(2001)) is not None]
+
+    assert known == [1, 3]
+
+
+def test_names_that_are_no_text_are_names() -> None:
+    """Half a surrogate pair, which JSON may hold."""
+    odd = replace(request(1), primary=TargetId(P + "\ud800"), resource="GET /\udcff")
+    repeats = Repeats()
+    repeats.note(odd, exhausted(), window=2000, now=NOW)
+
+    assert repeats.recall(odd, now=NOW) is not None
+    assert repeats.recall(request(1), now=NOW) is None
