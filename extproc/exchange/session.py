@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from extproc import names
 from extproc.exchange import errors
+from extproc.exchange.delivery import delivered, lost
 from extproc.exchange.dispatch import send
 from extproc.exchange.encoding import Undecodable
 from extproc.exchange.events import (
     Answer,
     BodyOverdue,
-    Deliver,
     Directive,
     Event,
     Proceed,
@@ -24,9 +24,8 @@ from extproc.exchange.events import (
     ResponseHeaders,
 )
 from extproc.exchange.exhausted import BAD_GATEWAY, exhausted_answer
-from extproc.exchange.headers import answer_removals, gateway_headers
 from extproc.exchange.in_flight import InFlight
-from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
+from extproc.exchange.judgement import outcome_of, tells_more
 from extproc.exchange.local import AtOnce, asked_by
 from extproc.exchange.phases import OutOfTurnError, Phase
 from extproc.exchange.record import AttemptRecord, Ending, record_of
@@ -34,7 +33,6 @@ from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.model import Api, Instant
-from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.model import Dice, Millis, Policy
+    from extproc.policy.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ class Session:
             self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=decision.reason)
             return self._exhausted(decision, policy)
         self._record = self._told(Ending.DELIVERED, outcome, duration)
-        return self._lost(outcome, story)
+        return lost(outcome, story, self._api, request_id=self._request_id)
 
     def _on_request(self, body: bytes | None, now: Instant) -> Directive:
         most = self._exchange.max_body
@@ -254,7 +253,8 @@ class Session:
             case Delivered(story=story):
                 self._delivered = story
                 self._record = self._told(Ending.DELIVERED, outcome, duration)
-                return self._deliver(event, story, outcome, overdue=body is None)
+                overdue = body is None
+                return delivered(event, story, outcome, self._api, request_id=self._request_id, overdue=overdue)
             case Try(story=story):
                 told = self._told(Ending.REDISPATCHED, outcome, duration)
                 self._record = replace(told, next_target=story.next.target)
@@ -269,21 +269,6 @@ class Session:
         return self._engine.after(
             story, outcome, self._api, duration=duration, now=now, dice=self._dice, resource=self._resource
         )
-
-    def _deliver(self, event: ResponseHeaders, story: Story, outcome: Outcome, *, overdue: bool) -> Deliver | Answer:
-        if overdue:
-            return self._lost(Outcome(Kind.CONNECTION_ERROR, 502), story)
-        if is_local_reply(event) or outcome.redirects:
-            return self._lost(outcome, story)
-        return Deliver(gateway_headers(story), answer_removals(event.headers))
-
-    def _lost(self, outcome: Outcome, story: Story) -> Answer:
-        """Return what the client gets in place of a response that there is none of any more."""
-        if outcome.redirects:
-            answer = errors.redirected(self._api, request_id=self._request_id)
-        else:
-            answer = errors.no_answer(self._api, outcome.kind, outcome.status, request_id=self._request_id)
-        return replace(answer, headers=(*answer.headers, *gateway_headers(story)))
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:
         answer = exhausted_answer(

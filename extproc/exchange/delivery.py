@@ -1,0 +1,37 @@
+"""What reaches the client when no other attempt follows: the provider's response, or an error that says why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from extproc.exchange import errors
+from extproc.exchange.events import Answer, Deliver
+from extproc.exchange.headers import answer_removals, gateway_headers
+from extproc.exchange.judgement import is_local_reply
+from extproc.policy.outcome import Kind, Outcome
+
+if TYPE_CHECKING:
+    from extproc.exchange.events import ResponseHeaders
+    from extproc.policy.attempts import Story
+    from extproc.policy.model import Api
+
+
+def delivered(
+    event: ResponseHeaders, story: Story, outcome: Outcome, api: Api, *, request_id: str, overdue: bool
+) -> Deliver | Answer:
+    """Return how the response *event* is passed on; one whose body is *overdue* cannot be."""
+    if overdue:
+        return lost(Outcome(Kind.CONNECTION_ERROR, 502), story, api, request_id=request_id)
+    if is_local_reply(event) or outcome.redirects:
+        return lost(outcome, story, api, request_id=request_id)
+    return Deliver(gateway_headers(story), answer_removals(event.headers))
+
+
+def lost(outcome: Outcome, story: Story, api: Api, *, request_id: str) -> Answer:
+    """Return what the client gets in place of a response that there is none of any more."""
+    if outcome.redirects:
+        answer = errors.redirected(api, request_id=request_id)
+    else:
+        answer = errors.no_answer(api, outcome.kind, outcome.status, request_id=request_id)
+    return replace(answer, headers=(*answer.headers, *gateway_headers(story)))
