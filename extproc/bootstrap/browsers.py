@@ -100,24 +100,31 @@ def preflights(origins: Sequence[str]) -> list[Route]:
     return [Route(match=match, route=RouteAction(cluster_header=NOWHERE), typed_per_filter_config=_unbuffered())]
 
 
-def refused_methods() -> list[Route]:
-    """Return the routes of methods that no API has; a preflight, too, unless the route before takes it.
+def refused() -> list[Route]:
+    """Return the routes of what no API has: unusual methods, and WebSockets.
 
-    The buffer filter would wait for the end of their body, and a CONNECT has none.
+    A preflight is among the first, unless the route before takes it. Envoy refuses a WebSocket by itself, but not what
+    a proxy in front leaves of one: it drops `upgrade`, and an ordinary request remains. The buffer filter would wait
+    for the end of their body, and a CONNECT has none.
     """
     others = HeaderMatcher(
         name=":method",
         string_match=StringMatcher(safe_regex=RegexMatcher(regex="|".join(METHODS))),
         invert_match=True,
     )
-    matches = [RouteMatch(connect_matcher=RouteMatchConnectMatcher()), RouteMatch(prefix="/", headers=[others])]
+    websocket = HeaderMatcher(name="sec-websocket-key", present_match=True)
+    statuses = (
+        (RouteMatch(connect_matcher=RouteMatchConnectMatcher()), 405),
+        (RouteMatch(prefix="/", headers=[others]), 405),
+        (RouteMatch(prefix="/", headers=[websocket]), 426),
+    )
     return [
         Route(
             match=match,
-            direct_response=DirectResponseAction(status=405),
+            direct_response=DirectResponseAction(status=status),
             typed_per_filter_config=_unbuffered(),
         )
-        for match in matches
+        for match, status in statuses
     ]
 
 

@@ -29,7 +29,7 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap import headers
-from extproc.bootstrap.browsers import cors_filters, cors_policy, preflights, refused_methods
+from extproc.bootstrap.browsers import cors_filters, cors_policy, preflights, refused
 from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
 from extproc.bootstrap.local_replies import edge_replies
 from extproc.bootstrap.scripts import end_marked_answers
@@ -140,7 +140,7 @@ def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
         response_headers_to_remove=list(headers.NOT_FOR_CLIENTS),
         typed_per_filter_config=dict(cors_policy(listener.origins)),
         routes=preflights(listener.origins)
-        + refused_methods()
+        + refused()
         + only_route(
             RouteAction(
                 cluster=names.ATTEMPT_CLUSTER,

@@ -80,7 +80,7 @@ ON_EDGE = (
         headers=(("allow", ", ".join(METHODS)),),
     ),
     # Envoy's own 403 has Codex try seven times, for seven seconds, before it goes on over HTTP, and a 400 ends it.
-    Error("response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
+    Error("response.code == 426 || response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
     Error("response.code == 504", kinds.GATEWAY_TIMEOUT),
     Error("response.code == 408", kinds.OVERDUE_REQUEST),
     Error("response.code == 431", kinds.HEADERS_TOO_LARGE),

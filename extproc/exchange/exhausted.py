@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from extproc.exchange.error_kinds import request_id_headers
 from extproc.exchange.events import Answer
 from extproc.exchange.explanation import explained, whole_seconds
 from extproc.policy.decision import Exhausted, StopReason
@@ -25,7 +26,8 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
     """
     attempts = exhausted.attempts
     status = _status(exhausted)
-    headers = [("content-type", "application/json"), ("x-request-id", request_id)]
+    headers = [("content-type", "application/json")]
+    headers += request_id_headers(request_id, anthropic=api.of_anthropic)
     if exhausted.retry_after is not None:
         headers.append(("retry-after", str(whole_seconds(exhausted.retry_after))))
     if discourage_retries:
@@ -44,7 +46,7 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
         error["observed_max_retry_after_seconds"] = whole_seconds(exhausted.observed_retry_after)
     if exhausted.shortest_block is not None and exhausted.reason is not StopReason.REPEATED:
         error["shortest_remaining_block_seconds"] = whole_seconds(exhausted.shortest_block)
-    body: dict[str, object] = {"type": "error"} if api.of_anthropic else {}
+    body: dict[str, object] = {"type": "error", "request_id": request_id} if api.of_anthropic else {}
     return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())
 
 

@@ -138,12 +138,16 @@ def test_a_transfer_coding_that_envoy_does_not_know_is_the_clients_fault(world: 
     assert body["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("upgrade", ["connection: Upgrade\r\nupgrade: websocket\r\n", "connection: close\r\n"])
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime?model=m"])
-def test_a_websocket_is_refused_with_what_to_do_instead(world: World, path: str) -> None:
-    """By 426: Codex goes on over HTTP at once then, tries for seven seconds after a 403, and gives up after a 400."""
+def test_a_websocket_is_refused_with_what_to_do_instead(world: World, path: str, upgrade: str) -> None:
+    """By 426: Codex goes on over HTTP at once then, tries for seven seconds after a 403, and gives up after a 400.
+
+    Also when a proxy in front, as nginx does, has left nothing of it but its other headers.
+    """
     head, body = _raw(
         world,
-        f"GET {path} HTTP/1.1\r\nhost: a\r\nplan: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+        f"GET {path} HTTP/1.1\r\nhost: a\r\nplan: a\r\n{upgrade}"
         "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )
 
