@@ -188,3 +188,14 @@ def test_the_messages_api_has_its_own_envelope() -> None:
     assert isinstance(body, dict)
     assert body["type"] == "error"
     assert body["error"]["type"] == "retry_exhausted"
+
+
+def test_anthropics_clients_learn_the_requests_id_by_their_names_for_it() -> None:
+    """In the body and in a header of its own, as from Anthropic itself."""
+    exhausted = Exhausted(StopReason.RULE_SPENT, (failure(P, Outcome(Kind.HTTP, 429)),), primary=P)
+
+    (_, openais, _), (_, anthropics, body) = answered(exhausted), answered(exhausted, api=Api.MESSAGES)
+
+    assert anthropics == {**openais, "request-id": openais["x-request-id"]}
+    assert isinstance(body, dict)
+    assert (body["type"], body["request_id"]) == ("error", "r-1")

@@ -129,6 +129,11 @@ class Router:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """The filter that answers browsers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unseen:
     """A filter whose settings come from elsewhere (ECDS)."""
 
@@ -138,7 +143,7 @@ class Other:
     """A filter that no check asks about."""
 
 
-What: TypeAlias = ExtProc | WholeBody | Removals | Script | Router | Unseen | Other
+What: TypeAlias = ExtProc | WholeBody | Removals | Script | Router | Cors | Unseen | Other
 
 
 @dataclass(frozen=True, slots=True)

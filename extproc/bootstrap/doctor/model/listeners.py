@@ -39,6 +39,9 @@ class Manager:
     early_removals: tuple[TextMatch, ...]
     idle_timeout: Limit
     max_duration: Limit | None
+    normalizes_path: bool
+    merges_slashes: bool
+    accepts_http_10: bool
 
     def each(self, kind: type[T]) -> Iterator[tuple[Filter, T]]:
         """Yield the enabled filters of *kind*, in their order."""

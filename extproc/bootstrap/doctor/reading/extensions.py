@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
 BUFFER = "envoy.extensions.filters.http.buffer.v3.Buffer"
+CORS = "envoy.extensions.filters.http.cors.v3.Cors"
 LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 HEADER_MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 EARLY_HEADER_MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"

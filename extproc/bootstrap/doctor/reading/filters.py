@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.doctor.model.filters import (
+    Cors,
     ExtProc,
     Filter,
     Mode,
@@ -145,5 +146,6 @@ _READERS: Mapping[str, Callable[[Node], What]] = MappingProxyType(
         extensions.BUFFER: _whole_body,
         extensions.HEADER_MUTATION: _header_mutation,
         extensions.LUA: _lua,
+        extensions.CORS: lambda _node: Cors(),
     }
 )

@@ -44,6 +44,9 @@ def _manager(node: Node, listener: Node, discovered: Mapping[str, Node]) -> Mana
         early_removals=tuple(_early_removals(node.at("early_header_mutation_extensions"))),
         idle_timeout=limit(node.at("stream_idle_timeout"), _IDLE_TIMEOUT),
         max_duration=limit(duration, 0) if duration.present else None,
+        normalizes_path=node.at("normalize_path").flag(),
+        merges_slashes=node.at("merge_slashes").flag(),
+        accepts_http_10=node.at("http_protocol_options", "accept_http_10").flag(),
     )
 
 

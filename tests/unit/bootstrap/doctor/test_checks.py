@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.bootstrap.doctor import test_degraded, test_inside, test_workers
+from unit.bootstrap.doctor import test_degraded, test_edge, test_inside, test_workers
 from unit.bootstrap.doctor.patients import (
     ATTEMPT_HOST,
     ATTEMPT_LISTENER,
@@ -113,6 +113,9 @@ FAULTS: dict[str, Callable[[Operator], Operator]] = {
     "body-counted-twice": lambda op: op.put(f"{EDGE_HOST}.{LIMIT}", ALLOWED),
     "body-limits-apart": lambda op: op.put(f"{BUFFER}.typed_config.max_request_bytes", ALLOWED + 1),
     "body-whole": lambda op: op.drop(BUFFER).put(f"{EDGE_HOST}.{LIMIT}", ALLOWED),
+    "edge-paths": lambda op: op.drop(f"{EDGE}.normalize_path"),
+    "edge-http-1.0": lambda op: op.drop(f"{EDGE}.http_protocol_options"),
+    "edge-methods": lambda op: op.drop(f"{EDGE_HOST}.routes[1]"),
     "edge-timeout": lambda op: op.drop(f"{EDGE_ROUTE}.route.timeout"),
     "attempt-timeout": lambda op: op.drop(f"{ATTEMPT_ROUTE}.route.timeout"),
     "idle-timeout": lambda op: op.put(f"{EDGE}.stream_idle_timeout", "60s"),
@@ -142,6 +145,7 @@ OTHER_FAULTS: dict[str, Callable[[], tuple[Operator | Installation, Gateway]]] =
         an_operator().put(f"{INSIDE}.circuit_breakers.thresholds[0].retry_budget", {}),
         test_inside.BUDGETED,
     ),
+    "edge-cors": lambda: (an_operator(test_edge.NAMED).drop(f"{EDGE}.http_filters[0]"), test_edge.NAMED),
     "degraded-route": lambda: (
         an_operator(test_degraded.GATEWAY).put(f"{ATTEMPT_HOST}.routes", [test_degraded.NAMED]),
         test_degraded.GATEWAY,
