@@ -57,10 +57,11 @@ EJECTION: Millis = 2_000
 LONGEST_EJECTION: Millis = 10_000
 """How long a worker is left alone that answers health checks and fails the attempts: at first, and again and again."""
 
-PING_INTERVAL: Millis = 500
-PING_TIMEOUT: Millis = 1_000
+PING_INTERVAL: Millis = 300
+PING_TIMEOUT: Millis = 1_500
 """A worker that hangs, or whose host has gone, answers no ping: its streams break then, and their requests go to
-another one, within two seconds. A worker that is only busy answers: gRPC does so by itself, in its own thread."""
+another one, within two seconds. A worker that is only busy answers: between two large bodies, each of which takes a
+part of a second, or, by gRPC, from a thread that does nothing else."""
 
 WINDOW = 16 * 1024 * 1024
 """HTTP/2 flow control for bodies that come back changed: by default a large one would cost many round trips."""

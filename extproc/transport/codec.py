@@ -6,7 +6,7 @@ into another one, and a request body may have megabytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from extproc.exchange.events import (
 )
 from extproc.transport.errors import AnswerError, MessageError, StateError
 from extproc.transport.fields import overwrite, read_fields
+from extproc.transport.large_bodies import LARGE, body_of, with_body
 from extproc.transport.state import decode_state, encode_state
 
 if TYPE_CHECKING:
@@ -105,6 +106,31 @@ def decode(request: pb.ProcessingRequest) -> Event | Unasked:
             raise MessageError("ProcessingRequest: expected one of the kinds of ext_proc v3, got none of them")
         case _:
             return Unasked(kind)
+
+
+def event_of(message: bytes) -> Event | Unasked:
+    """Return what Envoy tells us with the bytes of a message, as `decode(read(message))` does.
+
+    Raises:
+        MessageError: as those do.
+    """
+    if len(message) >= LARGE and (found := body_of(message)) is not None:
+        body, without = found
+        rest = read(without)  # must be right, too, and no other kind of message or body may follow
+        if rest.WhichOneof("request") == "request_body" and not rest.request_body.body:
+            return RequestBody(body)
+    return decode(read(message))
+
+
+def answer_to(event: Event, directive: Directive) -> tuple[bytes, ...]:
+    """Return the bytes of the message that `encode` returns, in pieces.
+
+    Raises:
+        AnswerError: as that does.
+    """
+    if isinstance(directive, Send) and directive.body is not None and len(directive.body) >= LARGE:
+        return with_body(encode(replace(directive, body=None), event), directive.body)
+    return (encode(directive, event).SerializeToString(),)
 
 
 def go_on(unasked: Unasked) -> pb.ProcessingResponse:

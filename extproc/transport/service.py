@@ -66,21 +66,14 @@ class Processor(Generic[Record]):
         self._observe = observe
         self.streams = Streams()
 
-    def answer(
-        self, session: Conversation[Record], request: pb.ProcessingRequest
-    ) -> tuple[pb.ProcessingResponse, Instant | None]:
-        """Return the answer to *request*, and the time before which it must not be sent; None: now.
+    def receive(self, session: Conversation[Record], event: Event) -> tuple[Directive, Instant | None]:
+        """Return what to do about *event*, and not before when; None: now.
 
         Raises:
-            MessageError: *request* is no message of Envoy's.
             OutOfTurnError: it cannot come now.
         """
-        event = codec.decode(request)
-        if isinstance(event, codec.Unasked):
-            return codec.go_on(event), None
         directive = session.receive(event, now=self.clock())
-        not_before = directive.not_before if isinstance(directive, Proceed | Send) else None
-        return codec.encode(directive, event), not_before
+        return directive, directive.not_before if isinstance(directive, Proceed | Send) else None
 
     def body_overdue(self, session: Conversation[Record]) -> pb.ProcessingResponse | None:
         """Return what is done without the body of an answer that does not come; None: it came.
@@ -148,9 +141,7 @@ class Processor(Generic[Record]):
         writing = asyncio.Lock()
         try:
             async for request in requests:
-                answer, not_before = self.answer(session, request)
-                if not_before is not None:
-                    await self._hold(not_before)
+                answer = await self._answer(session, request)
                 async with writing:
                     await context.write(answer)
                 if codec.asks_for_body(answer):
@@ -160,6 +151,15 @@ class Processor(Generic[Record]):
             if overdue is not None:
                 overdue.cancel()
             self.close(session)
+
+    async def _answer(self, session: Conversation[Record], request: pb.ProcessingRequest) -> pb.ProcessingResponse:
+        event = codec.decode(request)
+        if isinstance(event, codec.Unasked):
+            return codec.go_on(event)
+        directive, not_before = self.receive(session, event)
+        if not_before is not None:
+            await self._hold(not_before)
+        return codec.encode(directive, event)
 
     async def _await_body(
         self,

@@ -6,12 +6,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from extproc.exchange.events import ReadAnswer
 from extproc.exchange.phases import OutOfTurnError
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
+from extproc.transport.large_bodies import LARGE
 from extproc.transport.lean.call import Call
-from extproc.transport.lean.large_messages import LARGE
 from extproc.transport.lean.status import Status
 from extproc.transport.service import BODY_TIMEOUT, CANNOT_FOLLOW, FAILED, STOPPING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from extproc._gen import wire_pb2 as pb
     from extproc.policy.model import Instant
     from extproc.transport.http2.sending import Sender
     from extproc.transport.lean.large_messages import LargeMessages
@@ -110,12 +110,19 @@ class AttemptCall(Call):
 
     def _answer(self, message: bytes) -> None:
         assert self._session is not None  # noqa: S101 - it is there until the call is over
-        answer, not_before = self._processor.answer(self._session, codec.read(message))
+        event = codec.event_of(message)
+        if isinstance(event, codec.Unasked):
+            self.send(codec.go_on(event).SerializeToString())
+            return
+        directive, not_before = self._processor.receive(self._session, event)
+        answer = codec.answer_to(event, directive)
         if not_before is not None and self._left(not_before) > 0:
             self._busy = True
             self._wait(answer, not_before)
             return
-        self._send_answer(answer)
+        self.send(*answer)
+        if isinstance(directive, ReadAnswer):
+            self._timer = self._loop.call_later(BODY_TIMEOUT, self._outside, self._body_overdue)
 
     def _answer_large(self, message: bytes) -> None:
         if self.over:  # the client has gone meanwhile
@@ -126,24 +133,19 @@ class AttemptCall(Call):
         if not self._busy:
             self._go_on()
 
-    def _send_answer(self, answer: pb.ProcessingResponse) -> None:
-        self.send(answer.SerializeToString())
-        if codec.asks_for_body(answer):
-            self._timer = self._loop.call_later(BODY_TIMEOUT, self._outside, self._body_overdue)
-
     def _left(self, until: Instant) -> int:
         return until - self._processor.clock()
 
-    def _wait(self, answer: pb.ProcessingResponse, until: Instant) -> None:
+    def _wait(self, answer: tuple[bytes, ...], until: Instant) -> None:
         self._timer = self._loop.call_later(self._left(until) / 1000, self._outside, self._release, answer, until)
 
-    def _release(self, answer: pb.ProcessingResponse, until: Instant) -> None:
+    def _release(self, answer: tuple[bytes, ...], until: Instant) -> None:
         """Send the held *answer*, never too early, and go on with what has come meanwhile."""
         if self._left(until) > 0:
             self._wait(answer, until)
             return
         self._busy = False
-        self._send_answer(answer)
+        self.send(*answer)
         self._go_on()
 
     def _go_on(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.transport.http2.stream import Stream
-from extproc.transport.lean.messages import MessageReader, MessageRefusedError, prefixed
+from extproc.transport.lean.messages import MessageReader, MessageRefusedError, prefix
 from extproc.transport.lean.status import HEADERS, Status, trailers, trailers_only
 
 if TYPE_CHECKING:
@@ -76,12 +76,15 @@ class Call(Stream):
         if not self.over:
             self._close()
 
-    def send(self, message: bytes) -> None:
-        """Answer with *message*."""
+    def send(self, *message: bytes) -> None:
+        """Answer with *message*, which may be in pieces: large ones are not copied together."""
         if not self._answered:
             self._answered = True
             self._sender.headers(self, HEADERS)
-        self._sender.data(self, prefixed(message))
+        first, *rest = message
+        self._sender.data(self, prefix(sum(map(len, message))) + first)
+        for piece in rest:
+            self._sender.data(self, piece)
 
     def end(self, status: Status = Status.OK, details: str = "") -> None:
         """End the call with *status*, after all that was sent."""

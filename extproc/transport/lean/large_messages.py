@@ -9,9 +9,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-LARGE: Final = 256 * 1024
-"""Bytes from which on a message takes milliseconds: it is hashed, searched and copied."""
-
 _READING: Final = 0.02
 """Seconds for which what is still coming is read first, at the most."""
 

@@ -74,6 +74,11 @@ class MessageReader:
         return length + _PREFIX_LENGTH
 
 
+def prefix(length: int) -> bytes:
+    """Return what is sent before a message of that *length*."""
+    return _PREFIX.pack(0, length)
+
+
 def prefixed(message: bytes) -> bytes:
     """Return *message* as it is sent."""
-    return _PREFIX.pack(0, len(message)) + message
+    return prefix(len(message)) + message

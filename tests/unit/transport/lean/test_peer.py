@@ -14,8 +14,9 @@ from extproc.exchange.events import Proceed, Send
 from extproc.policy.model import Instant
 from extproc.transport.http2 import frames
 from extproc.transport.http2.frames import frame
+from extproc.transport.large_bodies import LARGE
 from extproc.transport.lean import peer as peer_module
-from extproc.transport.lean.large_messages import LARGE, LargeMessages
+from extproc.transport.lean.large_messages import LargeMessages
 from extproc.transport.lean.memory import Memory
 from extproc.transport.lean.messages import prefixed
 from extproc.transport.lean.peer import Peer
