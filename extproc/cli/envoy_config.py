@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.render import bootstrap, to_yaml
-from extproc.bootstrap.trust import system_ca_file
+from extproc.cli.surroundings import ca_file
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
@@ -14,5 +14,9 @@ if TYPE_CHECKING:
 
 def envoy_config(gateway: Gateway) -> str:
     """Return what Envoy must be started with when the sidecar's workers are where *gateway* says."""
-    ca_file = system_ca_file(lambda path: Path(path).exists())
-    return to_yaml(bootstrap(gateway, sidecar_addresses=gateway.sidecar.addresses, ca_file=ca_file))
+    return to_yaml(bootstrap(gateway, sidecar_addresses=gateway.sidecar.addresses, ca_file=_ca_file(gateway)))
+
+
+def _ca_file(gateway: Gateway) -> str:
+    """Return the file with the authorities to trust; where there is no TLS, nobody asks what the environment names."""
+    return ca_file(os.environ if any(cluster.tls for cluster in gateway.clusters) else {})

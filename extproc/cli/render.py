@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from extproc.cli.configuration import CONFIG, load_config, warn
 from extproc.cli.envoy_config import envoy_config
 from extproc.cli.exits import TABLE, Failure
 from extproc.cli.secret_files import write_secrets
+from extproc.cli.surroundings import warn_of_surroundings
 
 
 @click.command(epilog=TABLE)
@@ -36,6 +38,7 @@ def render(config: Path, output: Path | None, secrets: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
+    warn_of_surroundings(loaded.gateway, os.environ)
     if secrets is not None and not write_secrets(loaded.gateway, secrets):
         click.echo(f"{secrets}: nothing to write, this configuration leaves every credential to the sidecar.", err=True)
     text = envoy_config(loaded.gateway)

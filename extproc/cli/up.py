@@ -18,6 +18,7 @@ from extproc.cli.family import Family
 from extproc.cli.gateway_process import Launch, private_directory, start
 from extproc.cli.runs import Run, Runs, start_time
 from extproc.cli.staying import finish, stay
+from extproc.cli.surroundings import warn_of_surroundings
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 
@@ -74,6 +75,7 @@ def up(
     if running is not None:
         raise Failure(f"{config} is up already at {running.url}: `extproc down {config}` ends it.")
     loaded = load_config(config)
+    warn_of_surroundings(loaded.gateway, os.environ)
     envoy = find_envoy(envoy_binary)
     workers = workers or loaded.gateway.sidecar.workers
     launch = Launch(config, loaded.gateway, envoy, envoy_log_level, concurrency, workers, timeout, grace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import yaml
 
 from extproc.cli.configuration import CONFIG, load_config, warn
 from extproc.cli.exits import TABLE, BadConfig
+from extproc.cli.surroundings import warn_of_surroundings
 from extproc.config.warnings import undeclared_clusters
 
 
@@ -27,6 +29,7 @@ def validate(*, config: Path, envoy: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
+    warn_of_surroundings(loaded.gateway, os.environ)
     if envoy is not None:
         warn(config, undeclared_clusters(loaded.gateway, _declared_clusters(envoy)))
     click.echo(f"{config} is valid: {len(loaded.gateway.catalog.targets)} models.")

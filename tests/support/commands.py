@@ -17,11 +17,15 @@ from click.testing import CliRunner
 from support.waiting import PATIENCE, wait_until
 
 from extproc.cli import main
+from extproc.cli.surroundings import CA_DIRECTORY, CA_FILE, PROXIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 eventually = wait_until
+
+_UNSAID: Mapping[str, str | None] = dict.fromkeys((*PROXIES, CA_FILE, CA_DIRECTORY))
+"""What the environment of the tests themselves may say about providers is not for their commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,12 @@ class Finished:
     err: str
 
 
-def invoke(*arguments: str | Path) -> Finished:
-    """Run `extproc` with *arguments* in this process: for commands that start none and take no signals."""
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+def invoke(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> Finished:
+    """Run `extproc` with *arguments* in this process: for commands that start none and take no signals.
+
+    *environ* is what its environment has besides.
+    """
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments], env={**_UNSAID, **(environ or {})})
     return Finished(done.exit_code, done.stdout, done.stderr)
 
 
@@ -50,7 +57,8 @@ class Home:
     def environ(self) -> dict[str, str]:
         """The environment of its commands: records and temporary files are here."""
         here = str(self.directory)
-        return {**os.environ, "XDG_STATE_HOME": here, "TMPDIR": here, "EXTPROC_TEST_HOME": here, **self.more}
+        around = {name: value for name, value in os.environ.items() if name not in _UNSAID}
+        return {**around, "XDG_STATE_HOME": here, "TMPDIR": here, "EXTPROC_TEST_HOME": here, **self.more}
 
     def run(self, *arguments: str | Path) -> Finished:
         """Run `extproc` with *arguments* to its end."""
