@@ -25,7 +25,8 @@ RETRIED_UNJUDGED = "0|408|425|429|5..|timeout|connection_error"
 """Regex for the values of `UNJUDGED` on which the edge tries again; `0`: no worker was there to name a cluster."""
 
 LOST = "x-extproc-lost"
-"""Response, inside: Envoy has made it itself because there is none of a provider's: `TIMED_OUT` or `BROKEN`."""
+"""Response, inside: Envoy has made it itself because there is none of a provider's: `TIMED_OUT` or `BROKEN`, and
+why."""
 
 TIMED_OUT = "timeout"
 """Value of `LOST`, and then of `UNJUDGED`: no response within a time limit."""

@@ -64,6 +64,7 @@ def attempt_fields(record: AttemptRecord) -> Fields:
         "waited_ms": record.waited if called else None,
         "charged": record.charged or None,
         "outcome": record.outcome or None,
+        "why": record.why or None,
         "status": record.status,
         "first_byte_ms": record.first_byte,
         "total_ms": record.total,

@@ -18,6 +18,7 @@ from envoy_data_plane.envoy.config.core.v3 import (
     SchemeHeaderTransformation,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Listener, ListenerInternalListenerConfig
+from envoy_data_plane.envoy.config.route.v3 import RetryPolicy as RouteRetryPolicy
 from envoy_data_plane.envoy.config.route.v3 import RouteAction, VirtualHost
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
     ExternalProcessor,
@@ -83,6 +84,8 @@ def attempt_listener(*, longest_hold: Millis, body_limit: int, degraded: Degrade
         max_request_headers_kb=MAX_HEADERS_KB,
         common_http_protocol_options=HttpProtocolOptions(max_headers_count=MAX_HEADERS),
         stream_idle_timeout=duration(0),
+        # Otherwise what breaks off reaches the edge a second late: in memory there is nothing to wait for.
+        delayed_close_timeout=duration(0),
     )
     return Listener(
         name=names.ATTEMPT_LISTENER,
@@ -146,8 +149,14 @@ def _another_worker() -> RetryPolicy:
 
 
 def _targets(body_limit: int, degraded: Degraded | None) -> VirtualHost:
-    """Return the route to the cluster that the sidecar names; nothing is retried here, that is the edge's part."""
-    named = only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0)))
+    """Return the route to the cluster that the sidecar names.
+
+    Retries are the edge's part, but for a request of which HTTP/2 says that the provider has not looked at it: its
+    connection was closing just then (RFC 9113 section 8.7). It is sent once more, with a policy or without. Where the
+    connection could not be made it is not: that may be a host that never answers, and would cost its limit twice.
+    """
+    again = RouteRetryPolicy(retry_on="refused-stream", num_retries=1)
+    named = only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0), retry_policy=again))
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[

@@ -15,10 +15,14 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc.bootstrap.typed import http_filter
 
+PROVIDERS_HEADERS = 200
+PROVIDERS_HEADERS_KB = 128
+"""Bounds for a provider's response: by default Envoy throws one with more than 100 headers, or 60 KiB of them, away."""
+
 MAX_HEADERS = 256
 MAX_HEADERS_KB = 256
-"""Bounds inside: both wider than Envoy's own at the edge and from a provider (100 headers, 60 KiB), because the attempt
-state and a few more come on top."""
+"""Bounds inside: wider than those and Envoy's own at the edge (100 headers, 60 KiB), because the attempt state and a
+few more come on top."""
 
 
 def filter_chains(manager: HttpConnectionManager) -> list[FilterChain]:

@@ -40,6 +40,9 @@ class Error:
 REQUEST_ID = "%REQ(X-REQUEST-ID)%"
 """The request's id, in Envoy's words; nothing for what is not even a request."""
 
+WHY = "%RESPONSE_CODE_DETAILS%"
+"""Why there is no response of a provider's, in Envoy's words: for the log."""
+
 SIDECARS_OWN = "response.code_details == '' || response.code_details.startsWith('extproc')"
 """An ImmediateResponse of the sidecar is a local reply too, and must stay as it is. It is known by its details: the
 sidecar gives none or its own, Envoy always says something."""
@@ -62,9 +65,9 @@ ON_ATTEMPT = (
     Error(
         "response.code == 504 || response.code == 408",
         kinds.PROVIDER_TIMEOUT,
-        headers=((names.LOST, names.TIMED_OUT),),
+        headers=((names.LOST, f"{names.TIMED_OUT} {WHY}"),),
     ),
-    Error("response.code >= 500", kinds.CONNECTION_ERROR, headers=((names.LOST, names.BROKEN),)),
+    Error("response.code >= 500", kinds.CONNECTION_ERROR, headers=((names.LOST, f"{names.BROKEN} {WHY}"),)),
 )
 ON_EDGE = (
     Error(

@@ -26,6 +26,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 )
 from envoy_data_plane.google.protobuf import Any as Packed
 
+from extproc.bootstrap.connections import PROVIDERS_HEADERS, PROVIDERS_HEADERS_KB
 from extproc.bootstrap.discovery import by_address, by_name, is_address
 from extproc.bootstrap.typed import duration, socket_address
 from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options
@@ -69,17 +70,23 @@ def _http(cluster: Cluster) -> HttpProtocolOptions:
 
     TLS names the host that the request names (SNI), and insists that the certificate is that host's.
     """
-    unused = AnyHttpOptions(idle_timeout=duration(cluster.idle_timeout))
+    common = AnyHttpOptions(
+        idle_timeout=duration(cluster.idle_timeout),
+        max_headers_count=PROVIDERS_HEADERS,
+        max_response_headers_kb=PROVIDERS_HEADERS_KB,
+    )
+    # RFC 9112 section 6.3: a response with both is chunked. By default Envoy throws it away, paid for as it is.
+    http1 = Http1ProtocolOptions(allow_chunked_length=True)
     if not cluster.tls:
         return HttpProtocolOptions(
-            common_http_protocol_options=unused,
-            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions()),
+            common_http_protocol_options=common,
+            explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=http1),
         )
     return HttpProtocolOptions(
-        common_http_protocol_options=unused,
+        common_http_protocol_options=common,
         upstream_http_protocol_options=UpstreamHttpProtocolOptions(auto_sni=True, auto_san_validation=True),
         auto_config=HttpProtocolOptionsAutoHttpConfig(
-            http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
+            http_protocol_options=http1, http2_protocol_options=Http2ProtocolOptions()
         ),
     )
 

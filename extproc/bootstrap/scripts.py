@@ -45,13 +45,14 @@ local function taken(headers, name)
   return value
 end
 
--- What became of an attempt on which nobody has decided: its response's status, or why it has none.
+-- What became of an attempt on which nobody has decided: its response's status, or that it has none; and why.
 local function undecided(headers, mark, in_flight)
   local lost = taken(headers, "{names.LOST}") or mark == "0" and in_flight and "{names.BROKEN}"
-  if not lost or mark == "{names.JUDGED}" then return mark end
-  local word = mark and (tonumber(mark) or 0) >= 400 and mark or lost
+  if not lost or mark == "{names.JUDGED}" then return mark, mark end
+  local word, why = lost:match("^(%S+)(.*)$")
+  if mark and (tonumber(mark) or 0) >= 400 then word = mark end
   headers:replace("{names.UNJUDGED}", word)
-  return word
+  return word, word .. why
 end
 
 function envoy_on_request(handle)
@@ -73,7 +74,8 @@ function envoy_on_response(handle)
   local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
   local kept = metadata:get(KEPT) or {{}}
   local said, in_flight = taken(headers, "{names.STATE}"), taken(headers, "{names.IN_FLIGHT}")
-  local mark, since = undecided(headers, headers:get("{names.UNJUDGED}"), in_flight), alone_since(kept)
+  local mark, told = undecided(headers, headers:get("{names.UNJUDGED}"), in_flight)
+  local since = alone_since(kept)
   local judged = mark == "{names.JUDGED}"
   if mark == "0" then
     if not since then
@@ -93,7 +95,7 @@ function envoy_on_response(handle)
   elseif headers:get("{names.REDISPATCH}") or not judged then
     local calls = (kept["calls"] or 0) + 1
     metadata:set(KEPT, "calls", calls)
-    metadata:set(KEPT, "undecided", not judged and mark or false)
+    metadata:set(KEPT, "undecided", not judged and told or false)
     if state then metadata:set(KEPT, "state", state) end
     if calls > MOST_CALLS or not state and calls > BLIND_CALLS then
       headers:remove("{names.UNJUDGED}")

@@ -85,7 +85,7 @@ class TimeoutsTable(Table):
 
     connect: Duration = Field(5_000, json_schema_extra={"default": "5s"})
     first_byte: Duration | None = None
-    idle: Duration = Field(60_000, json_schema_extra={"default": "60s"})
+    idle: Duration = Field(45_000, json_schema_extra={"default": "45s"})
 
 
 class ProviderTable(Table):

@@ -43,17 +43,20 @@ class AttemptRecord:
     total: Millis | None = None  # request sent to end of the stream
     stop: StopReason | None = None
     next_target: TargetId | None = None
-    charged: str = ""  # outcome of the attempt before, where that attempt's own stream could not decide on it
+    why: str = ""  # Envoy's reason, where it has no response of the provider's
+    charged: str = ""  # outcome of the attempt before, where that attempt's own stream could not decide, and why not
 
     def with_outcome(self, outcome: Outcome, first_byte: Millis | None) -> AttemptRecord:
         """Return the record of the attempt once it is known what it ended in."""
         return replace(self, outcome=outcome.label, status=outcome.status, first_byte=first_byte)
 
 
-def record_of(story: Story | None, *, request_id: str, api: Api, ending: Ending, charged: str) -> AttemptRecord:
+def record_of(
+    story: Story | None, *, request_id: str, api: Api, ending: Ending, why: str, charged: str
+) -> AttemptRecord:
     """Return the record of the attempt `story.next`; None: there is none yet."""
     if story is None:
-        return AttemptRecord(request_id, api, attempt=1, ending=ending, charged=charged)
+        return AttemptRecord(request_id, api, attempt=1, ending=ending, why=why, charged=charged)
     step = story.next
     return AttemptRecord(
         request_id,
@@ -64,5 +67,6 @@ def record_of(story: Story | None, *, request_id: str, api: Api, ending: Ending,
         key=step.key,
         reason=step.reason,
         waited=step.waited,
+        why=why,
         charged=charged,
     )

@@ -25,7 +25,7 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.exhausted import BAD_GATEWAY, exhausted_answer
 from extproc.exchange.in_flight import InFlight
-from extproc.exchange.judgement import outcome_of, tells_more
+from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
 from extproc.exchange.local import AtOnce, asked_by
 from extproc.exchange.phases import OutOfTurnError, Phase
 from extproc.exchange.record import AttemptRecord, Ending, record_of
@@ -78,6 +78,7 @@ class Session:
         self._request_id = ""
         self._carried: Story | None = None
         self._charged = ""
+        self._why = ""
         self._sent: InFlight | None = None
         self._heard: tuple[InFlight, ResponseHeaders]  # there in phase ANSWER_BODY
         self._delivered: Story | None = None
@@ -149,11 +150,15 @@ class Session:
             return self._on_request(None, now)
         return Proceed(None if self._carried is None else self._carried.next.held_until(now))
 
-    def _on_undecided(self, attempt: InFlight, response: str, now: Instant) -> Answer | None:
-        """Charge the attempt before this one, on which nobody has decided; return the answer if it was the last."""
+    def _on_undecided(self, attempt: InFlight, told: str, now: Instant) -> Answer | None:
+        """Charge the attempt before this one, on which nobody has decided; return the answer if it was the last.
+
+        Envoy has *told* in a word what became of its response, and why.
+        """
+        response, _, why = told.partition(" ")
         story, policy = attempt.story, self._engine.policy_of(attempt.story)
         outcome, duration = attempt.ended_in(response, policy), attempt.lasted(now)
-        self._charged = outcome.label
+        self._charged = f"{outcome.label} ({why})" if why else outcome.label
         if not self._engine.knows(story):
             self._carried = story.with_failure(outcome, None, duration, now=now)
             return None
@@ -245,6 +250,7 @@ class Session:
 
     def _judged(self, sent: InFlight, event: ResponseHeaders, body: bytes | None, now: Instant) -> Directive:
         """Decide on an answer of which *body* is known: b"" when nobody asked for it, None when it is overdue."""
+        self._why = event.details if is_local_reply(event) else ""
         self._phase = Phase.END
         policy, duration = self._engine.policy_of(sent.story), sent.lasted(now)
         outcome = outcome_of(event, policy, limit=sent.limit, now=now, body=body or b"")
@@ -288,5 +294,7 @@ class Session:
     def _told(self, ending: Ending, outcome: Outcome | None = None, first_byte: Millis | None = None) -> AttemptRecord:
         """Return the record of the attempt as far as it has come."""
         story = self._carried if self._sent is None else self._sent.story
-        record = record_of(story, request_id=self._request_id, api=self._api, ending=ending, charged=self._charged)
+        record = record_of(
+            story, request_id=self._request_id, api=self._api, ending=ending, why=self._why, charged=self._charged
+        )
         return record if outcome is None else record.with_outcome(outcome, first_byte)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _behind_tls(
-    directory: Path, *protocols: str, ca_file: str = CA_FILE, cut: bool = False
+    directory: Path, *protocols: str, ca_file: str = CA_FILE, cut: bool = False, refused: int = 0, going: bool = False
 ) -> Iterator[tuple[World, TlsProvider]]:
-    with TlsProvider(*protocols, cut=cut) as provider:
+    with TlsProvider(*protocols, cut=cut, refused=refused, going=going) as provider:
         cluster = a_cluster("tls", port=provider.port, tls=True)
         with a_world(directory, clusters=[cluster], ca_file=ca_file) as world:
             yield world, provider
@@ -48,6 +48,26 @@ def test_an_answer_over_http_2_that_is_too_short_is_one_failed_attempt(tmp_path:
 
         assert (decided.status_code, read.status_code) == (200, 200)
         assert (len(provider.requests), len(world.a.calls)) == (2, 2)
+
+
+@pytest.mark.parametrize("going", [False, True], ids=["refused", "going away"])
+@pytest.mark.parametrize("final", [{}, {"final": "1"}], ids=["policy", "no policy"])
+def test_what_the_provider_has_not_looked_at_is_sent_once_more(
+    tmp_path: Path, final: dict[str, str], *, going: bool
+) -> None:
+    """It says so itself, in HTTP/2: whatever the policy, nothing is done twice."""
+    with _behind_tls(tmp_path, "h2", refused=1, going=going) as (world, provider):
+        answer = world.post("tls", b"x" * 10_000, {"provider": HOST, **final})
+
+        assert (answer.status_code, answer.text, len(provider.requests)) == (200, "h2", 2)
+        assert len(world.sidecar.streams) == 1
+
+
+def test_once_more_is_once(tmp_path: Path) -> None:
+    with _behind_tls(tmp_path, "h2", refused=9) as (world, provider):
+        answer = world.post("tls", headers={"provider": HOST, "final": "1"})
+
+        assert (answer.status_code, len(provider.requests)) == (503, 2)
 
 
 def test_http_1_is_spoken_where_it_does_not(tmp_path: Path) -> None:

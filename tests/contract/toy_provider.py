@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Reply:
     """One answer: *pause* seconds, the headers, then *chunks*, each after *gap* seconds; or a reset connection.
 
-    It does not begin before *after* has happened.
+    It does not begin before *after* has happened. *raw* replaces all that by bytes of any kind.
     """
 
     status: int = 200
@@ -27,6 +27,7 @@ class Reply:
     pause: float = 0
     gap: float = 0
     reset: bool = False
+    raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             self.close_connection = True
+            return
+        if reply.raw:
+            self.wfile.write(reply.raw)
             return
         self.send_response_only(reply.status)
         for key, value in reply.headers:

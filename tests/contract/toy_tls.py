@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import RequestReceived, StreamEnded
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ _CUT = b'{"error": {"code": "rate_limit_exceeded", "message": "slow down"}'
 class TlsProvider:
     """Answers every request with 200 and the name of the protocol; listens while its context lasts.
 
-    With *cut*, its answers over HTTP/2 are 429 and one byte shorter than they say.
+    Over HTTP/2, with *cut*, its answers are 429 and one byte shorter than they say; it refuses the first *refused*
+    requests, with *going* by closing the connection in the way of HTTP/2.
 
     Mutable: owns the record of the names it was asked for (SNI) and of the requests that reached it.
     """
 
-    def __init__(self, *protocols: str, cut: bool = False) -> None:
+    def __init__(self, *protocols: str, cut: bool = False, refused: int = 0, going: bool = False) -> None:
         self._cut = cut
+        self._refused = refused
+        self._going = going
         self.asked_for: list[str | None] = []
         self.requests: list[Sequence[tuple[str, str]]] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -84,7 +88,14 @@ class TlsProvider:
                 if isinstance(event, RequestReceived):
                     self.requests.append([(str(name), str(value)) for name, value in event.headers])
                 elif isinstance(event, StreamEnded):
-                    self._answer_http2(http, event.stream_id)
+                    if len(self.requests) > self._refused:
+                        self._answer_http2(http, event.stream_id)
+                    elif not self._going:
+                        http.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+                    else:
+                        http.close_connection(last_stream_id=event.stream_id - 1)
+                        connection.sendall(http.data_to_send())
+                        return
             connection.sendall(http.data_to_send())
 
     def _answer_http2(self, http: H2Connection, stream: int) -> None:

@@ -159,4 +159,4 @@ async def test_the_log_tells_what_the_attempt_before_was_charged_as(pair: Gatewa
     await pair.chat()
 
     await eventually(lambda: "ending=undecided" in pair.up.output[written:])
-    await eventually(lambda: "charged=http_429" in pair.up.output[written:])
+    await eventually(lambda: 'charged="http_429 (' in pair.up.output[written:])

@@ -99,6 +99,17 @@ def test_what_nobody_has_decided_on_is_told_to_the_next_try(
     assert tries.sent() == {names.STATE: "in flight", names.UNJUDGED: told}
 
 
+@pytest.mark.parametrize(("mark", "told"), [("429", "429 why{so}"), ("200", f"{names.BROKEN} why{{so}}")])
+def test_envoys_reason_goes_along(either: Script, mark: str, told: str) -> None:
+    """To the next try, for its log; the edge's router goes by one word."""
+    tries = Tries(either)
+
+    answered = tries.answered(undecided(mark, f"{names.BROKEN} why{{so}}"))
+
+    assert answered[names.UNJUDGED] == told.partition(" ")[0]
+    assert tries.sent()[names.UNJUDGED] == told
+
+
 def test_what_somebody_has_decided_on_is_not(either: Script) -> None:
     """The state that a verdict carries replaces that of the attempt under way."""
     tries = Tries(either)

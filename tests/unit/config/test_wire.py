@@ -50,7 +50,7 @@ def test_a_known_provider_needs_no_address(prefix: str, host: str, path: str) ->
     assert found.upstreams.by_id == {
         TargetId(f"{prefix}/m"): Upstream(prefix, host, "m", path_prefix=path, keys=("sk-test",))
     }
-    assert found.clusters == (Cluster(prefix, host, 443, tls=True, connect_timeout=5000, idle_timeout=60_000),)
+    assert found.clusters == (Cluster(prefix, host, 443, tls=True, connect_timeout=5000, idle_timeout=45_000),)
     assert found.catalog.targets[TargetId(f"{prefix}/m")].endpoint == f"https://{host}:443"
 
 
@@ -63,7 +63,7 @@ def test_ollama_is_local_and_needs_no_key() -> None:
     found = gateway(a_file({"model": "ollama/llama3"}))
 
     assert found.clusters == (
-        Cluster("ollama", "localhost", 11434, tls=False, connect_timeout=5000, idle_timeout=60_000),
+        Cluster("ollama", "localhost", 11434, tls=False, connect_timeout=5000, idle_timeout=45_000),
     )
     assert found.catalog.targets[TargetId("ollama/llama3")].credential is Credential.NONE
 

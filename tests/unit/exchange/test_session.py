@@ -712,6 +712,16 @@ class TestAnAttemptNobodyDecidedOn:
         assert record is not None
         assert (record.attempt, record.charged) == (2, outcome.label)
 
+    def test_why_is_told(self) -> None:
+        """In Envoy's words, for the log."""
+        exchange = an_exchange(a_policy())
+
+        session, _ = following(exchange, in_flight(exchange), "503 upstream_reset_after_response_started{…}")
+
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert record.charged == "http_503 (upstream_reset_after_response_started{…})"
+
     def test_what_its_headers_have_said_counts(self) -> None:
         """Retry-After above all: the body that broke off has nothing to do with it."""
         blocks = Blocks()
@@ -899,6 +909,7 @@ class TestTheRecord:
             status=502,
             first_byte=30,
             total=30,
+            why=REFUSED.details,
             stop=StopReason.RULE_SPENT,
         )
 

@@ -20,6 +20,9 @@ BY_MARK = "retriable-headers"
 BY_ANSWER = frozenset({"5xx", "gateway-error", "retriable-4xx", "retriable-status-codes", "envoy-ratelimited", "reset"})
 """What makes Envoy repeat a request whose answer the sidecar meant to be delivered."""
 
+UNSEEN_BY_PROVIDER = frozenset({"refused-stream"})
+"""What may be sent again within an attempt: HTTP/2 says that nobody has looked at it."""
+
 RETRIED = ("0", "408", "425", "429", "500", "503", "529", names.TIMED_OUT, names.BROKEN)
 DELIVERED = ("200", "400", "404", names.JUDGED)
 
@@ -118,13 +121,13 @@ def multiplied(case: Case) -> Iterator[Flaw]:
 
 
 def inside_attempts(case: Case) -> Iterator[Flaw]:
-    """Find retries within one attempt."""
+    """Find retries within one attempt, but for what a provider says it has not looked at."""
     for retry in dict.fromkeys(route.retry for route in case.roles.outward()):
-        if retry is not None:
+        if retry is not None and not retry.on <= UNSEEN_BY_PROVIDER:
             yield error(
                 retry.place,
                 "attempts are repeated within the attempt listener: calls that no policy counts and no record shows",
-                "Remove this retry_policy; only the edge tries again.",
+                f"Set retry_on to {', '.join(UNSEEN_BY_PROVIDER)} alone; all else is the edge's.",
             )
 
 

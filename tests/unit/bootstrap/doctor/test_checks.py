@@ -105,7 +105,7 @@ FAULTS: dict[str, Callable[[Operator], Operator]] = {
     "retry-mark": lambda op: op.drop(f"{RETRY}.retriable_headers[0]"),
     "retry-unjudged": lambda op: op.drop(f"{RETRY}.retriable_headers[1]"),
     "retry-multiplied": lambda op: op.put(f"{RETRY}.retry_on", "5xx, retriable-headers"),
-    "retry-inside": lambda op: op.put(f"{ATTEMPT_HOST}.retry_policy", {"retry_on": "5xx"}),
+    "retry-inside": lambda op: op.put(f"{ATTEMPT_ROUTE}.route.retry_policy.retry_on", "5xx"),
     "retry-cut": lambda op: op.put(f"{RETRY}.per_try_timeout", "30s"),
     "retry-count": lambda op: op.drop(f"{RETRY}.num_retries"),
     "retry-back-off": lambda op: op.drop(f"{RETRY}.retry_back_off"),

@@ -123,7 +123,8 @@ def test_other_ways_to_interfere_are_told(setting: str, value: object) -> None:
 
 @pytest.mark.parametrize("level", [f"{ATTEMPT_ROUTE}.route", ATTEMPT_HOST])
 def test_nobody_tries_again_within_an_attempt(level: str) -> None:
-    operator = an_operator().put(f"{level}.retry_policy", {"retry_on": "5xx"})
+    operator = an_operator().drop(f"{ATTEMPT_ROUTE}.route.retry_policy")
+    operator.put(f"{level}.retry_policy", {"retry_on": "refused-stream,5xx"})
 
     assert told(operator) == [(ERROR, "retry-inside", f"{level}.retry_policy")]
 
