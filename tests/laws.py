@@ -125,7 +125,8 @@ def who_was_silent_is_avoided(moment: Moment) -> None:
 def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
     """But for a failure that allowed no retry: without a policy, or as an only attempt of a policy without any.
 
-    A refusal is the client's to know if it comes from the target that its request names; no other one's ever is.
+    A refusal is the client's to know if it comes from the target that its request names; no other one's ever is. If it
+    is the operator's to mend, others are asked, and then their failures are told as well.
     """
     if not moment.replies:
         return
@@ -138,7 +139,9 @@ def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
     elif outcome.kind is Kind.REJECTED:
         assert delivered
     elif moment.calls[len(moment.replies) - 1].target == moment.primary.id:
-        assert delivered or isinstance(moment.decision, Try)
+        others_asked = moment.attempted is not None and any(one.rule for one in moment.attempted.failures)
+        told_with_theirs = others_asked and outcome.operators and moment.primary.credential is Credential.OWN
+        assert delivered or isinstance(moment.decision, Try) or told_with_theirs
     else:
         assert not delivered
 

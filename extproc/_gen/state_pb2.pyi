@@ -79,16 +79,18 @@ class FailedAttempt(_message.Message):
     def __init__(self, target: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., rule: _Optional[str] = ..., key: _Optional[int] = ..., waited: _Optional[int] = ..., duration: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("kind", "status", "retry_after", "limit")
+    __slots__ = ("kind", "status", "retry_after", "limit", "refusal")
     KIND_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
     kind: str
     status: int
     retry_after: int
     limit: int
-    def __init__(self, kind: _Optional[str] = ..., status: _Optional[int] = ..., retry_after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+    refusal: str
+    def __init__(self, kind: _Optional[str] = ..., status: _Optional[int] = ..., retry_after: _Optional[int] = ..., limit: _Optional[int] = ..., refusal: _Optional[str] = ...) -> None: ...
 
 class Block(_message.Message):
     __slots__ = ("kind", "subject", "until")

@@ -109,7 +109,7 @@ def _ext_proc(patience: Millis) -> HttpFilter:
             ),
             message_timeout=duration(patience),
             failure_mode_allow=True,
-            allow_mode_override=True,  # to read a 429: only its body says that a quota is used up for good
+            allow_mode_override=True,  # to read errors of which only the body says what they mean
             processing_mode=ProcessingMode(
                 request_header_mode=ProcessingModeHeaderSendMode.SEND,
                 request_body_mode=ProcessingModeBodySendMode.BUFFERED,

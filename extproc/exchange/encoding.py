@@ -69,6 +69,11 @@ CODINGS: Final = ("gzip", "zstd", "deflate")
 """What can be read, as `Accept-Encoding` says it."""
 
 
+def is_known(codings: Sequence[str]) -> bool:
+    """Return whether a body that was encoded so can be read."""
+    return len(codings) <= 1 and _DECOMPRESSORS.keys() >= set(codings)
+
+
 def decoded(body: bytes, codings: Sequence[str], *, limit: int) -> bytes | Undecodable:
     """Return what *body* stands for, which was encoded by *codings*, the last one last: at most *limit* bytes."""
     if not codings:

@@ -127,7 +127,7 @@ def body_undecodable(api: Api, why: Undecodable, *, request_id: str = "") -> Ans
     """
     message = f"The request body cannot be read: {why.problem}."
     if why.too_large:
-        return _error(api, 413, message, code="request_too_large", request_id=request_id)
+        return _of_kind(BODY_TOO_LARGE.saying(message), api, 413, request_id=request_id)
     answer = _error(api, 415, message, code="unsupported_body", request_id=request_id)
     return replace(answer, headers=(*answer.headers, ("accept-encoding", ", ".join(CODINGS))))
 
@@ -151,7 +151,7 @@ def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Ans
             return _of_kind(PROVIDER_TIMEOUT, api, status, request_id=request_id)
         case Kind.CONNECTION_ERROR:
             return _of_kind(CONNECTION_ERROR, api, status, request_id=request_id)
-        case Kind.HTTP | Kind.HIGH_LATENCY:
+        case Kind.HTTP | Kind.HIGH_LATENCY | Kind.FINAL:
             message = f"The model provider answered with HTTP status {status}, and the rest of its answer was lost."
             return _error(api, status, message, code="response_lost", request_id=request_id)
         case _:

@@ -32,6 +32,11 @@ class InFlight:
     outcome: Outcome | None = None
     duration: Millis = 0
 
+    @property
+    def is_final(self) -> bool:
+        """Whether its response goes to the client, as far as is known: nobody else waits for the rest of it."""
+        return self.outcome is not None and not self.outcome.retriable
+
     def lasted(self, now: Instant) -> Millis:
         """Return the time to response headers, or to *now* when there were none."""
         return max(0, now - self.sent) if self.outcome is None else self.duration

@@ -101,7 +101,7 @@ class Session:
             case Phase.ANSWER_BODY, ResponseBody(body=body):
                 return self._judged(*self._heard, body, now)
             case Phase.ANSWER_BODY, BodyOverdue():
-                return self._judged(*self._heard, None, now)
+                return Proceed() if self._heard[0].is_final else self._judged(*self._heard, None, now)
             # Envoy may be configured to show us every body.
             case Phase.END, ResponseBody() | BodyOverdue():
                 return Proceed()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from extproc.policy import lessons
 from extproc.policy.attempts import Reason, Step, Story
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
-from extproc.policy.model import Credential, Freedom, Measure
+from extproc.policy.model import Credential, Freedom, Measure, Strategy
 from extproc.policy.outcome import Kind
 from extproc.policy.plan import Plan
 from extproc.policy.repeats import Repeats, Request
@@ -107,7 +107,8 @@ class Engine:
 
         A client's mistake is the client's to know; but only the target that its request names can tell. A target that
         a failover has chosen may refuse for reasons of its own (its key, a retired model, a parameter it does not
-        know), and the client has a failure to recover from: such a target is passed over.
+        know), and the client has a failure to recover from: such a target is passed over. Nor is it the client's
+        mistake if the operator's key, balance or model is refused: somebody else is asked, if there is anybody.
         """
         learn = lessons.Lessons(terms.policy, self._memory, now, dice)
         if outcome.kind is not Kind.CONNECTION_ERROR:
@@ -119,10 +120,15 @@ class Engine:
         if outcome.kind is Kind.FINAL and target.id != story.primary:
             unfit = story.with_failure(replace(outcome, kind=Kind.UNFIT), None, duration, now=now)
             return Plan(self._memory, terms, unfit, now, dice).instead_of_unfit()
-        if not outcome.retriable:
+        operators = _is_operators(outcome, target) and _may_ask_elsewhere(story, terms.policy)
+        if not (outcome.retriable or operators):
             return Deliver(story)
-        failed = learn.failed(story, target, outcome, duration)
-        return Plan(self._memory, terms, failed, now, dice).next_attempt(target) or Deliver(story)
+        failure = replace(outcome, kind=Kind.HTTP) if operators else outcome
+        failed = learn.failed(story, target, failure, duration)
+        following = Plan(self._memory, terms, failed, now, dice).next_attempt(target)
+        if operators and not isinstance(following, Try) and all(before.rule is None for before in story.failures):
+            return Deliver(story)  # nobody else was asked, and it says better than we could what is wrong
+        return following or Deliver(story)
 
     def heard(self, story: Story, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
         """Take note of the wait that an answer asks for, of which more is still to come: it may break off.
@@ -169,3 +175,13 @@ def _is_remembered(policy: Policy, primary: Target, resource: str) -> bool:
     Not with a credential of the client's own: what one client is answered says nothing to another.
     """
     return bool(resource and policy.repeat_window) and primary.credential is not Credential.CLIENT
+
+
+def _is_operators(outcome: Outcome, target: Target) -> bool:
+    """Return whether *outcome* is a refusal of what the operator has configured."""
+    return outcome.kind is Kind.FINAL and outcome.operators and target.credential is Credential.OWN
+
+
+def _may_ask_elsewhere(story: Story, policy: Policy) -> bool:
+    """Return whether the request may be served by somebody else: asking again with the same key is no use."""
+    return story.freedom is Freedom.ANYWHERE and policy.default.strategy is not Strategy.SAME_MODEL

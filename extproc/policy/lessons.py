@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, key_subject, later, subject_of
 from extproc.policy.model import Instant, Lifetime
-from extproc.policy.outcome import Kind
+from extproc.policy.outcome import ACCOUNT_REFUSED, Kind, Refusal
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome
     from extproc.policy.selection import Roster
 
-KEY_REFUSED = frozenset({401, 402, 403, 429})
+KEY_REFUSED = ACCOUNT_REFUSED | {429}
 """Statuses that speak of the key rather than of the target: another key may do."""
 
 KEY_REST: Millis = 60_000
@@ -136,4 +136,4 @@ class Lessons:
 
 def _speaks_of_key(target: Target, outcome: Outcome) -> bool:
     """Return whether *outcome* is about the key rather than about *target*, which has a choice of keys."""
-    return target.keys > 1 and outcome.status in KEY_REFUSED
+    return target.keys > 1 and (outcome.status in KEY_REFUSED or outcome.refusal is Refusal.ACCOUNT)

@@ -68,10 +68,24 @@ class Kind(StrEnum):
 
 _NOT_MODIFIED = 304
 
-_PASSING = frozenset({408, 425, 429})
-"""Statuses under 500 that speak of the moment rather than of the request (RFC 9110, 8470, 6585)."""
+_PASSING = frozenset({408, 424, 425, 429, 498})
+"""Statuses under 500 that speak of the moment rather than of the request (RFC 9110, 8470, 6585).
+
+424 and 498 are Groq's (console.groq.com/docs/errors): something that it depends on has failed, or its flex tier has no
+capacity.
+"""
+
+ACCOUNT_REFUSED = frozenset({401, 402, 403})
+"""Statuses that speak of a key, its account or its balance; what the request asks for may be as it should."""
 
 _DONE = frozenset({Kind.SUCCESS, Kind.FINAL, Kind.REJECTED})
+
+
+class Refusal(StrEnum):
+    """What an error is about when its status could mean the client's request as well."""
+
+    ACCOUNT = "account"  # the key is not valid, or its account has no balance
+    MODEL = "model"  # the provider has no such model, or not for this account
 
 
 class Wish(Enum):
@@ -88,17 +102,24 @@ class Outcome:
     *status* is the HTTP status the answer had; for a timeout 504 and for a connection error 502, whatever Envoy's
     local reply says. *retry_after* is what the provider asked us to wait; None when it did not ask.
     *limit* is what the attempt took too long for: the time limit of a timeout, the threshold of a high latency.
+    *refusal* is what the body says the error is about, if it does.
     """
 
     kind: Kind
     status: int
     retry_after: Millis | None = None
     limit: Millis | None = None
+    refusal: Refusal | None = None
 
     @property
     def retriable(self) -> bool:
         """Whether the policy may make another attempt after this outcome."""
         return self.kind not in _DONE
+
+    @property
+    def operators(self) -> bool:
+        """Whether the operator is to mend it, by a key, by a balance or by another model: the client cannot."""
+        return self.refusal is not None or self.status in ACCOUNT_REFUSED
 
     @property
     def redirects(self) -> bool:

@@ -14,7 +14,7 @@ from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.model import Freedom, Instant, TargetId
-from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.transport.errors import StateError
 
 _LONGEST = 64 * 1024
@@ -97,7 +97,13 @@ def _encode_failure(failure: FailedAttempt) -> pb.FailedAttempt:
 
 
 def _encode_outcome(outcome: Outcome) -> pb.Outcome:
-    return pb.Outcome(kind=outcome.kind, status=outcome.status, retry_after=outcome.retry_after, limit=outcome.limit)
+    return pb.Outcome(
+        kind=outcome.kind,
+        status=outcome.status,
+        retry_after=outcome.retry_after,
+        limit=outcome.limit,
+        refusal=outcome.refusal,
+    )
 
 
 def _decode_in_flight(story: Story, message: pb.InFlight) -> InFlight:
@@ -147,6 +153,7 @@ def _decode_outcome(message: pb.Outcome) -> Outcome:
         status=message.status,
         retry_after=message.retry_after if message.HasField("retry_after") else None,
         limit=message.limit if message.HasField("limit") else None,
+        refusal=Refusal(message.refusal) if message.HasField("refusal") else None,
     )
 
 

@@ -11,7 +11,7 @@ from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.model import Freedom, Instant, TargetId
-from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.transport.errors import StateError
 from extproc.transport.state import decode_state, encode_state
 
@@ -30,6 +30,7 @@ outcomes = st.builds(
     status=st.integers(min_value=0, max_value=999),
     retry_after=st.none() | durations,
     limit=st.none() | durations,
+    refusal=st.none() | st.sampled_from(Refusal),
 )
 failures = st.builds(
     FailedAttempt,

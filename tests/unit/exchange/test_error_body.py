@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from extproc.exchange.error_body import LONGEST, quota_is_used_up, read_error, retry_delay
+from extproc.exchange.error_body import (
+    LONGEST,
+    account_is_refused,
+    model_is_unknown,
+    read_error,
+    retry_delay,
+    told_headers,
+)
 
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 
@@ -87,15 +94,94 @@ def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
     assert read_error(body) == {}
 
 
+KEY_INVALID = {
+    "code": 400,
+    "message": "API key not valid. Please pass a valid API key.",
+    "status": "INVALID_ARGUMENT",
+    "details": [
+        {"@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US"},
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"},
+    ],
+}
+NO_BALANCE = {
+    "type": "invalid_request_error",
+    "message": "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade.",
+}
+
+
 @pytest.mark.parametrize(
-    ("error", "used_up"),
+    "error",
     [
-        ({"code": "insufficient_quota"}, True),
-        ({"type": "insufficient_quota", "code": None}, True),
-        ({"code": ["insufficient_quota"], "type": {}}, False),
-        ({"code": "rate_limit_exceeded", "message": "insufficient_quota"}, False),
+        {"code": "insufficient_quota"},
+        {"type": "insufficient_quota", "code": None},
+        {"type": "billing_not_active", "code": None, "message": "Your account is not active."},
+        {"code": "billing_hard_limit_reached", "type": "invalid_request_error"},
+        {"type": "exceeded_current_quota_error", "message": "Your account is suspended due to insufficient balance"},
+        {"code": "1113", "message": "您的账户已欠费,请充值后重试"},
+        {"code": 1113},
+        {"code": "Arrearage", "type": "Arrearage"},
+        KEY_INVALID,
+        NO_BALANCE,
+    ],
+)
+def test_an_account_that_is_refused_has_a_name(error: dict[str, object]) -> None:
+    assert account_is_refused(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {},
+        {"code": ["insufficient_quota"], "type": {}},
+        {"code": "rate_limit_exceeded", "message": "insufficient_quota"},
+        {"type": "rate_limit_reached_error"},  # Moonshot: too many requests
+        {"code": "1302"},  # Zhipu: the same
+        {"code": 113},
+        {"code": True},
+        {**KEY_INVALID, "details": "API_KEY_INVALID"},
+        {**KEY_INVALID, "details": [None, {"reason": ["API_KEY_INVALID"]}]},
+        {**NO_BALANCE, "message": "What does 'Your credit balance is too low' mean?"},
+        {**NO_BALANCE, "message": None},
+    ],
+)
+def test_any_other_error_is_not_about_the_account(error: dict[str, object]) -> None:
+    assert not account_is_refused(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        ({"code": "model_not_found", "type": "invalid_request_error"}, True),
+        ({"code": "DeploymentNotFound"}, True),
+        ({"type": "resource_not_found_error"}, True),
+        ({"code": "1211"}, True),
+        ({"type": "not_found_error", "message": "model: claude-0"}, True),
+        ({"type": "not_found_error", "message": 'model "llama0" not found, try pulling it first'}, True),
+        ({"code": 404, "status": "NOT_FOUND", "message": "models/gemini-0 is not found for API version v1main"}, True),
+        ({"type": "not_found_error", "message": "file: file-1"}, False),
+        ({"type": "invalid_request_error", "message": "model must be a string"}, False),
+        ({"type": "not_found_error", "message": ["model"]}, False),
+        ({"code": "unknown_url"}, False),
         ({}, False),
     ],
 )
-def test_a_quota_that_is_used_up_has_a_code(error: dict[str, object], *, used_up: bool) -> None:
-    assert quota_is_used_up(error) is used_up
+def test_a_model_that_is_unknown_has_a_name(error: dict[str, object], *, unknown: bool) -> None:
+    """A 404 may be about anything: a file, an answer that was kept, a path."""
+    assert model_is_unknown(error) is unknown
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (
+            {"metadata": {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": 1793275230000, "x": None}}},
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1793275230000"},
+        ),
+        ({"metadata": {"headers": ["X-RateLimit-Reset"]}}, {}),
+        ({"metadata": "x"}, {}),
+        ({}, {}),
+    ],
+)
+def test_headers_that_an_error_repeats(error: dict[str, object], headers: dict[str, str]) -> None:
+    """OpenRouter's."""
+    assert told_headers(error) == headers

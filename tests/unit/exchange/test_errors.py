@@ -8,6 +8,7 @@ import pytest
 
 from extproc.exchange import errors
 from extproc.exchange.body import Malformed
+from extproc.exchange.encoding import Undecodable
 from extproc.exchange.events import Answer
 from extproc.policy.model import Api
 from extproc.policy.outcome import Kind
@@ -31,6 +32,9 @@ REFUSALS = [
     partial(errors.local_reply, status=404),
     partial(errors.local_reply, status=500),
     partial(errors.local_reply, status=503),
+    partial(errors.no_answer, kind=Kind.FINAL, status=400),
+    partial(errors.malformed_body, malformed=Malformed("it does not end", "multipart/form-data")),
+    partial(errors.body_undecodable, why=Undecodable("it is 10 GB", too_large=True)),
 ]
 
 
@@ -85,6 +89,9 @@ def test_anthropics_shape() -> None:
         (REFUSALS[9], 404, "invalid_request_error", "not_found_error", "gateway_error"),
         (REFUSALS[10], 500, "server_error", "api_error", "gateway_error"),
         (REFUSALS[11], 503, "server_error", "overloaded_error", "overloaded"),
+        (REFUSALS[12], 400, "invalid_request_error", "invalid_request_error", "response_lost"),
+        (REFUSALS[13], 400, "invalid_request_error", "invalid_request_error", "invalid_form"),
+        (REFUSALS[14], 413, "invalid_request_error", "request_too_large", "request_too_large"),
     ],
 )
 def test_each_refusal_has_the_type_that_its_api_knows(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from typing import TYPE_CHECKING
 
 import pytest
+from compressors import WAYS
 
 from extproc.exchange.events import ResponseHeaders
 from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
 from extproc.policy.model import Instant, Policy, RetryAfterHandling, Rule
-from extproc.policy.outcome import Flag, Kind, Outcome
+from extproc.policy.outcome import Flag, Kind, Outcome, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = Instant(1_700_000_000_000)
 
@@ -81,6 +87,10 @@ def readable(status: int = 429, *, length: str = "80", details: str = "via_upstr
     return answer(status, details=details, content_type="application/json", content_length=length)
 
 
+def compressed(coding: str) -> ResponseHeaders:
+    return answer(429, content_type="application/json", content_encoding=coding)
+
+
 POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
 
 
@@ -91,7 +101,14 @@ POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
         (readable(), None, False),  # nobody would do anything about it
         (readable(503), POLICY, False),
         (answer(429, content_type="text/plain", content_length="80"), POLICY, False),
-        (answer(429, content_type="application/json"), POLICY, False),  # how long it may take is not known
+        (answer(429, content_type="application/json"), POLICY, True),  # its end shows
+        (readable(400), POLICY, True),
+        (readable(404), POLICY, True),
+        *[(readable(status), POLICY, False) for status in (200, 401, 402, 403, 413, 422, 500)],
+        (compressed("gzip"), POLICY, True),
+        (compressed("zstd"), POLICY, True),
+        (compressed("br"), POLICY, False),
+        (compressed("gzip, gzip"), POLICY, False),
         (readable(length="0"), POLICY, False),
         (readable(length="16385"), POLICY, False),
         (readable(length="80, 80"), POLICY, False),
@@ -99,7 +116,9 @@ POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
         (readable(details="rate_limited"), POLICY, False),
     ],
 )
-def test_only_a_short_429_is_worth_reading(event: ResponseHeaders, policy: Policy | None, *, more: bool) -> None:
+def test_only_a_short_body_that_may_tell_more_is_worth_reading(
+    event: ResponseHeaders, policy: Policy | None, *, more: bool
+) -> None:
     assert tells_more(event, policy) is more
 
 
@@ -145,6 +164,55 @@ def test_the_longest_wait_wins_wherever_it_is_said(told: str, wait: int) -> None
     got = outcome_of(answer(429, retry_after=told), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429, retry_after=wait)
+
+
+def told(status: int, error: object, **headers: str) -> Outcome:
+    """Return what an answer with that *error* in its body means."""
+    body = json.dumps({"error": error}).encode()
+    event = ResponseHeaders(status, {name.replace("_", "-"): value for name, value in headers.items()})
+    return outcome_of(event, POLICY, limit=None, now=NOW, body=body)
+
+
+@pytest.mark.parametrize(("coding", "compress"), WAYS.items(), ids=WAYS)
+def test_a_compressed_body_tells_the_same(coding: str, compress: Callable[[bytes], bytes]) -> None:
+    body = compress(b'{"error": {"code": "insufficient_quota"}}')
+
+    got = outcome_of(answer(429, content_encoding=coding), POLICY, limit=None, now=NOW, body=body)
+
+    assert got == Outcome(Kind.HTTP, 429, retry_after=120_000)
+
+
+@pytest.mark.parametrize("body", [b"{}", gzip.compress(b" " * 16_385), gzip.compress(b'{"error": {"code": ')[:-9]])
+def test_a_compressed_body_that_cannot_be_read_tells_nothing(body: bytes) -> None:
+    got = outcome_of(answer(429, content_encoding="gzip"), POLICY, limit=None, now=NOW, body=body)
+
+    assert got == Outcome(Kind.HTTP, 429)
+
+
+def test_a_limit_that_the_body_tells_of_is_read() -> None:
+    """OpenRouter's: by the clock of the answer."""
+    error = {"metadata": {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1793278830000"}}}
+
+    assert told(429, error, date="Thu, 29 Oct 2026 13:00:00 GMT").retry_after == 30_000
+    assert told(429, error, date="Thu, 29 Oct 2026 13:00:00 GMT", retry_after="31").retry_after == 31_000
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "outcome"),
+    [
+        (400, {"message": "Your credit balance is too low"}, Outcome(Kind.FINAL, 400, refusal=Refusal.ACCOUNT)),
+        (400, {"details": [{"reason": "API_KEY_INVALID"}]}, Outcome(Kind.FINAL, 400, refusal=Refusal.ACCOUNT)),
+        (404, {"code": "model_not_found"}, Outcome(Kind.FINAL, 404, refusal=Refusal.MODEL)),
+        (400, {"code": "model_not_found"}, Outcome(Kind.FINAL, 400)),
+        (404, {"code": "insufficient_quota"}, Outcome(Kind.FINAL, 404)),
+        (400, {"message": "max_tokens is too large"}, Outcome(Kind.FINAL, 400)),
+        (422, {"code": "insufficient_quota"}, Outcome(Kind.FINAL, 422)),
+    ],
+)
+def test_a_refusal_of_the_account_or_the_model_is_told_from_a_clients_mistake(
+    status: int, error: object, outcome: Outcome
+) -> None:
+    assert told(status, error) == outcome
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])

@@ -642,6 +642,34 @@ class TestReadingAnAnswer:
         assert isinstance(directive, Answer)
         assert directive.status == 502
 
+    def test_an_error_that_goes_to_the_client_in_any_case_is_waited_for(self) -> None:
+        """As it would be without us; once read, it is passed on, or somebody else is asked."""
+        mistake = replace(self.READABLE, status=404)
+        session, _ = opened(an_exchange(a_policy()))
+        other, _ = opened(an_exchange(a_policy()))
+        for one in (session, other):
+            assert isinstance(one.receive(mistake, now=NOW), ReadAnswer)
+            assert one.receive(BodyOverdue(), now=NOW) == Proceed()
+
+        assert isinstance(session.receive(ResponseBody(b"{}"), now=NOW), Deliver)
+        directive = other.receive(ResponseBody(b'{"error": {"code": "model_not_found"}}'), now=NOW)
+        assert isinstance(directive, Redispatch)
+        assert directive.story.next.target == S
+
+    def test_an_error_of_which_the_rest_is_lost_is_told_by_its_status(self) -> None:
+        """The next attempt's session is told of it: the client learns what the provider has said."""
+        session, _ = opened(an_exchange(a_policy()))
+        asked = session.receive(replace(self.READABLE, status=400), now=NOW)
+        assert isinstance(asked, ReadAnswer)
+
+        next_session = an_exchange(a_policy()).open(always(0.0))
+        headers = request_headers(**{names.UNJUDGED: names.BROKEN})
+        directive = next_session.receive(RequestHeaders(headers, end_of_stream=False, carried=asked.in_flight), now=NOW)
+
+        assert isinstance(directive, Answer)
+        assert directive.status == 400
+        assert "HTTP status 400" in str(error_of(directive)["message"])
+
     def test_an_answer_that_allows_no_retry_is_delivered_once_read(self) -> None:
         session, _ = opened(an_exchange(a_policy(default=Rule("default", max_attempts=0))))
         session.receive(self.READABLE, now=NOW)

@@ -14,6 +14,7 @@ from builders import (
     a_high_latency,
     a_policy,
     a_rule,
+    a_target,
     after,
     an_engine,
     final,
@@ -82,13 +83,14 @@ def test_when_no_key_is_left_the_last_refusal_is_a_failure_like_any_other() -> N
     assert [failure.rule for failure in journey.story.failures] == [None, None, "default"]
 
 
-def test_when_no_key_is_left_a_final_refusal_is_delivered() -> None:
-    """Unless the policy lists it."""
+def test_when_no_key_is_left_somebody_else_is_asked() -> None:
+    """Whether the policy lists the refusal or not; with nobody else, it is delivered."""
     refusals = [final(401)] * 3
     listed = a_policy(on_status=on_status(a_rule("on_status_codes[0]"), 401), fallback_models=(S,))
 
-    assert isinstance(Journey(engine_of()).gets(*refusals).decision, Deliver)
+    assert Journey(engine_of()).gets(*refusals).path == [P, P, P, S]
     assert Journey(engine_of(listed)).gets(*[http(401)] * 3).path == [P, P, P, S]
+    assert isinstance(Journey(an_engine(a_target(P, keys=3), policy=a_policy())).gets(*refusals).decision, Deliver)
 
 
 def test_the_next_key_counts_as_an_attempt() -> None:

@@ -30,13 +30,13 @@ def test_only_redirects_lead_elsewhere() -> None:
 
 
 def test_what_may_pass_is_retriable() -> None:
-    """408, 425, 429 and every 5xx."""
-    assert set(kinds(408, 425, 429, 500, 501, 502, 503, 504, 520, 529, 599)) == {Kind.HTTP}
+    """408, 424, 425, 429, Groq's 498 and every 5xx."""
+    assert set(kinds(408, 424, 425, 429, 498, 500, 501, 502, 503, 504, 520, 529, 599)) == {Kind.HTTP}
 
 
 def test_a_clients_mistake_is_final() -> None:
     """Every other 4xx is delivered as it is: it is not sent to another vendor."""
-    assert set(kinds(400, 401, 403, 404, 407, 409, 413, 422, 424, 426, 428, 430, 499)) == {Kind.FINAL}
+    assert set(kinds(400, 401, 403, 404, 407, 409, 413, 422, 423, 426, 428, 430, 497, 499)) == {Kind.FINAL}
 
 
 def test_a_listed_code_is_retriable() -> None:

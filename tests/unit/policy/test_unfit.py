@@ -63,7 +63,7 @@ def test_a_fallbacks_refusal_does_not_end_the_chain(status: int) -> None:
     assert journey.reasons[-1] is Reason.DIFFERENT_PROVIDER
 
 
-@pytest.mark.parametrize("status", [400, 401, 404])
+@pytest.mark.parametrize("status", [400, 404, 422])
 def test_the_primarys_own_refusal_is_final(status: int) -> None:
     """At once, and after a failover has come back to it."""
     engine = an_engine(P, S, policy=IN_TURN)

@@ -37,7 +37,7 @@ def charged(policy: Policy, outcome: Outcome, took: int = 0) -> str | None:
     return Journey(an_engine(policy=policy)).gets(Reply(outcome, took)).story.failures[0].rule
 
 
-@pytest.mark.parametrize("outcome", [SUCCESS, Outcome(Kind.SUCCESS, 304), final(404), final(401), final(413)])
+@pytest.mark.parametrize("outcome", [SUCCESS, Outcome(Kind.SUCCESS, 304), final(404), final(400), final(413)])
 def test_success_and_what_is_final_is_delivered(outcome: Outcome) -> None:
     """A client's mistake is not sent to another vendor, even if a rule would have allowed it."""
     assert Journey(an_engine(policy=IN_ORDER)).gets(outcome).decision == Deliver(a_story())

@@ -106,6 +106,7 @@ def test_every_optional_field_tells_absent_from_zero() -> None:
         "FailedAttempt.rule",
         "Outcome.retry_after",
         "Outcome.limit",
+        "Outcome.refusal",
         "InFlight.limit",
     }
 
