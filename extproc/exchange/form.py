@@ -26,7 +26,8 @@ MOST_HEADERS: Final = 16 * 1024
 """Bytes that the headers of one part may have."""
 
 _OF_FILES: Final = frozenset({"filename", "filename*"})
-_AS_THEY_ARE: Final = frozenset({"", "7bit", "8bit", "binary"})
+AS_THEY_ARE: Final = frozenset({"", "7bit", "8bit", "binary"})
+"""Transfer encodings that change nothing (RFC 2045 section 6)."""
 _AFTER: Final = re.compile(rb"(--)?[ \t]*(?:\r\n|(\Z))")
 """What follows a boundary: it closes the form, or a part begins on the next line."""
 
@@ -72,7 +73,7 @@ def _models(body: bytes, boundary: bytes) -> Iterator[Span]:
             raise _MalformedError(f"the headers of the part at byte {start} do not end")
         headers = _headers(body[start : max(start, headers_end)])
         if _is_model(headers):
-            if headers.get("content-transfer-encoding", "").strip().lower() not in _AS_THEY_ARE:
+            if headers.get("content-transfer-encoding", "").strip().lower() not in AS_THEY_ARE:
                 raise _MalformedError("the name of its model is encoded")
             at = headers_end + len(b"\r\n\r\n")
             yield Span(at, end, body[at:end].decode())

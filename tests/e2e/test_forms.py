@@ -12,6 +12,7 @@ from support.checks import check_answer, check_delivered, check_openai_error, ch
 from support.credentials import CLIENT_KEY, P_KEY, S_KEY, T_KEY
 from support.gateway import Gateway, running_gateway
 from support.providers import P, a_model
+from support.workers import no_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,3 +154,23 @@ async def test_a_form_that_cannot_be_read_goes_to_the_default(gateway: Gateway) 
 
     assert [call.body for call in gateway.s.calls] == [a_form(P)[:-10]]
     assert gateway.order == "S"
+
+
+async def test_without_a_worker_a_form_gets_the_name_that_the_default_knows() -> None:
+    """Envoy alone reads it as the sidecar would: the model of another provider becomes the default."""
+    async with running_gateway(
+        models=lambda providers: [
+            a_model(P, providers.p, P_KEY, default=True),
+            a_model("openai/whisper-1", providers.p, P_KEY),
+            a_model("own/other-name", providers.t, T_KEY, provider_interface="openai"),
+        ],
+        sidecar={"on_failure": "default_provider"},
+        trouble=["script log"],
+    ) as alone:
+        alone.play()
+        with no_worker(alone.up):
+            answers = [await post(alone, a_form(model)) for model in ("openai/whisper-1", "own/other-name")]
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert [call.body for call in alone.calls] == [a_form("whisper-1"), a_form("gpt-4o")]
+        assert alone.order == "PP"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from forms import MODEL_HEADERS, Form, Part, forms, names
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from json_texts import Reference, documents
 from support.lua import Script
 
 from extproc.bootstrap.degraded.script import script
+from extproc.exchange.body import Malformed, ModelSpans, splice
 from extproc.exchange.paths import asked_of, path_for, paths_of
 from extproc.exchange.resources import API_OF, BASES
 from extproc.exchange.upstream import Upstream
@@ -64,6 +66,38 @@ def test_a_name_is_found_whatever_else_there_is(name: str, other: str) -> None:
     document = f'{{"x":{quoted},"model":{name}}}'
 
     assert SCRIPT.spliced(document.encode("utf-8", "replace")) != document.encode("utf-8", "replace")
+
+
+@given(form=forms(), data=st.data())
+@example(Form("b", b"", (Part(MODEL_HEADERS[0], None, ""),), b""), None)
+def test_a_form_is_read_as_the_sidecar_reads_it(form: Form, data: st.DataObject | None) -> None:
+    """The same parts are the model, and each gets the name that the last one is known by."""
+    named = st.lists(st.sampled_from([*MODELS, "x", 'a"']) | names, min_size=form.models, max_size=form.models)
+    body = form.written(*(["model"] * form.models if data is None else data.draw(named)))
+    found = form.read(body)
+
+    assert isinstance(found, ModelSpans)
+    sent = splice(body, found, MODELS.get(found.model, DEFAULT)) if found.model is not None else None
+    assert spliced_form(body, form.boundary) == (body if sent is None else sent)
+
+
+@given(form=forms(), place=st.integers(0, 300), byte=st.binary(max_size=2))
+def test_a_damaged_form_is_no_error(form: Form, place: int, byte: bytes) -> None:
+    """It goes as it is where the sidecar cannot read it either."""
+    body = form.written(*["a"] * form.models)
+    damaged = body[:place] + byte + body[place + 1 :]
+    found = form.read(damaged)
+
+    sent = spliced_form(damaged, form.boundary)
+    if isinstance(found, Malformed):
+        assert sent == damaged or b"UTF-8" in found.problem.encode()
+
+
+def spliced_form(body: bytes, boundary: str) -> bytes:
+    """Return what a request with the form *body* is sent with."""
+    changed = SCRIPT.call("spliced_form", body.decode("latin-1"), boundary, None)
+    assert not isinstance(changed, bool)
+    return body if changed is None else changed.encode("latin-1")
 
 
 @given(body=st.binary(max_size=40) | documents.map(str.encode), place=st.integers(0, 60), byte=st.binary(max_size=2))

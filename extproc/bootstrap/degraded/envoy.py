@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from extproc.bootstrap.degraded.plan import Degraded
 
+ENCODING = "content-encoding"
+
 
 def degraded_routes(degraded: Degraded) -> list[Route]:
     """Return the attempt listener's routes for requests that are let through and for which no worker names a cluster.
@@ -49,7 +51,7 @@ def _route(path: str, authority: str) -> Route:
                 HeaderMatcher(name=names.DEGRADED, present_match=True),
                 HeaderMatcher(name=names.CLUSTER, present_match=False),
                 # What is compressed may name any model, and the script cannot read which.
-                HeaderMatcher(name="content-encoding", present_match=False),
+                HeaderMatcher(name=ENCODING, present_match=False),
             ],
         ),
         route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=authority),

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.degraded import lua
+from extproc.bootstrap.degraded.forms import FORMS, form_constants
 from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, unwanted_headers
 from extproc.exchange.media import MAYBE_JSON
 from extproc.exchange.paths import LONGEST_FIRST
@@ -40,6 +41,7 @@ def script(upstream: Upstream, *, models: Mapping[str, str], any_of: str | None)
         "VERSION": lua.text(VERSION),
         "DEFAULT_VERSION": lua.text(DEFAULT_VERSION),
         "UNSAID": lua.table(dict.fromkeys(sorted(MAYBE_JSON), "yes")),
+        **form_constants(),
     }
     return "".join(f"local {name} = {value}\n" for name, value in constants.items()) + _SCRIPT
 
@@ -54,7 +56,8 @@ def _json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-_SCRIPT = r"""local find, sub = string.find, string.sub
+_SCRIPT = (
+    r"""local find, sub = string.find, string.sub
 
 -- Where the string that opens at byte *open* closes.
 local function closing(text, open)
@@ -136,7 +139,9 @@ local function decoded(text)
   return (text:gsub('%%(%x%x)', function(byte) return string.char(tonumber(byte, 16)) end))
 end
 
--- What a client's path asks for, and the model that stands in it.
+"""
+    + FORMS
+    + r"""-- What a client's path asks for, and the model that stands in it.
 local function asked(path)
   path = path:match('^[^?]*'):gsub('/+$', '')
   for _, base in ipairs(BASES) do
@@ -203,7 +208,13 @@ function envoy_on_request(handle)
   local body = handle:body() -- waits for it: what was got from the handle before is of no use afterwards
   if not body then return end
   local text = body:getBytes(0, body:length())
-  local changed = is_json(kind, encoding, text) and spliced(text, model)
+  local changed
+  if word(kind) == 'multipart/form-data' then
+    changed = spliced_form(text, parameters(kind).boundary or '', model)
+  else
+    changed = is_json(kind, encoding, text) and spliced(text, model)
+  end
   if changed then handle:headers():replace('content-length', body:setBytes(changed)) end
 end
 """
+)

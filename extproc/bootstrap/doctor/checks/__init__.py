@@ -80,6 +80,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "idle-timeout": times.idle,
         "degraded-route": degraded.route,
         "degraded-decided": degraded.only_undecided,
+        "degraded-encoded": degraded.only_readable,
         "degraded-let-through": degraded.let_through,
         "headers-from-clients": headers.from_clients,
         "headers-to-clients": headers.to_clients,

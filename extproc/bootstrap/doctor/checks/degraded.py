@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc import names
+from extproc.bootstrap.degraded.envoy import ENCODING
 from extproc.bootstrap.degraded.target import default_target
 from extproc.bootstrap.doctor.checks.inside import scripts_of
 from extproc.bootstrap.doctor.finding import error
@@ -43,6 +44,19 @@ def only_undecided(case: Case) -> Iterator[Flaw]:
                     "this route also takes attempts that a worker has decided on: with one provider's credential "
                     "they go to another one",
                     f"Add {{name: {names.CLUSTER}, present_match: false}} to it.",
+                )
+
+
+def only_readable(case: Case) -> Iterator[Flaw]:
+    """Find that bodies are taken of which nobody can read which model they name."""
+    for manager in case.roles.attempts:
+        for one in filter(_takes_degraded, manager.routes):
+            if not any(match.name == ENCODING and match.inverted for match in one.headers):
+                yield error(
+                    f"{one.place}.match.headers",
+                    "this route also takes compressed bodies, which Envoy's script cannot read: they go to the default "
+                    "model, whichever they name",
+                    f"Add {{name: {ENCODING}, present_match: false}} to it.",
                 )
 
 

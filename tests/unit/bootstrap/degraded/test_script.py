@@ -228,3 +228,51 @@ def test_what_is_not_called_json_must_look_like_it(kind: str | None) -> None:
     body = b'say {"model": "openai/gpt-4o"}'
 
     assert OPENAI.request(headers, body).sent_body == body
+
+
+AUDIO = {":path": "/v1/audio/transcriptions", "content-type": 'Multipart/Form-Data; x=1; boundary="b"'}
+
+
+def a_form(model: str | None, *, first: bytes = b"") -> bytes:
+    """Return a form with a file and perhaps a *model*, *first* of all."""
+    file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="model"\r\n\r\n\x00\r\n--bx\r\n\xff\r\n'
+    named = f'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'.encode()
+    return first + file + (b"" if model is None else named) + b"--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("named", "sent"),
+    [("openai/gpt-4o-mini", "gpt-4o-mini"), ("quick", "gpt-4o-mini"), (files.S, "gpt-4o"), ('x"', "gpt-4o")],
+)
+def test_a_forms_model_is_changed_like_jsons(named: str, sent: str) -> None:
+    request = OPENAI.request(AUDIO, a_form(named))
+
+    assert request.sent_body == a_form(sent)
+    assert request.sent["content-length"] == str(len(a_form(sent)))
+
+
+@pytest.mark.parametrize("body", [a_form(None), a_form("gpt-4o"), a_form("cheap")[:-9], b""])
+def test_a_form_without_another_model_is_left_alone(body: bytes) -> None:
+    """And one that cannot be read."""
+    request = OPENAI.request(AUDIO, body)
+
+    assert request.sent_body == body
+    assert "content-length" not in request.sent
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed;boundary=b"]
+)
+def test_what_is_no_form_is_left_alone(kind: str) -> None:
+    body = a_form("cheap")
+
+    assert OPENAI.request({**AUDIO, "content-type": kind}, body).sent_body == body
+
+
+def test_a_model_in_the_path_is_put_into_a_form() -> None:
+    path = "/openai/deployments/cheap/audio/transcriptions"
+    part = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\ngpt-4o-mini\r\n'
+
+    request = OPENAI.request({**AUDIO, ":path": path}, a_form(None))
+
+    assert request.sent_body == a_form(None, first=part)

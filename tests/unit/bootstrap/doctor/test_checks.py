@@ -152,7 +152,13 @@ OTHER_FAULTS: dict[str, Callable[[], tuple[Operator | Installation, Gateway]]] =
     ),
     "degraded-decided": lambda: (
         an_operator(test_degraded.GATEWAY).put(
-            f"{ATTEMPT_ROUTE}.match.headers", [{"name": names.DEGRADED, "present_match": True}]
+            f"{ATTEMPT_ROUTE}.match.headers", [test_degraded.LET_THROUGH, test_degraded.PLAIN]
+        ),
+        test_degraded.GATEWAY,
+    ),
+    "degraded-encoded": lambda: (
+        an_operator(test_degraded.GATEWAY).put(
+            f"{ATTEMPT_ROUTE}.match.headers", [test_degraded.LET_THROUGH, test_degraded.UNDECIDED]
         ),
         test_degraded.GATEWAY,
     ),
