@@ -48,7 +48,6 @@ _REMAINING = re.compile(r"\b(?:remaining|r)[ \t]*=[ \t]*(-?[0-9]{1,15})\b", re.A
 _RESET = re.compile(r"\b(?:reset|t)[ \t]*=[ \t]*([0-9]{1,15})\b", re.ASCII)
 
 _MEMBER = re.compile(r'(?:"[^"]*"|[^,])+')
-_WEEKDAY = re.compile(r"[ \t]*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}[ \t]*", re.ASCII | re.IGNORECASE)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -97,16 +96,11 @@ def _asked(headers: Mapping[str, str], *, status: int, now: Instant) -> Iterator
 def _members(value: str) -> Iterator[str]:
     """Yield the members of *value*, a list: a field that came twice is one (RFC 9110 section 5.3).
 
-    The comma behind the name of a day is one of the date's own.
+    The comma behind the name of a day parts a date in two: the name is no wait, and the rest is a date without it.
     """
-    day = ""
     for member in _MEMBER.findall(value):
-        if _WEEKDAY.fullmatch(member):
-            day = member + ","
-            continue
-        text = (day + member).strip()
+        text = member.strip()
         yield text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-        day = ""
 
 
 def _remaining_of(name: str) -> str | None:

@@ -23,6 +23,7 @@ def no_worker(up: Up) -> Iterator[None]:
     Also those that it has only just started: a test before this one may have ended the ones before them.
     """
     sidecar = up.sidecar
+    wait_until(lambda: _children(sidecar) != [], what="there is a worker to be lost")
     os.kill(sidecar, signal.SIGSTOP)
     try:
         wait_until(lambda: _state(sidecar) == "T", what=f"process {sidecar} has stopped")

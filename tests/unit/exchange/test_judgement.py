@@ -215,6 +215,15 @@ def test_a_refusal_of_the_account_or_the_model_is_told_from_a_clients_mistake(
     assert told(status, error) == outcome
 
 
+def test_only_a_429_asks_to_be_left_alone_for_its_account() -> None:
+    """A listed 400 is a failure like any other: one key of several may do."""
+    listed = Policy(Rule("default"), on_status={400: Rule("on_status_codes[0]")})
+
+    got = outcome_of(answer(400), listed, limit=None, now=NOW, body=b'{"error": {"code": "insufficient_quota"}}')
+
+    assert got == Outcome(Kind.HTTP, 400, refusal=Refusal.ACCOUNT)
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_keys_wait_is_read(status: int) -> None:
     """Final for the request, unless another key is there; the refused one rests for as long as was said."""

@@ -82,6 +82,15 @@ def test_coming_back_to_a_refusal_is_told_with_what_was_before() -> None:
     assert journey.decision.reason is StopReason.NO_CANDIDATE
 
 
+def test_a_refusal_that_comes_last_is_told_with_what_was_before() -> None:
+    """All attempts of its rule are used up by then."""
+    journey = Journey(an_engine(P, S, policy=a_policy())).gets(http(503), http(503), final(401))
+
+    assert journey.path == [P, S, P]
+    assert isinstance(journey.decision, Exhausted)
+    assert journey.decision.reason is StopReason.RULE_SPENT
+
+
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_rule_in_the_file_wins(refusal: Outcome) -> None:
     """One that allows no retry has it delivered; a listed code is a failure whatever it means."""
