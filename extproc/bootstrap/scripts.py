@@ -77,6 +77,7 @@ function envoy_on_response(handle)
   local mark, told = undecided(headers, headers:get("{names.UNJUDGED}"), in_flight)
   local since = alone_since(kept)
   local judged = mark == "{names.JUDGED}"
+  if mark and mark:find("^3") then headers:remove("location") end -- nobody is to follow a provider's redirect
   if mark == "0" then
     if not since then
       metadata:set(KEPT, "alone_since", handle:timestamp())

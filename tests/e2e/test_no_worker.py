@@ -76,6 +76,19 @@ async def test_an_answer_under_way_outlives_all_workers(gateway: Gateway) -> Non
     assert gateway.order == "P"
 
 
+async def test_a_redirect_that_nobody_sees_leads_nowhere(gateway: Gateway) -> None:
+    """Nobody has judged it, so it is delivered; but no client can follow it with its prompt."""
+    gateway.play(p='307(delay=0.7, headers={"location": "https://elsewhere.test"})')
+    request = asyncio.create_task(gateway.chat())
+    await eventually(lambda: gateway.p.log.completed == 1)
+    with no_worker(gateway.up):
+        answer = await request
+
+    assert answer.status_code == 307
+    assert "location" not in answer.headers
+    assert gateway.order == "P"
+
+
 async def test_a_wait_outlives_the_worker_that_holds_it(gateway: Gateway) -> None:
     """Whoever takes it on waits what is left, not all of it again."""
     wait = 3.0

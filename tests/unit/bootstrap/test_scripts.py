@@ -134,6 +134,22 @@ def test_without_a_policy_nothing_is_tried_again(either: Script, mark: str, lost
     assert Tries(either).answered(headers) == {":status": status}
 
 
+@pytest.mark.parametrize("status", ["301", "307", "308"])
+@pytest.mark.parametrize("state", ["in flight", names.FINAL, None])
+def test_a_redirect_on_which_nobody_has_decided_leads_nowhere(either: Script, status: str, state: str | None) -> None:
+    """A client that follows it shows its prompt to whoever it names."""
+    headers = {**undecided(status, state=state), ":status": status, "location": "https://elsewhere.test"}
+
+    assert "location" not in Tries(either).answered(headers)
+
+
+def test_what_has_been_made_may_say_where_it_is(either: Script) -> None:
+    """A 201 of a provider's, or any answer that somebody has decided on."""
+    created = {**undecided("201"), ":status": "201", "location": "/v1/realtime/calls/1"}
+
+    assert Tries(either).answered(created)["location"] == "/v1/realtime/calls/1"
+
+
 @pytest.mark.parametrize("answer", [JUDGED, undecided("429"), undecided("0", names.BROKEN)])
 def test_there_is_a_most_that_any_request_calls(either: Script, answer: dict[str, str]) -> None:
     """Whatever the sidecar says or fails to say: one call more than any policy allows, and no further one."""
