@@ -11,6 +11,7 @@ from extproc.policy.model import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 300
+DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
 
 def normalized(name: str) -> str:
@@ -48,14 +49,27 @@ def test_every_dependency_has_its_reason() -> None:
 
 def test_the_readme_names_only_targets_that_exist() -> None:
     """Its commands are copied as they are."""
-    text = (
-        (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / ".ci" / "run").read_text()
-    )
+    text = "".join((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", ".ci/run"))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
     named = set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE))
 
     assert {"demo", "test", "check"} <= named <= targets
+
+
+def test_the_documents_name_only_what_is_there() -> None:
+    """Paths, and tests: whoever follows one must find it."""
+    texts = [path.read_text() for path in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md"))]
+    spans = {span for text in texts for span in re.findall(r"`([^`\n]+)`", text)}
+    paths = {span for span in spans if re.fullmatch(r"\.?[\w-]+(/[\w.*-]+)+(\.\w+)?/?", span)}
+    paths = {path for path in paths if path.partition("/")[0] in {one.name for one in ROOT.iterdir()}}
+    tests = {span for span in spans if re.fullmatch(r"test_\w+", span)}
+    defined = {name for path in (ROOT / "tests").rglob("test_*.py") for name in DEFINED.findall(path.read_text())}
+
+    assert len(paths) > 20
+    assert len(tests) > 10
+    assert [path for path in sorted(paths) if not [*ROOT.glob(path.rstrip("/"))]] == []
+    assert sorted(tests - defined) == []
 
 
 def test_the_readmes_configuration_is_valid() -> None:
