@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -64,7 +65,11 @@ class Composed:
         return "".join(letter for _, letter in sorted(calls))
 
     async def chat(self, model: str | None = None, **fields: object) -> httpx.Response:
-        """Send an ordinary request with a client's headers, and return the whole answer."""
+        """Send an ordinary request with a client's headers, and return the whole answer.
+
+        Each is one of its own: what everybody has just failed is not sent again.
+        """
+        fields.setdefault("user", uuid4().hex)
         return await self.client.post(CHAT, content=a_body(model, **fields), headers=a_clients_headers())
 
 
