@@ -159,5 +159,5 @@ async def test_without_a_worker_no_compressed_body_goes_to_the_default() -> None
             answer = await post(gateway, gzip.compress(BODY), content_encoding="gzip")
 
         assert plain.status_code == 200
-        assert check_openai_error(answer, status=503)["type"] == "policy_unavailable"
+        assert check_openai_error(answer, status=503)["code"] == "policy_unavailable"
         assert [call.model for call in gateway.calls] == ["gpt-4o"]
