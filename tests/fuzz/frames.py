@@ -36,7 +36,7 @@ class _Talkative(Remembering):
 
     __slots__ = ("chance", "connection", "sent_headers")
 
-    def __init__(self, stream_id: int, window: int, path: str, *, chance: Random) -> None:
+    def __init__(self, stream_id: int, window: int, path: str | None, *, chance: Random) -> None:
         super().__init__(stream_id, window, path)
         self.chance = chance
         self.sent_headers = False
@@ -169,7 +169,7 @@ def play(seed: int, number: int) -> str:
     chance = Random(f"{seed} frames {number}")  # noqa: S311 - not for secrets
     streams: list[_Talkative] = []
 
-    def new_stream(stream_id: int, window: int, path: str) -> _Talkative:
+    def new_stream(stream_id: int, window: int, path: str | None) -> _Talkative:
         stream = _Talkative(stream_id, window, path, chance=chance)
         stream.connection = connection
         streams.append(stream)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fuzz.bodies import error_body, request_body
 from fuzz.states import state
-from fuzz.values import CANARY, any_int, field_value, moment, number, one_in, raw, text
+from fuzz.values import any_int, field_value, moment, number, one_in, raw, text
 from support.ext_proc import FILTER
 
 from extproc import names
@@ -47,7 +47,8 @@ _ANSWERED = (
 )
 _STATUSES = ("200", "200", "204", "304", "400", "401", "402", "403", "404", "408", "409", "413", "429", "429", "429")
 _FAILURES = ("500", "502", "503", "504", "529", "599", "600", "999", "100", "0", "99", "1000", "2147483648", "9" * 20)
-_DETAILS = (names.VIA_UPSTREAM, "response_timeout", "upstream_reset_before_response_started{x}", "", "\0", CANARY)
+_DETAILS = (names.VIA_UPSTREAM, "response_timeout", "upstream_reset_before_response_started{x}", "", "\0", "x\ny" * 99)
+"""Envoy's own words, which are logged: nothing of a client's is in them."""
 
 
 def request_headers(chance: Random, body: bytes, *, now: int, patient: bool) -> pb.ProcessingRequest:

@@ -26,7 +26,7 @@ class Echo(Remembering):
 
     __slots__ = ("connection",)
 
-    def __init__(self, stream_id: int, window: int, path: str, server: Peers) -> None:
+    def __init__(self, stream_id: int, window: int, path: str | None, server: Peers) -> None:
         super().__init__(stream_id, window, path)
         self.connection = server
 
@@ -49,7 +49,7 @@ class Peers:
         self.ended: set[int] = set()
         self._cuts = cuts
 
-    def _echo(self, stream_id: int, window: int, path: str) -> Echo:
+    def _echo(self, stream_id: int, window: int, path: str | None) -> Echo:
         return Echo(stream_id, window, path, self)
 
     def exchange(self) -> None:

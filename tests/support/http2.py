@@ -64,7 +64,7 @@ class Remembering(Stream):
 
     __slots__ = ("path", "said")
 
-    def __init__(self, stream_id: int, window: int, path: str) -> None:
+    def __init__(self, stream_id: int, window: int, path: str | None) -> None:
         super().__init__(stream_id, window)
         self.path = path
         self.said: list[bytes | str] = []
@@ -97,7 +97,7 @@ class Server:
             self.connection.receive(piece)
         self.output()
 
-    def _new(self, stream_id: int, window: int, path: str) -> Remembering:
+    def _new(self, stream_id: int, window: int, path: str | None) -> Remembering:
         stream = Remembering(stream_id, window, path)
         self.opened.append(stream)
         return stream

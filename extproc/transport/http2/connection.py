@@ -34,11 +34,12 @@ _UINT32_LENGTH: Final = 4
 class Connection:
     """One connection; mutable. What is to be written gathers in `sender.output`.
 
-    *new_stream* is called with the identifier, the send window and the path of each request, and returns its stream;
+    *new_stream* is called with the identifier, the send window and the path of each request (None: its headers are too
+    many), and returns its stream;
     *clock* gives seconds and never runs backwards.
     """
 
-    def __init__(self, new_stream: Callable[[int, int, str], Stream], clock: Callable[[], float]) -> None:
+    def __init__(self, new_stream: Callable[[int, int, str | None], Stream], clock: Callable[[], float]) -> None:
         self.streams: dict[int, Stream] = {}
         self.sender = Sender(self._ended)
         self.sender.output.append(_GREETING)

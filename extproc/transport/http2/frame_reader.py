@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_FRAME: Final = frames.SMALLEST_MAX_FRAME
 """Longest payload that is taken, which is also what a peer may send unless it is told more."""
 
-_MOST_PARTS: Final = 16
+_MOST_PARTS: Final = 128
 """Frames that the headers of one request may come in."""
 
 

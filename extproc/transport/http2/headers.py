@@ -12,11 +12,15 @@ from extproc.transport.http2.frames import COMPRESSION_ERROR, PROTOCOL_ERROR
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LONGEST_BLOCK: Final = 32 * 1024
-"""Bytes that one request's compressed headers may have; gRPC calls have some hundred."""
+LONGEST_LIST: Final = 16 * 1024
+"""Bytes that one request's headers may have, uncompressed (SETTINGS_MAX_HEADER_LIST_SIZE); gRPC calls have some
+hundred. A call with more is refused."""
 
-LONGEST_LIST: Final = 64 * 1024
-"""Bytes that they may have uncompressed (SETTINGS_MAX_HEADER_LIST_SIZE): no small block becomes a big one."""
+LONGEST_BLOCK: Final = 1024 * 1024
+"""Bytes that are read of headers, compressed or not, before the connection is given up: the table that they may change
+is for all of its calls."""
+
+_OVERHEAD: Final = 32  # what a field counts beyond its bytes (RFC 9113 section 6.5.2)
 
 _MOST_REMEMBERED: Final = 256
 _LONGEST_REMEMBERED: Final = 1024
@@ -35,15 +39,15 @@ class RequestPaths:
     """
 
     def __init__(self) -> None:
-        self._decoder = hpack.Decoder(max_header_list_size=LONGEST_LIST)
+        self._decoder = hpack.Decoder(max_header_list_size=LONGEST_BLOCK)
         self._remembered: dict[bytes, str] = {}
 
     def no_dynamic_table(self) -> None:
         """Take note that the peer has acknowledged the size of 0."""
         self._decoder.max_allowed_table_size = 0
 
-    def path(self, block: bytes) -> str:
-        """Return the path that *block* asks for.
+    def path(self, block: bytes) -> str | None:
+        """Return the path that *block* asks for; None: its headers are too many.
 
         Raises:
             Http2Error: the block cannot be read, or is no request: the table is lost, and so is the connection.
@@ -55,6 +59,8 @@ class RequestPaths:
             fields = self._decoder.decode(block, raw=True)
         except hpack.HPACKError as error:
             raise Http2Error(COMPRESSION_ERROR, "header block") from error
+        if sum(len(name) + len(value) + _OVERHEAD for name, value in fields) > LONGEST_LIST:
+            return None
         found = [value for name, value in fields if name == b":path"]
         if len(found) != 1:
             raise Http2Error(PROTOCOL_ERROR, "a request has one path")

@@ -109,7 +109,7 @@ class Peer(asyncio.Protocol):
         self.connection.close()
         self.flush()
 
-    def _new_call(self, stream_id: int, window: int, path: str) -> Call:
+    def _new_call(self, stream_id: int, window: int, path: str | None) -> Call:
         sender, memory = self.connection.sender, self._memory
         if path == _PROCESS:
             return AttemptCall(
@@ -129,9 +129,10 @@ class Peer(asyncio.Protocol):
             return HealthWatch(
                 stream_id, window, sender=sender, memory=memory, streams=streams, watchers=self._watchers
             )
-        return Refused(
-            stream_id, window, sender=sender, memory=memory, status=Status.UNIMPLEMENTED, details="no such method"
-        )
+        status, details = Status.UNIMPLEMENTED, "no such method"
+        if path is None:
+            status, details = Status.RESOURCE_EXHAUSTED, "the metadata is too large"
+        return Refused(stream_id, window, sender=sender, memory=memory, status=status, details=details)
 
     def _ask(self) -> None:
         """Ask a silent peer for a sign of life; give up one that was asked and is silent still."""

@@ -20,7 +20,7 @@ from support.http2 import (
 from extproc.transport.http2 import connection, flood, frame_reader, frames, receiving
 from extproc.transport.http2.connection import Connection
 from extproc.transport.http2.frames import frame
-from extproc.transport.http2.headers import LONGEST_BLOCK
+from extproc.transport.http2.headers import LONGEST_BLOCK, LONGEST_LIST
 
 LARGEST = frame_reader.MAX_FRAME
 
@@ -35,7 +35,7 @@ def test_we_greet_before_we_hear_anything() -> None:
         frames.HEADER_TABLE_SIZE: 0,
         frames.MAX_CONCURRENT_STREAMS: connection.MAX_STREAMS,
         frames.INITIAL_WINDOW_SIZE: receiving.STREAM_WINDOW,
-        frames.MAX_HEADER_LIST_SIZE: 64 * 1024,
+        frames.MAX_HEADER_LIST_SIZE: LONGEST_LIST,
     }
     assert (on, int.from_bytes(increment, "big")) == (0, receiving.CONNECTION_WINDOW - 65_535)
 
@@ -229,8 +229,22 @@ def test_headers_are_limited_in_size_and_number_of_frames() -> None:
     tiny = frame(frames.CONTINUATION, 0, 1, b"\x00")
 
     assert Server().fault(frame(frames.HEADERS, 0, 1, b""), *[part] * (LONGEST_BLOCK // LARGEST)) is None
-    assert Server().fault(frame(frames.HEADERS, 0, 1, b"\x00"), *[part] * 2) == frames.ENHANCE_YOUR_CALM
-    assert Server().fault(frame(frames.HEADERS, 0, 1, b""), *[tiny] * 16) == frames.ENHANCE_YOUR_CALM
+    assert Server().fault(frame(frames.HEADERS, 0, 1, b"\x00"), *[part] * 64) == frames.ENHANCE_YOUR_CALM
+    assert Server().fault(frame(frames.HEADERS, 0, 1, b""), *[tiny] * 128) == frames.ENHANCE_YOUR_CALM
+
+
+def test_a_call_with_too_many_headers_is_known_as_one() -> None:
+    """Its neighbours are not concerned."""
+    block = request_block("/a", ("x-large", "~" * 2 * LONGEST_LIST))
+    server = Server(request(1), SETTINGS_ACK)
+    parts = [block[at : at + LARGEST] for at in range(0, len(block), LARGEST)]
+    first, *rest, last = parts
+    found = [frame(frames.HEADERS, 0, 3, first)]
+    found += [frame(frames.CONTINUATION, 0, 3, part) for part in rest]
+    found.append(frame(frames.CONTINUATION, frames.END_HEADERS, 3, last))
+
+    assert server.fault(*found, data(1, b"x")) is None
+    assert [(stream.path, stream.said) for stream in server.opened] == [("/", ["opened", b"x"]), (None, ["opened"])]
 
 
 def test_streams_are_limited_in_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.ext_proc import ScriptedSession, request_body, request_headers
-from support.http2 import GREETING, data, kinds, read_frames, request, uint32
+from support.http2 import GREETING, data, kinds, read_frames, request, request_block, uint32
 from support.waiting import eventually
 
 from extproc.exchange.events import Proceed, Send
@@ -114,6 +114,22 @@ async def test_a_method_that_is_not_there() -> None:
 
     assert status(one.hear(request(1, "/somebody.Else/Method"))) == Status.UNIMPLEMENTED
     assert one.observed == []
+
+
+@pytest.mark.asyncio
+async def test_metadata_that_is_too_large() -> None:
+    """One call's metadata is no reason to end the others on its connection."""
+    one = OnePeer(ScriptedSession(Proceed()))
+    block = request_block(PROCESS, ("x-large", "v" * 14_000), ("x-more", "w" * 14_000))
+    cut = 16_000
+
+    found = one.hear(
+        request(1, PROCESS),
+        frame(frames.HEADERS, 0, 3, block[:cut]) + frame(frames.CONTINUATION, frames.END_HEADERS, 3, block[cut:]),
+    )
+
+    assert status(found, 3) == Status.RESOURCE_EXHAUSTED
+    assert kinds(one.hear(message(request_headers()))) == [frames.HEADERS, frames.DATA]
 
 
 @pytest.mark.asyncio
