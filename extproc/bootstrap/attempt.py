@@ -18,8 +18,8 @@ from envoy_data_plane.envoy.config.core.v3 import (
     SchemeHeaderTransformation,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Listener, ListenerInternalListenerConfig
+from envoy_data_plane.envoy.config.route.v3 import HeaderMatcher, Route, RouteAction, RouteMatch, VirtualHost
 from envoy_data_plane.envoy.config.route.v3 import RetryPolicy as RouteRetryPolicy
-from envoy_data_plane.envoy.config.route.v3 import RouteAction, VirtualHost
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
     ExternalProcessor,
     HeaderForwardingRules,
@@ -39,6 +39,7 @@ from envoy_data_plane.envoy.type.matcher.v3 import ListStringMatcher, StringMatc
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
+from extproc.bootstrap.access_log import cut_responses
 from extproc.bootstrap.connections import (
     MAX_HEADERS,
     MAX_HEADERS_KB,
@@ -56,24 +57,40 @@ from extproc.bootstrap.typed import duration, http_filter
 from extproc.bootstrap.upstream import last_upstream_filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from extproc.bootstrap.degraded.plan import Degraded
+    from extproc.config.gateway import Cluster
     from extproc.policy.model import Millis
+
+SLACK: Millis = 15_000
+"""By how much a stream's longest silence exceeds the listener's timeout, where the provider has no limit of its own:
+less than the edge's idle limit does, because here the log knows whose response was cut."""
 
 NEXT_WORKER: Millis = 1
 """After how long a stream that one worker has not taken goes to the next one."""
 
 
-def attempt_listener(*, longest_hold: Millis, body_limit: int, degraded: Degraded | None = None) -> Listener:
+def attempt_listener(
+    *,
+    longest_hold: Millis,
+    timeout: Millis,
+    body_limit: int,
+    clusters: Sequence[Cluster] = (),
+    degraded: Degraded | None = None,
+) -> Listener:
     """Return the internal listener; a sidecar may hold an attempt back for up to *longest_hold*.
 
-    *degraded* is where requests go that no worker is there to decide on; None: nowhere.
+    *timeout* is the listener's. *clusters* are those of the providers, some of which limit silence. *degraded* is where
+    requests go that no worker is there to decide on; None: nowhere.
 
     It limits no time itself: a provider may think for long, and the edge's and the sidecar's limits are enough.
     """
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
+        access_log=[cut_responses()],
         http_filters=[_ext_proc(longest_hold + MARGIN), router(at_provider(), last_upstream_filter())],
-        route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, degraded)),
+        route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, timeout + SLACK, clusters, degraded)),
         local_reply_config=attempt_replies(),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         scheme_header_transformation=SchemeHeaderTransformation(match_upstream=True),
@@ -148,15 +165,15 @@ def _another_worker() -> RetryPolicy:
     )
 
 
-def _targets(body_limit: int, degraded: Degraded | None) -> VirtualHost:
+def _targets(body_limit: int, silence: Millis, clusters: Sequence[Cluster], degraded: Degraded | None) -> VirtualHost:
     """Return the route to the cluster that the sidecar names.
 
     Retries are the edge's part, but for a request of which HTTP/2 says that the provider has not looked at it: its
     connection was closing just then (RFC 9113 section 8.7). It is sent once more, with a policy or without. Where the
     connection could not be made it is not: that may be a host that never answers, and would cost its limit twice.
     """
-    again = RouteRetryPolicy(retry_on="refused-stream", num_retries=1)
-    named = only_route(RouteAction(cluster_header=names.CLUSTER, timeout=duration(0), retry_policy=again))
+    limited = [_limited(cluster.name, cluster.between_bytes) for cluster in clusters if cluster.between_bytes]
+    named = [*limited, *only_route(_to_named(silence))]
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[
@@ -165,6 +182,18 @@ def _targets(body_limit: int, degraded: Degraded | None) -> VirtualHost:
         ],
         routes=named if degraded is None else [*degraded_routes(degraded), *named],
     )
+
+
+def _to_named(silence: Millis) -> RouteAction:
+    """Return where attempts go; *silence* ends one that brings nothing for so long, be it headers or bytes."""
+    again = RouteRetryPolicy(retry_on="refused-stream", num_retries=1, per_try_idle_timeout=duration(silence))
+    return RouteAction(cluster_header=names.CLUSTER, timeout=duration(0), retry_policy=again)
+
+
+def _limited(cluster: str, silence: Millis) -> Route:
+    """Return the route of attempts at *cluster* alone."""
+    named = HeaderMatcher(name=names.CLUSTER, string_match=StringMatcher(exact=cluster))
+    return Route(match=RouteMatch(prefix="/", headers=[named]), route=_to_named(silence))
 
 
 def _if_absent(name: str, value: str) -> HeaderValueOption:

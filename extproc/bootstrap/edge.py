@@ -144,7 +144,9 @@ def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
         + only_route(
             RouteAction(
                 cluster=names.ATTEMPT_CLUSTER,
-                timeout=duration(listener.timeout),
+                timeout=duration(
+                    0
+                ),  # it would cut streams that have begun: the sidecar limits each attempt by what is left
                 retry_policy=RetryPolicy(
                     retry_on="retriable-headers",
                     retriable_headers=[

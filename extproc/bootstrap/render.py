@@ -53,7 +53,13 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
         static_resources=BootstrapStaticResources(
             listeners=[
                 edge_listener(gateway.listener, body_limit=body_limit, retries=most_calls + BRIDGING_TRIES),
-                attempt_listener(longest_hold=gateway.longest_hold, body_limit=body_limit, degraded=degraded),
+                attempt_listener(
+                    longest_hold=gateway.longest_hold,
+                    timeout=gateway.listener.timeout,
+                    body_limit=body_limit,
+                    clusters=gateway.clusters,
+                    degraded=degraded,
+                ),
             ],
             clusters=[
                 attempt_cluster(

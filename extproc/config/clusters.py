@@ -62,6 +62,7 @@ def _cluster_of(site: Site) -> Cluster:
         tls=site.base_url.scheme == "https",
         connect_timeout=site.table.timeouts.connect,
         idle_timeout=site.table.timeouts.idle,
+        between_bytes=site.table.timeouts.between_bytes,
         place=site.entry.place,
     )
 
@@ -75,6 +76,6 @@ def _conflict(site: Site, cluster: Cluster, other: Cluster) -> Problem:
         )
     return Problem(
         f"{cluster.place}.timeouts",
-        f"{other.place} has the same cluster with other connect or idle timeouts: make them equal, or give one of the "
-        "two a `cluster` of its own",
+        f"{other.place} has the same cluster with other timeouts (connect, idle, between_bytes): make them equal, or "
+        "give one of the two a `cluster` of its own",
     )

@@ -59,6 +59,7 @@ class Cluster:
     tls: bool
     connect_timeout: Millis
     idle_timeout: Millis
+    between_bytes: Millis | None = None  # longest silence of a response, its headers included; None: the listener's
     place: str = field(default="", compare=False)  # in the file: the first target that uses it
 
 

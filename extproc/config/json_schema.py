@@ -27,7 +27,7 @@ _REFERENCE: Schema = {
     "pattern": rf"^(?=[^$]*[$])([$]{_NAME}|([^$]|[$][$]|[$]\{{{_NAME}(:=[^}}]*)?\}})*)$(?!\n)",
 }
 _MEANT_AS_MAP = frozenset({"properties", "$defs", "patternProperties"})
-_NULLABLE = frozenset({"first_byte"})
+_NULLABLE = frozenset({"first_byte", "between_bytes"})
 
 
 def json_schema() -> Schema:

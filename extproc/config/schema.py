@@ -76,7 +76,7 @@ class ListenerTable(Table):
     name: Text = "model"
     port: PortNumber = 12000
     address: IpAddress = "127.0.0.1"
-    timeout: Duration = Field(300_000, json_schema_extra={"default": "300s"})
+    timeout: Duration = Field(600_000, json_schema_extra={"default": "600s"})
     cors: Annotated[CorsTable | None, Given] = None
 
 
@@ -86,6 +86,7 @@ class TimeoutsTable(Table):
     connect: Duration = Field(5_000, json_schema_extra={"default": "5s"})
     first_byte: Duration | None = None
     idle: Duration = Field(45_000, json_schema_extra={"default": "45s"})
+    between_bytes: Duration | None = None
 
 
 class ProviderTable(Table):

@@ -43,7 +43,7 @@ def send(
         key=story.next.key,
         body_length=None if body is None else len(body),
         decoded=request.plain is not None,
-        time_limit=attempt.limit,
+        time_limit=attempt.time_limit,
         extra=_idempotency(request, story, policy),
     )
     in_flight = None if policy is None else attempt

@@ -17,9 +17,9 @@ _STATUS_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """The attempt `story.next`, sent at *sent*; *limit* is the time allowed until response headers.
+    """The attempt `story.next`, sent at *sent*.
 
-    None leaves that to the listener's timeout.
+    *limit* is the time allowed until response headers; None: what is left of the listener's timeout.
 
     *outcome* is what its response headers mean, after *duration* milliseconds; None until they are there. When its
     response was lost, or came and nobody classified it, the next attempt's session is told so and charges it like any
@@ -36,6 +36,17 @@ class InFlight:
     def is_final(self) -> bool:
         """Whether its response goes to the client, as far as is known: nobody else waits for the rest of it."""
         return self.outcome is not None and not self.outcome.retriable
+
+    @classmethod
+    def begun(cls, story: Story, limit: Millis | None, *, now: Instant) -> InFlight:
+        """Return the attempt `story.next` as it is made, with a *limit* of its own that is there to reach others."""
+        sent = max(now, story.next.not_before)
+        return cls(story, sent, None if limit is None or limit > story.deadline - sent else limit)
+
+    @property
+    def time_limit(self) -> Millis:
+        """The time allowed until response headers, with which the listener's timeout ends too."""
+        return self.limit or max(1, self.story.deadline - self.sent)
 
     def lasted(self, now: Instant) -> Millis:
         """Return the time to response headers, or to *now* when there were none."""

@@ -190,7 +190,7 @@ class Session:
         if limit is None and policy is not None and policy.attempt_timeout:
             may_move_on = self._engine.has_alternative(story, self._api, now=now, dice=self._dice)
             limit = policy.attempt_timeout if may_move_on else None
-        self._sent = InFlight(story, sent=max(now, story.next.not_before), limit=limit)
+        self._sent = InFlight.begun(story, limit, now=now)
         self._phase = Phase.ANSWER
         return send(request, upstream, self._sent, policy, now=now)
 

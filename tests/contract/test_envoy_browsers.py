@@ -129,7 +129,9 @@ def test_a_page_that_is_named_can_read_every_answer(
     """A provider's, the sidecar's and Envoy's, errors too: else a page learns of none but that something failed."""
     world.a.reply = Reply(pause=PATIENCE if plan == "slow" else 0, headers=[("access-control-allow-origin", "*")])
 
-    answer = world.post(plan.replace("slow", "a"), body, path=path, headers={"origin": NAMED[0]})
+    answer = world.post(
+        plan.replace("slow", "a"), body, path=path, headers={"origin": NAMED[0]}, limit="1500", deliver="1"
+    )
 
     assert answer.status_code == status
     assert answer.headers.get_list("access-control-allow-origin") == [NAMED[0]]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _DEADLINE = 20.0
 _PAUSE = 0.02  # the machine is there for the others
 
+_LISTENERS = 600_000
+"""Milliseconds that a request may take until response headers."""
+
 _JUDGED = {names.UNJUDGED: b"judged"}
 
 
@@ -58,7 +61,9 @@ async def _steady(channel: grpc.aio.Channel) -> None:
     """Ask for a model that is always the same: its key, its address, its answer."""
     asked, answered = await _attempt(channel, STEADY, response_headers(200))
 
-    assert mutations(asked.response.header_mutation) == {
+    sent = mutations(asked.response.header_mutation)
+    assert 0 < int(sent.pop(names.TRY_TIMEOUT)) <= _LISTENERS
+    assert sent == {
         "authorization": f"Bearer {KEYS['steady'][0]}".encode(),
         names.CLUSTER: b"steady",
         ":authority": b"127.0.0.1:9",

@@ -10,7 +10,7 @@ from extproc.bootstrap.attempt import attempt_listener
 
 def test_envoy_is_more_patient_than_the_longest_hold() -> None:
     """The sidecar waits by not answering; were Envoy's patience shorter, a wait would end as a failed sidecar."""
-    listener = attempt_listener(longest_hold=300_000, body_limit=1_000)
+    listener = attempt_listener(longest_hold=300_000, timeout=300_000, body_limit=1_000)
 
     packed = listener.filter_chains[0].filters[0].typed_config
     assert packed is not None

@@ -17,14 +17,14 @@ def _manager(timeout: int) -> HttpConnectionManager:
     return manager
 
 
-def test_a_long_silence_is_ended_by_the_listeners_timeout_alone() -> None:
-    """Envoy's limits on silence come later, however long the listener's timeout is."""
+def test_nothing_but_silence_ends_a_stream() -> None:
+    """And the listener's timeout, which the sidecar keeps, comes first, however long it is."""
     manager = _manager(timeout=3_600_000)
 
     assert manager.route_config is not None
     route = manager.route_config.virtual_hosts[0].routes[-1].route
     assert route is not None
-    assert route.timeout == timedelta(hours=1)
+    assert route.timeout == timedelta(0)
     assert manager.stream_idle_timeout == manager.request_timeout == timedelta(hours=1, seconds=30)
 
 

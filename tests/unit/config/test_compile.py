@@ -27,7 +27,7 @@ from extproc.policy.model import Api, Credential, Target, TargetId
 def test_settings_have_defaults() -> None:
     found = gateway(a_file())
 
-    assert found.listener == Listener("model", "127.0.0.1", 12000, 300_000)
+    assert found.listener == Listener("model", "127.0.0.1", 12000, 600_000)
     assert found.sidecar == SidecarSettings(
         "unix:/run/extproc/extproc.sock", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT
     )

@@ -247,8 +247,8 @@ def test_where_a_cluster_is_first_used_is_known() -> None:
 
 OTHER_ENDPOINT = "model_providers[0] has the same cluster with another scheme, host or port"
 OTHER_TIMEOUTS = (
-    "model_providers[0] has the same cluster with other connect or idle timeouts: make them equal, or give one of the "
-    "two a `cluster` of its own"
+    "model_providers[0] has the same cluster with other timeouts (connect, idle, between_bytes): make them equal, or "
+    "give one of the two a `cluster` of its own"
 )
 
 

@@ -72,6 +72,8 @@ UPSTREAMS = Upstreams(
 )
 NAMES = {"gpt-4o": P, "claude-3-5-sonnet": S, "mistral-large": T}
 SECOND = 1000
+LISTENERS = str(300 * SECOND)
+"""The listener's timeout, as a header says it."""
 
 
 def an_exchange(
@@ -199,11 +201,22 @@ class TestTheRequest:
         ],
         ids=["no policy", "switched off", "no retry allowed"],
     )
-    def test_no_time_limit_is_set_otherwise(self, policy: Policy | None) -> None:
-        """The last chance is left all the time the listener gives."""
+    def test_otherwise_it_is_what_is_left_of_the_listeners(self, policy: Policy | None) -> None:
+        """The last chance is left all the time the listener gives; once it has begun, a response takes its time."""
         _, directive = opened(an_exchange(policy))
 
-        assert names.TRY_TIMEOUT not in set_by(directive)
+        assert set_by(directive)[names.TRY_TIMEOUT] == LISTENERS
+
+    def test_no_limit_is_longer_than_what_is_left(self) -> None:
+        exchange = an_exchange(a_policy(attempt_timeout=200 * SECOND))
+        story = replace(failing(exchange, from_provider(429)), deadline=Instant(NOW + 150 * SECOND))
+
+        _, sent = opened(exchange, carried=story, now=Instant(NOW + 100 * SECOND))
+
+        assert set_by(sent)[names.TRY_TIMEOUT] == "50000"
+        assert isinstance(sent, Send)
+        assert sent.in_flight is not None
+        assert sent.in_flight.limit is None
 
     def test_a_providers_own_time_limit_always_holds(self) -> None:
         upstreams = Upstreams({**UPSTREAMS.by_id, P: replace(UPSTREAMS.by_id[P], first_byte=7000)})
@@ -1007,7 +1020,7 @@ class TestFreedom:
 
         session, sent = opened(exchange, None, headers={**headers, "x-arch-llm-provider-hint": P})
 
-        assert names.TRY_TIMEOUT not in set_by(sent)
+        assert set_by(sent)[names.TRY_TIMEOUT] == LISTENERS
         assert isinstance(session.receive(from_provider(429, retry_after="9"), now=NOW), Deliver)
 
     @pytest.mark.parametrize(
@@ -1024,7 +1037,7 @@ class TestFreedom:
 
         directive = session.receive(from_provider(503), now=NOW)
 
-        assert (names.TRY_TIMEOUT not in set_by(sent)) is stays
+        assert (set_by(sent)[names.TRY_TIMEOUT] == LISTENERS) is stays
         assert isinstance(directive, Redispatch)
         assert directive.story.next.target == (P if stays else S)
         assert directive.story.freedom is (Freedom.THERE if stays else Freedom.ANYWHERE)

@@ -19,15 +19,13 @@ SLACK = 30
 
 
 def at_edge(case: Case) -> Iterator[Flaw]:
-    """Find an edge that ends requests before the listener's timeout."""
-    patience = case.gateway.listener.timeout
+    """Find an edge that ends requests by the clock."""
     for limit in _limits(case, case.roles.edges):
-        if 0 < limit.value < patience:
+        if limit.value > 0:
             yield error(
                 limit.place,
-                f"the edge ends requests after {limit.value} ms, all attempts included, though the listener's timeout "
-                f"is {patience} ms",
-                f"Set it to {_seconds(patience)}s.",
+                f"the edge ends requests after {limit.value} ms, streams that have begun included",
+                "Set it to 0s: the sidecar limits each attempt by what is left of the listener's timeout.",
             )
 
 

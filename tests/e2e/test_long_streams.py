@@ -1,0 +1,73 @@
+"""A stream lives as long as it likes: only silence ends it, and the log tells."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import pytest_asyncio
+from support.checks import check_openai_error
+from support.gateway import Gateway, running_gateway
+from support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gateway() -> AsyncIterator[Gateway]:
+    """Run a provider that may be silent for 0.6 s; until response headers a request may take 1.2 s."""
+    of_p = {"timeouts": {"between_bytes": "0.6s"}}
+    async with running_gateway(only="P", of_p=of_p, listener={"timeout": "1.2s"}) as gateway:
+        yield gateway
+
+
+async def test_a_stream_outlives_the_listeners_timeout(gateway: Gateway) -> None:
+    gateway.play(p="200(sse=9, gap=0.3)")
+
+    began = time.monotonic()
+    response = await gateway.chat(stream=True)
+
+    assert response.text.endswith("data: [DONE]\n\n")
+    assert time.monotonic() - began > 2
+
+
+async def test_silence_in_a_stream_ends_it_and_is_told(gateway: Gateway) -> None:
+    """The client sees that it is broken: never a clean end."""
+    gateway.play(p="200(sse=2, gap=30)")
+    written = len(gateway.up.output)
+
+    began = time.monotonic()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await gateway.chat(stream=True)
+
+    assert 0.5 < time.monotonic() - began < 3
+    await eventually(lambda: "response_cut" in gateway.up.output[written:])
+    (line,) = [line for line in gateway.up.output[written:].splitlines() if "response_cut" in line]
+    assert "status=200" in line
+    assert "why=upstream_per_try_idle_timeout" in line
+    await eventually(lambda: gateway.p.log.hangups == 1)
+
+
+async def test_silence_before_a_response_is_a_timeout(gateway: Gateway) -> None:
+    gateway.play(p="silence")
+
+    began = time.monotonic()
+    response = await gateway.chat()
+
+    check_openai_error(response, status=504)
+    assert 0.5 < time.monotonic() - began < 1.1
+
+
+async def test_a_response_that_a_provider_cuts_is_told_too(gateway: Gateway) -> None:
+    gateway.play(p='reset_mid_body(gap=0.3, body="x", sent=0)')
+    written = len(gateway.up.output)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await gateway.chat()
+
+    await eventually(lambda: "response_cut" in gateway.up.output[written:])
