@@ -15,7 +15,6 @@ from builders import P, http
 from extproc import names
 from extproc.admin.log import attempt_fields
 from extproc.bootstrap.doctor.finding import Finding, error
-from extproc.cli import doctor
 from extproc.cli.exits import ExitCode
 from extproc.config.json_schema import json_schema
 from extproc.exchange.error_kinds import request_id_headers
@@ -29,6 +28,7 @@ with warnings.catch_warnings():
     # envoy-data-plane was made for an older pydantic and says so while it is loaded; tests take warnings as errors.
     warnings.simplefilter("ignore", DeprecationWarning)
     from extproc.bootstrap.headers import NOT_FOR_CLIENTS
+    from extproc.cli import doctor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
