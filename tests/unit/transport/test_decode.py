@@ -136,3 +136,17 @@ def test_what_the_rules_have_no_word_for_is_let_through(kind: str) -> None:
     answer = go_on(Unasked(kind))
     assert answer.WhichOneof("response") == kind
     assert answer.ByteSize() == 2  # the kind, and a length of 0
+
+
+@pytest.mark.parametrize("attributes", [None, {"response.flags": 1.0, "response.code_details": "x"}])
+def test_a_response_that_ends_with_its_headers_is_known_to_have_no_body(
+    attributes: dict[str, float | str] | None,
+) -> None:
+    """Nobody may wait for a body of it."""
+    message = response_headers(429, attributes=attributes)
+    message.response_headers.end_of_stream = True
+
+    event = decode(message)
+
+    assert isinstance(event, ResponseHeaders)
+    assert event.end_of_stream
