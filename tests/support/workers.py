@@ -23,18 +23,24 @@ def no_worker(up: Up) -> Iterator[None]:
     Also those that it has only just started: a test before this one may have ended the ones before them.
     """
     sidecar = up.sidecar
-    wait_until(lambda: _children(sidecar) != [], what="there is a worker to be lost")
-    os.kill(sidecar, signal.SIGSTOP)
     try:
-        wait_until(lambda: _state(sidecar) == "T", what=f"process {sidecar} has stopped")
-        workers = _children(sidecar)
-        assert workers, "there is no worker to be lost"
-        for pid in workers:
+        wait_until(lambda: _stopped_with_workers(sidecar), what="there is a worker to be lost")
+        for pid in _children(sidecar):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         yield
     finally:
         os.kill(sidecar, signal.SIGCONT)
+
+
+def _stopped_with_workers(sidecar: int) -> bool:
+    """Stop *sidecar* while it has workers; let it go on, and start some, when it has none just then."""
+    os.kill(sidecar, signal.SIGSTOP)
+    wait_until(lambda: _state(sidecar) == "T", what=f"process {sidecar} has stopped")
+    if _children(sidecar):
+        return True
+    os.kill(sidecar, signal.SIGCONT)
+    return False
 
 
 def _state(pid: int) -> str:
