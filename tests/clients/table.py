@@ -78,7 +78,7 @@ def results(rows: Sequence[Row]) -> Iterator[str]:
 def shortened(said: str) -> str:
     """Return *said* on one line, without what differs from run to run, and not too long."""
     line = _UUID.sub("…", " ".join(said.split()))
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}…"
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rsplit(maxsplit=1)[0]}…"  # no half a word
 
 
 def _counts(measured: Measured) -> str:
@@ -95,7 +95,8 @@ Made by `make test-clients`, which tries each client at a real gateway; anyone c
 
 Most clients retry by themselves when a provider fails. The gateway does that already, with other providers, so that a
 client's own retries on top only make everything longer and cost more calls. The gateway says so with its last answer
-(`x-should-retry: false`): some obey, the others have a setting.
+(`x-should-retry: false`): some obey, the others have a setting. Whoever waits as long as its `Retry-After` says is
+served anew, and that is what most of the others do; whoever comes sooner gets the same error without a provider call.
 
 *First provider rate-limited*: it answers 429, the second one 200. *All down*: both answer 503; counted are the requests
 that the client sends to the gateway for one prompt, the provider calls that these cause (the policy allows

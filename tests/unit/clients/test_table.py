@@ -70,6 +70,7 @@ def test_what_differs_from_run_to_run_is_left_out() -> None:
 def test_a_long_message_is_cut() -> None:
     assert shortened("x" * LONGEST) == "x" * LONGEST
     assert shortened("x" * LONGEST + "y") == "x" * (LONGEST - 1) + "…"
+    assert shortened("word " * LONGEST).endswith("word…")
 
 
 def test_a_message_cannot_break_the_table() -> None:
