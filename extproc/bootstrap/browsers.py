@@ -51,6 +51,9 @@ EXPOSED_HEADERS = (
 )
 """What a page may read of an answer besides the few headers that every page may."""
 
+SIMPLE_CONTENT = r"(?i)(\s*(text/plain|application/x-www-form-urlencoded|multipart/form-data)\s*(;.*)?)?"
+"""Content types that a browser sends without a preflight, and none at all."""
+
 NOWHERE = "x-extproc-nowhere"
 """A header that no request has: clients cannot send any that begins so."""
 
@@ -100,8 +103,12 @@ def preflights(origins: Sequence[str]) -> list[Route]:
     return [Route(match=match, route=RouteAction(cluster_header=NOWHERE), typed_per_filter_config=_unbuffered())]
 
 
-def refused() -> list[Route]:
-    """Return the routes of what no API has: unusual methods, and WebSockets.
+def refused(origins: Sequence[str]) -> list[Route]:
+    """Return the routes of what no API has: unusual methods, WebSockets, and what a page sends without having asked.
+
+    A browser asks before it sends JSON, but not before it sends plain text or a form (fetch.spec.whatwg.org,
+    "CORS-safelisted request-header"), which may hold the same: a page that is none of *origins* could not read the
+    answer, but have it made, and paid for. Programs that are no browser may say an origin, too, and send JSON.
 
     A preflight is among the first, unless the route before takes it. Envoy refuses a WebSocket by itself, but not what
     a proxy in front leaves of one: it drops `upgrade`, and an ordinary request remains. The buffer filter would wait
@@ -117,6 +124,7 @@ def refused() -> list[Route]:
         (RouteMatch(connect_matcher=RouteMatchConnectMatcher()), 405),
         (RouteMatch(prefix="/", headers=[others]), 405),
         (RouteMatch(prefix="/", headers=[websocket]), 426),
+        (RouteMatch(prefix="/", headers=_unasked(origins)), 403),
     )
     return [
         Route(
@@ -125,6 +133,19 @@ def refused() -> list[Route]:
             typed_per_filter_config=_unbuffered(),
         )
         for match, status in statuses
+    ]
+
+
+def _unasked(origins: Sequence[str]) -> list[HeaderMatcher]:
+    """Return what tells a request that a page of another origin than *origins* sends without a preflight."""
+    elsewhere = StringMatcher(safe_regex=RegexMatcher(regex=".+"))
+    named = StringMatcher(safe_regex=RegexMatcher(regex="|".join(map(origin_regex, origins))))
+    simple = StringMatcher(safe_regex=RegexMatcher(regex=SIMPLE_CONTENT))
+    return [
+        HeaderMatcher(name=":method", string_match=StringMatcher(exact="POST")),
+        HeaderMatcher(name="origin", string_match=elsewhere),
+        *([HeaderMatcher(name="origin", string_match=named, invert_match=True)] if origins else []),
+        HeaderMatcher(name="content-type", string_match=simple, treat_missing_header_as_empty=True),
     ]
 
 

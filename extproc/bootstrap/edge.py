@@ -140,7 +140,7 @@ def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
         response_headers_to_remove=list(headers.NOT_FOR_CLIENTS),
         typed_per_filter_config=dict(cors_policy(listener.origins)),
         routes=preflights(listener.origins)
-        + refused()
+        + refused(listener.origins)
         + only_route(
             RouteAction(
                 cluster=names.ATTEMPT_CLUSTER,

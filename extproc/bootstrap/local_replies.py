@@ -72,7 +72,8 @@ ON_ATTEMPT = (
 ON_EDGE = (
     Error(
         "request.method == 'OPTIONS' && 'access-control-request-method' in request.headers && "
-        "(response.code == 405 || response.code_details == 'cluster_not_found')",
+        "(response.code == 405 || response.code_details == 'cluster_not_found') || "
+        "response.code == 403 && response.code_details == 'direct_response'",
         kinds.ORIGIN_NOT_ALLOWED,
         status=403,
     ),

@@ -106,11 +106,57 @@ def test_without_cors_no_page_may_call(unnamed: World) -> None:
     unnamed.a.reply = Reply(headers=[("access-control-allow-origin", "*"), ("access-control-expose-headers", "x")])
 
     asked = _preflight(unnamed, "https://app.example.com")
-    answer = unnamed.post("a", headers={"origin": "https://app.example.com"})
+    json = {"content-type": "application/json"}
+    answer = unnamed.post("a", headers={"origin": "https://app.example.com", **json})
 
     assert (asked.status_code, asked.json()["error"]["code"]) == (403, "origin_not_allowed")
     assert _cors(asked.headers) == _cors(answer.headers) == {}
     assert len(unnamed.a.calls) == len(unnamed.sidecar.streams) == 1
+
+
+SIMPLE = (
+    "text/plain",
+    "text/plain;charset=UTF-8",
+    "Application/X-WWW-Form-Urlencoded",
+    "multipart/form-data; boundary=b",
+    "",
+)
+
+
+@pytest.mark.parametrize("content_type", SIMPLE)
+@pytest.mark.parametrize("origin", KEPT_OUT)
+def test_a_page_that_is_not_named_cannot_spend_anything(world: World, origin: str, content_type: str) -> None:
+    """What browsers send without asking first: the page could not read the answer, but have it made."""
+    answer = world.post("a", headers={"origin": origin, "content-type": content_type})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
+    assert (world.sidecar.streams, world.a.calls) == ([], [])
+
+
+@pytest.mark.parametrize("content_type", SIMPLE)
+def test_a_page_that_is_named_may_send_anything(world: World, content_type: str) -> None:
+    answer = world.post("a", headers={"origin": NAMED[0], "content-type": content_type})
+
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == NAMED[0]
+
+
+def test_without_cors_no_page_can_spend_anything(unnamed: World) -> None:
+    unnamed.forget()
+
+    answer = unnamed.post("a", headers={"origin": "https://app.example.com", "content-type": "text/plain"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
+    assert (unnamed.sidecar.streams, unnamed.a.calls) == ([], [])
+
+
+def test_a_program_that_says_an_origin_and_sends_json_is_served(unnamed: World) -> None:
+    """A desktop application, say: no browser would have sent that without a preflight."""
+    unnamed.forget()
+
+    answer = unnamed.post("a", headers={"origin": "app://desktop", "content-type": "application/json"})
+
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

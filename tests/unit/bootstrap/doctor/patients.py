@@ -30,7 +30,7 @@ ERROR, WARNING = Severity.ERROR, Severity.WARNING
 EDGE_LISTENER = "static_resources.listeners[0]"
 EDGE = f"{EDGE_LISTENER}.filter_chains[0].filters[0].typed_config"
 EDGE_HOST = f"{EDGE}.route_config.virtual_hosts[0]"
-EDGE_ROUTE = f"{EDGE_HOST}.routes[3]"  # behind those of what is refused
+EDGE_ROUTE = f"{EDGE_HOST}.routes[4]"  # behind those of what is refused
 RETRY = f"{EDGE_ROUTE}.route.retry_policy"
 
 ATTEMPT_LISTENER = "static_resources.listeners[1]"

@@ -73,9 +73,9 @@ def test_routes_that_it_was_sent_are_found_by_name() -> None:
     operator.drop(f"{EDGE}.route_config").put(f"{EDGE}.rds", {"route_config_name": "edge"})
     assert told(live(operator, {"dynamic_route_configs": [{"route_config": config}]})) == []
 
-    short = Operator(json.loads(json.dumps(config))).put("virtual_hosts[0].routes[3].route.timeout", "1s").tree
+    short = Operator(json.loads(json.dumps(config))).put("virtual_hosts[0].routes[4].route.timeout", "1s").tree
     assert told(live(operator, {"dynamic_route_configs": [{"route_config": short}]})) == [
-        (ERROR, "edge-timeout", "dynamic_route_configs.edge.virtual_hosts[0].routes[3].route.timeout")
+        (ERROR, "edge-timeout", "dynamic_route_configs.edge.virtual_hosts[0].routes[4].route.timeout")
     ]
 
 
