@@ -144,7 +144,7 @@ def test_no_secret_is_shown(gateway: SmallGateway, envoy: Path) -> None:
         host = manager["route_config"]["virtual_hosts"][0]
         secret = {"header": {"key": "authorization", "value": f"Bearer {KEY}"}}
         host["request_headers_to_add"] = host["response_headers_to_add"] = [secret]
-        host["routes"][0]["route"]["retry_policy"] = {"retry_on": "5xx", "retriable_headers": [{"name": KEY}]}
+        host["routes"][-1]["route"]["retry_policy"] = {"retry_on": "5xx", "retriable_headers": [{"name": KEY}]}
         manager["http_filters"] = manager["http_filters"][:1]
     envoy.write_text(yaml.safe_dump(tree))
 
