@@ -53,7 +53,7 @@ def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Unde
         return Content()
     if isinstance(found, ModelSpans):
         return Content(text if codings else None, found)
-    if announced and (names_other_characters(headers) or _is_wide(text)):
+    if announced and (names_other_characters(headers) or not _is_utf_8(text)):
         return Undecodable(_NO_UTF_8)
     return Content(malformed=None if media in MAYBE_JSON else found)
 
@@ -68,7 +68,13 @@ def rewritten(text: bytes, found: ModelSpans, model: str, *, add: bool) -> bytes
     return insert(text, model) if found.boundary is None else insert_part(text, found.boundary, model)
 
 
-def _is_wide(text: bytes) -> bool:
-    """Return whether *text* is an object in UTF-16 or UTF-32."""
+def _is_utf_8(text: bytes) -> bool:
+    """Return whether *text* is UTF-8. An object in UTF-16 or UTF-32 is not, although its bytes may all be ASCII."""
     encoding = json.detect_encoding(text)
-    return not encoding.startswith("utf-8") and text[:64].decode(encoding, "ignore").lstrip().startswith("{")
+    if not encoding.startswith("utf-8") and text[:64].decode(encoding, "ignore").lstrip().startswith("{"):
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -128,11 +128,17 @@ async def test_a_bomb_is_413_and_harmless(gateway: Gateway, coding: str, compres
     assert gateway.order == ""
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
-async def test_json_in_other_characters_is_415(gateway: Gateway, encoding: str) -> None:
+OTHER_CHARACTERS = {
+    **{encoding: BODY.decode().encode(encoding) for encoding in ("utf-16", "utf-16-be", "utf-32")},
+    "latin-1": BODY[:-1] + ', "é": 1}'.encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("body", OTHER_CHARACTERS.values(), ids=OTHER_CHARACTERS)
+async def test_json_in_other_characters_is_415(gateway: Gateway, body: bytes) -> None:
     gateway.play()
 
-    error = check_openai_error(await post(gateway, BODY.decode().encode(encoding)), status=415)
+    error = check_openai_error(await post(gateway, body), status=415)
 
     assert "UTF-8" in str(error["message"])
     assert gateway.order == ""
