@@ -32,6 +32,9 @@ _ACCOUNT: Final = frozenset(
 _KEY_INVALID: Final = "API_KEY_INVALID"
 """Google: the reason in a `google.rpc.ErrorInfo` of a 400 (googleapis, google/api/error_reason.proto)."""
 
+_KEY_MESSAGES: Final = ("API key not valid", "API Key not found", "API key expired", "Please pass a valid API key")
+"""Google: how the message begins where there is no such reason. Its OpenAI-compatible endpoint gives no details."""
+
 _NO_BALANCE: Final = "Your credit balance is too low"
 """Anthropic: how the message of a 400 begins whose type is `invalid_request_error`, as for a client's mistake."""
 
@@ -75,7 +78,7 @@ def account_is_refused(error: Mapping[str, object]) -> bool:
     return (
         not _ACCOUNT.isdisjoint(_names(error))
         or any(detail.get("reason") == _KEY_INVALID for detail in _details(error))
-        or (isinstance(message, str) and message.startswith(_NO_BALANCE))
+        or (isinstance(message, str) and message.startswith((_NO_BALANCE, *_KEY_MESSAGES)))
     )
 
 

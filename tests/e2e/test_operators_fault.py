@@ -21,9 +21,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)
 
 LISTED = "openai/listed"
 CLIENTS_KEY = "openai/clients-key"
-TWO_KEYS = ("openai/google", "openai/anthropic")
+TWO_KEYS = ("openai/google", "openai/google-compatible", "openai/anthropic")
 
 GOOGLES_KEY = [{"error": {"code": 400, "message": "API key not valid.", "details": [{"reason": "API_KEY_INVALID"}]}}]
+GOOGLES_KEY_AS_OPENAI = [
+    {"error": {"code": 400, "message": "Please pass a valid API key", "status": "INVALID_ARGUMENT"}}
+]
 NO_BALANCE = {
     "type": "error",
     "error": {
@@ -116,7 +119,9 @@ async def test_the_clients_own_key_is_the_clients_to_mend(gateway: Gateway) -> N
     assert gateway.p.calls[0].header("authorization") == f"Bearer {CLIENT_KEY}"
 
 
-@pytest.mark.parametrize(("model", "body"), [(TWO_KEYS[0], GOOGLES_KEY), (TWO_KEYS[1], NO_BALANCE)], ids=TWO_KEYS)
+@pytest.mark.parametrize(
+    ("model", "body"), [*zip(TWO_KEYS, (GOOGLES_KEY, GOOGLES_KEY_AS_OPENAI, NO_BALANCE), strict=True)], ids=TWO_KEYS
+)
 async def test_a_dead_key_is_set_aside_whatever_status_says_so(gateway: Gateway, model: str, body: object) -> None:
     """No other request fails on it."""
     gateway.play(p=f"{answering(400, body)}, 200")

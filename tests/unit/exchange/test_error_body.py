@@ -121,6 +121,10 @@ NO_BALANCE = {
         {"code": 1113},
         {"code": "Arrearage", "type": "Arrearage"},
         KEY_INVALID,
+        # Google's OpenAI-compatible endpoint gives no details.
+        {"code": 400, "message": "Please pass a valid API key", "status": "INVALID_ARGUMENT"},
+        {"code": 400, "message": "API key expired. Please renew the API key.", "status": "INVALID_ARGUMENT"},
+        {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"},
         NO_BALANCE,
     ],
 )
@@ -138,8 +142,9 @@ def test_an_account_that_is_refused_has_a_name(error: dict[str, object]) -> None
         {"code": "1302"},  # Zhipu: the same
         {"code": 113},
         {"code": True},
-        {**KEY_INVALID, "details": "API_KEY_INVALID"},
-        {**KEY_INVALID, "details": [None, {"reason": ["API_KEY_INVALID"]}]},
+        {**KEY_INVALID, "message": "Invalid value", "details": "API_KEY_INVALID"},
+        {**KEY_INVALID, "message": "Invalid value", "details": [None, {"reason": ["API_KEY_INVALID"]}]},
+        {**KEY_INVALID, "message": "Invalid value: 'API key not valid'", "details": []},
         {**NO_BALANCE, "message": "What does 'Your credit balance is too low' mean?"},
         {**NO_BALANCE, "message": None},
     ],
