@@ -77,7 +77,8 @@ function envoy_on_response(handle)
   local mark, told = undecided(headers, headers:get("{names.UNJUDGED}"), in_flight)
   local since = alone_since(kept)
   local judged = mark == "{names.JUDGED}"
-  if mark and mark:find("^3") then headers:remove("location") end -- nobody is to follow a provider's redirect
+  -- Nobody is to follow a provider, be it by a redirect or by a 304 that is delivered.
+  if (mark and mark:find("^3")) or (headers:get(":status") or ""):find("^3") then headers:remove("location") end
   if mark == "0" then
     if not since then
       metadata:set(KEPT, "alone_since", handle:timestamp())

@@ -211,6 +211,16 @@ async def test_a_providers_redirect_leads_to_the_next_provider(gateway: Gateway)
     assert "location" not in response.headers
 
 
+async def test_what_has_not_changed_leads_nowhere(gateway: Gateway) -> None:
+    """A 304 is the client's to have, if it has asked for it; a Location in it is not."""
+    gateway.play(p=MOVED.replace("307", "304"))
+
+    response = await gateway.client.get("/v1/files/file-1", headers={"if-none-match": '"1"'})
+
+    assert response.status_code == 304
+    assert "location" not in response.headers
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_never_reaches_the_client(gateway: Gateway, plain: Gateway, status: int) -> None:
     """Not when everybody sends it elsewhere, and not where there is no policy."""
