@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,3 +125,17 @@ def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
             assert answer.status_code == 200
             assert time.monotonic() - began < SOON
         assert world.envoy.counter("cluster.extproc.http2.keepalive_timeout") >= 1
+
+
+def test_nobody_waits_twice_for_a_worker_that_hangs(tmp_path: Path) -> None:
+    """All that it held goes to the others at once: without a request left, it is the one that would be chosen next."""
+    with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:
+        wait_until(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+
+        with ThreadPoolExecutor(24) as clients:
+            assert [answer.status_code for answer in clients.map(world.post, ["a"] * 24)] == [200] * 24
+            hung.stop()
+            assert [answer.status_code for answer in clients.map(world.post, ["a"] * 24)] == [200] * 24
+        again = world.envoy.counter("cluster.extproc.upstream_rq_retry")
+        assert again >= 1
+        assert world.envoy.counter("cluster.extproc.upstream_rq_retry_success") == again
