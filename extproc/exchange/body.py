@@ -7,21 +7,14 @@ not UTF-8, or breaks the grammar of JSON.
 from __future__ import annotations
 
 import json
-import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Final
 
 from extproc.exchange.members import Member, members, string_at
-from extproc.exchange.nesting import is_too_deep
+from extproc.exchange.model_search import plain_model
 
 _SPACE: Final = b" \t\r\n"
-_KEY: Final = b'"model"'
-_ESCAPED_LETTER: Final = b"\\u00"
-_PLAIN_VALUE: Final = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"')
-
-_SMALL: Final = 16 * 1024
-"""Up to this the decoder, which reads everything, is faster than stepping over values in Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +99,11 @@ def _read(body: bytes, skipped: int = 0) -> ModelSpans | Malformed:
     try:
         if not body.isascii():  # large bodies mostly are, and this is much faster than decoding
             body.decode()
-        spans = _only_model(body) or tuple(_span(body, member) for member in members(body) if member.key == "model")
+        plain = plain_model(body)
+        if plain is not None:
+            spans: tuple[Span, ...] = (Span(plain.start, plain.end, plain.name),)
+        else:
+            spans = tuple(_span(body, member) for member in members(body) if member.key == "model")
     except UnicodeDecodeError as error:
         return Malformed(f"it is not UTF-8 at byte {error.start + skipped}")
     except json.JSONDecodeError as error:
@@ -117,24 +114,6 @@ def _read(body: bytes, skipped: int = 0) -> ModelSpans | Malformed:
     if skipped:
         spans = tuple(Span(span.start + skipped, span.end + skipped, span.name) for span in spans)
     return ModelSpans(spans[-1].name if spans else None, spans)
-
-
-def _only_model(body: bytes) -> tuple[Span, ...]:
-    """Return the only span of a small body that says its model in the plainest way; none: it needs a closer look.
-
-    The outermost object has the key, the word stands in the body once, and no escape can spell it otherwise: so where
-    the word stands is where the key is.
-    """
-    if len(body) > _SMALL or body.count(_KEY) != 1 or _ESCAPED_LETTER in body or is_too_deep(body):
-        return ()
-    value = _PLAIN_VALUE.match(body, body.index(_KEY) + len(_KEY))
-    try:
-        outermost = json.loads(body.decode())
-    except ValueError:
-        return ()
-    if value is None or not isinstance(outermost, dict) or "model" not in outermost:
-        return ()
-    return (Span(value.start(1) - 1, value.end(1) + 1, value[1].decode()),)
 
 
 def _span(body: bytes, member: Member) -> Span:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TypeAlias
+from unittest import mock
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -41,6 +42,26 @@ def test_the_spans_are_those_of_the_reference(document: str) -> None:
         value if start == ord('"') else None for start, value in zip(starts, models, strict=True)
     ]
     assert found.model == (found.spans[-1].name if found.spans else None)
+
+
+@given(
+    body=st.one_of(
+        documents,
+        st.lists(
+            st.sampled_from(['"model":', '"gpt"', '"a":', "{", "}", "[", "]", ",", "1", '"x\\"model":', '"\\u0067pt"'])
+        )
+        .map("".join)
+        .map(lambda text: f'{{"model":"gpt","a":{text}}}'),
+        st.lists(st.dictionaries(st.sampled_from(["model", "a", 'x"model']), st.sampled_from(["gpt", 1, "", {}]))).map(
+            lambda tools: json.dumps({"tools": tools, "model": "gpt"})
+        ),
+    ).map(str.encode)
+)
+def test_the_fast_way_finds_what_the_careful_one_does(body: bytes) -> None:
+    """Where it finds anything."""
+    found = read(body)
+    with mock.patch("extproc.exchange.body.plain_model", return_value=None):
+        assert read(body) == found
 
 
 @given(document=documents, name=names)

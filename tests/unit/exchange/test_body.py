@@ -208,15 +208,18 @@ def test_a_body_that_cannot_be_read_is_told_by_its_place(body: bytes, problem: s
     ("opening", "closing", "most"), [(b"[", b"]", 500), (b'{"a":', b"}", 500), (b'[{"":', b"}]", 250)]
 )
 @pytest.mark.parametrize("strings", [b"", rb'"[[[[]", "\\", "\"{", '])
-def test_nesting_has_a_bound(opening: bytes, closing: bytes, most: int, strings: bytes) -> None:
-    """The same with each version of Python; brackets in strings do not count."""
+@pytest.mark.parametrize("key", [b'"model"', rb'"mod\u0065l"'])
+def test_nesting_has_a_bound(opening: bytes, closing: bytes, most: int, strings: bytes, key: bytes) -> None:
+    """The same with each version of Python where each key is looked at; brackets in strings do not count."""
 
     def body(levels: int) -> bytes:
         nested = opening * levels + b"1" + closing * levels
-        return b'{"list": [' + strings * 300 + b'1], "a": ' + nested + b', "model": "a"}'
+        return b'{"list": [' + strings * 300 + b'1], "a": ' + nested + b", " + key + b': "a"}'
 
-    assert spliced(body(most), "b") == body(most).replace(b'"model": "a"', b'"model": "b"')
-    assert problem_of(body(most + 1)) == "it is nested too deeply"
+    assert spliced(body(most), "b") == body(most).replace(key + b': "a"', key + b': "b"')
+    assert problem_of(body(100 * most)) == "it is nested too deeply"
+    if key != b'"model"':
+        assert problem_of(body(most + 1)) == "it is nested too deeply"
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":', b'{"model":[', b'{"model":{"model":'])
