@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import TABLE
+from extproc.exits import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import BadConfig
 from extproc.cli.runs import Runs
+from extproc.exits import BadConfig
 
 if TYPE_CHECKING:
     from extproc.cli.runs import Run

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import ExitCode
 from extproc.config.errors import ConfigError
 from extproc.config.load import load
+from extproc.exits import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc import names
-from extproc.cli.exits import Failure
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

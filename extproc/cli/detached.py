@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import Failure
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from extproc.cli.gateway_process import Launch

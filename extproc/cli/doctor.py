@@ -17,11 +17,11 @@ from extproc.bootstrap.doctor.reading.file import read_file
 from extproc.bootstrap.doctor.reading.live import read_live
 from extproc.cli.configuration import CONFIG, load_config
 from extproc.cli.endpoints import Endpoint, Port, endpoint_at
-from extproc.cli.exits import BadConfig, NoEnvoy
 from extproc.cli.ports import reachable
 from extproc.cli.runs import Runs
 from extproc.config.errors import ConfigError
 from extproc.config.exposure import is_socket
+from extproc.exits import BadConfig, NoEnvoy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.exits import BadConfig, Failure
 from extproc.config.errors import Problem
 from extproc.config.exposure import is_socket, why_refused
+from extproc.exits import BadConfig, Failure
 from extproc.transport.address import UnixAddress, parse_address
 from extproc.transport.errors import ListenError
 from extproc.transport.socket_files import SocketAccess, make_directory, who_could_replace

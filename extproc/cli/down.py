@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.cli.chosen_run import RUNNING, chosen_run
-from extproc.cli.exits import TABLE, Failure
 from extproc.cli.runs import ask_to_stop
+from extproc.exits import TABLE, Failure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from extproc.cli.exits import NoEnvoy
+from extproc.exits import NoEnvoy
 
 OLDEST = (1, 37)
 """The oldest Envoy on which the two listeners work together; 1.36 was tried and does not."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.cli import health, hot_restart, restart_progress
-from extproc.cli.exits import Failure
 from extproc.cli.family import Ended, RestartAsked
 from extproc.cli.health import Lines
 from extproc.cli.predecessor import Predecessor
 from extproc.cli.replacement import NEW, check_new, start_new
 from extproc.cli.restart_progress import Progress
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from pathlib import Path

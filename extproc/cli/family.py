@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Self, TypeAlias
 
-from extproc.cli.exits import Failure
 from extproc.cli.tether import tether
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

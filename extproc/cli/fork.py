@@ -13,10 +13,10 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.admin.log import log_event
-from extproc.cli.exits import ExitCode
 from extproc.cli.tether import call_this_process, tether
 from extproc.cli.worker import work
+from extproc.exits import ExitCode
+from extproc.observe.log import log_event
 from extproc.transport.errors import ListenError
 from extproc.transport.failure import describe
 

@@ -16,11 +16,11 @@ from extproc.cli import hot_restart
 from extproc.cli.endpoints import Port, endpoint_at
 from extproc.cli.envoy_command import bootstrap_in, envoy_command
 from extproc.cli.envoys import ENVOY
-from extproc.cli.exits import Failure
 from extproc.cli.health import health_of
 from extproc.cli.ports import reachable, require_free, require_vacant
 from extproc.cli.runs import DIRECTORY_PREFIX
 from extproc.cli.secret_files import write_secrets
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ import asyncio
 
 import click
 
-from extproc.cli.exits import TABLE, Failure
 from extproc.cli.stopping import StopRequests
+from extproc.exits import TABLE, Failure
 from extproc.mock.script import ScriptError, parse_script
 from extproc.mock.server import serve
 

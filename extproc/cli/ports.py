@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from extproc.cli.exits import Failure
 from extproc.config.exposure import host_of, is_socket
+from extproc.exits import Failure
 from extproc.transport.address import parse_address, vacate
 from extproc.transport.errors import ListenError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.cli.configuration import CONFIG, load_config
-from extproc.cli.exits import TABLE, Failure
+from extproc.exits import TABLE, Failure
 from extproc.transport.probe import why_not_serving
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import click
 
 from extproc.cli.configuration import CONFIG, load_config, warn
 from extproc.cli.envoy_config import envoy_config
-from extproc.cli.exits import TABLE, Failure
 from extproc.cli.secret_files import write_secrets
 from extproc.cli.surroundings import warn_of_surroundings
+from extproc.exits import TABLE, Failure
 
 
 @click.command(epilog=TABLE)

@@ -11,8 +11,8 @@ from extproc.cli import health
 from extproc.cli.connections import listens
 from extproc.cli.envoy_binary import find_envoy, hot_restart_version_of
 from extproc.cli.envoy_command import check_command, envoy_command
-from extproc.cli.exits import Failure
 from extproc.cli.family import Ended
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from extproc.cli.family import Family, News

@@ -9,9 +9,9 @@ import click
 
 from extproc.cli import restart_progress
 from extproc.cli.chosen_run import RUNNING, chosen_run
-from extproc.cli.exits import TABLE, Failure
 from extproc.cli.family import RESTART_SIGNAL
 from extproc.cli.runs import Process, Run, process_of
+from extproc.exits import TABLE, Failure
 
 _POLL = 0.05
 _AGAIN = 0.5

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from extproc.cli import hot_restart
-from extproc.cli.exits import Failure
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from extproc.bootstrap.degraded.secrets import secret_files
-from extproc.cli.exits import Failure
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from pathlib import Path

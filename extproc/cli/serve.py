@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.admin.log import log_event, set_up_logging
 from extproc.cli.clock import anchored_clock
 from extproc.cli.configuration import CONFIG, WORKERS, load_config
 from extproc.cli.doors import check_doors
-from extproc.cli.exits import TABLE
 from extproc.cli.worker import Duty
 from extproc.cli.workers import Workers
+from extproc.exits import TABLE
+from extproc.observe.log import log_event, set_up_logging
 
 if TYPE_CHECKING:
     from pathlib import Path

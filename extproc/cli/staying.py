@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.cli.envoys import ENVOY
-from extproc.cli.exits import ExitCode
 from extproc.cli.family import StopAsked
 from extproc.cli.gateway_process import SIDECAR
+from extproc.exits import ExitCode
 
 if TYPE_CHECKING:
     from extproc.cli.envoys import Envoys

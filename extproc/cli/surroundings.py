@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.bootstrap.trust import system_ca_file
-from extproc.cli.exits import Failure
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

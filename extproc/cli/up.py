@@ -13,12 +13,12 @@ from extproc.cli.configuration import CONFIG, WORKERS, load_config, warn
 from extproc.cli.detached import start_detached
 from extproc.cli.envoy_binary import find_envoy
 from extproc.cli.envoys import Envoys
-from extproc.cli.exits import TABLE, ExitCode, Failure
 from extproc.cli.family import Family
 from extproc.cli.gateway_process import Launch, private_directory, start
 from extproc.cli.runs import Run, Runs, start_time
 from extproc.cli.staying import finish, stay
 from extproc.cli.surroundings import warn_of_surroundings
+from extproc.exits import TABLE, ExitCode, Failure
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 

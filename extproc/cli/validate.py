@@ -9,9 +9,9 @@ import click
 import yaml
 
 from extproc.cli.configuration import CONFIG, load_config, warn
-from extproc.cli.exits import TABLE, BadConfig
 from extproc.cli.surroundings import warn_of_surroundings
 from extproc.config.warnings import undeclared_clusters
+from extproc.exits import TABLE, BadConfig
 
 
 @click.command(epilog=TABLE)

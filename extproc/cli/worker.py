@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, assert_never
 
 import uvloop
 
-from extproc.admin.log import attempt_log
 from extproc.cli.allocator import keep_freed_blocks, return_freed_memory_regularly
-from extproc.cli.exits import ExitCode
 from extproc.cli.stopping import StopRequests
 from extproc.config.gateway import Transport
 from extproc.exchange.session import Exchange
+from extproc.exits import ExitCode
+from extproc.observe.log import attempt_log
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from extproc.admin.log import log_event
-from extproc.cli.exits import ExitCode, Failure
 from extproc.cli.fork import REFUSED, SERVING, STOP_SIGNALS, Child, fork
 from extproc.cli.restarts import pause_before_restart
 from extproc.cli.switchboard import Switchboard
 from extproc.cli.tether import call_this_process
+from extproc.exits import ExitCode, Failure
+from extproc.observe.log import log_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,13 +13,13 @@ import pytest
 from builders import P, http
 
 from extproc import names
-from extproc.admin.log import attempt_fields
 from extproc.bootstrap.doctor.finding import Finding, error
-from extproc.cli.exits import ExitCode
 from extproc.config.json_schema import json_schema
 from extproc.exchange.error_kinds import request_id_headers
 from extproc.exchange.exhausted import exhausted_answer
 from extproc.exchange.record import AttemptRecord, Ending
+from extproc.exits import ExitCode
+from extproc.observe.log import attempt_fields
 from extproc.policy.attempts import FailedAttempt, Reason
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.model import Api

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from extproc.cli.envoy_binary import EnvoyBinary, find_envoy
-from extproc.cli.exits import ExitCode, NoEnvoy
+from extproc.exits import ExitCode, NoEnvoy
 
 
 def an_envoy(directory: Path, says: str) -> Path:

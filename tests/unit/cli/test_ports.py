@@ -2,8 +2,8 @@ import socket
 
 import pytest
 
-from extproc.cli.exits import Failure
 from extproc.cli.ports import free_port, is_free, reachable, require_free
+from extproc.exits import Failure
 
 
 def test_a_port_somebody_listens_on_is_refused_with_the_setting_to_change() -> None:

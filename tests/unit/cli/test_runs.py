@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from extproc.cli.exits import Failure
 from extproc.cli.runs import Run, Runs, ask_to_stop, start_time
+from extproc.exits import Failure
 
 
 def a_run(config: Path, *, pid: int | None = None, directory: str = "/nonexistent/extproc-x") -> Run:

@@ -8,8 +8,8 @@ import pytest
 from support.compiled import a_cluster, a_gateway
 
 from extproc.bootstrap.trust import CA_FILES
-from extproc.cli.exits import Failure
 from extproc.cli.surroundings import ca_file, warn_of_surroundings
+from extproc.exits import Failure
 
 if TYPE_CHECKING:
     from pathlib import Path
