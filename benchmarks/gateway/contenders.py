@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from extproc.cli.envoy_binary import find_envoy
+from extproc.gateway.envoy_binary import find_envoy
 from gateway.processes import running, seconds
 
 if TYPE_CHECKING:

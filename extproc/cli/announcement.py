@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from extproc.cli.gateway_process import Launch
+    from extproc.gateway.start import Launch
 
 
 def announce(launch: Launch, closing: str) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from extproc.cli.configuration import load_config
+from extproc.cli.config_argument import load_config
 from extproc.cli.demo_traffic import DEMO_MODEL, send_requests
-from extproc.cli.envoy_binary import EnvoyBinary, find_envoy
-from extproc.cli.envoys import Envoys
-from extproc.cli.family import Family, StopAsked
-from extproc.cli.gateway_process import Launch, private_directory, start
-from extproc.cli.ports import free_port, is_free
-from extproc.cli.staying import finish, stay
 from extproc.exits import TABLE, ExitCode, Failure
+from extproc.gateway.envoy_binary import EnvoyBinary, find_envoy
+from extproc.gateway.hot_restart.coordinator import Envoys
+from extproc.gateway.run import finish, stay
+from extproc.gateway.start import Launch, private_directory, start
+from extproc.system.child_processes import Family, StopAsked
+from extproc.system.ports import free_port, is_free
 
 _USUAL_PORT = 12000
 _START = 30.0

@@ -14,7 +14,7 @@ from extproc.exits import Failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from extproc.cli.endpoints import Port
+    from extproc.system.http_endpoint import Port
 
 DEMO_MODEL = "openai/gpt-4o"
 

@@ -15,13 +15,13 @@ from extproc.bootstrap.doctor.diagnosis import diagnose
 from extproc.bootstrap.doctor.finding import Severity
 from extproc.bootstrap.doctor.reading.file import read_file
 from extproc.bootstrap.doctor.reading.live import read_live
-from extproc.cli.configuration import CONFIG, load_config
-from extproc.cli.endpoints import Endpoint, Port, endpoint_at
-from extproc.cli.ports import reachable
-from extproc.cli.runs import Runs
+from extproc.cli.config_argument import CONFIG, load_config
 from extproc.config.errors import ConfigError
 from extproc.config.exposure import is_socket
 from extproc.exits import BadConfig, NoEnvoy
+from extproc.gateway.registry import Runs
+from extproc.system.http_endpoint import Endpoint, Port, endpoint_at
+from extproc.system.ports import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

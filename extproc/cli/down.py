@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.chosen_run import RUNNING, chosen_run
-from extproc.cli.runs import ask_to_stop
+from extproc.cli.run_argument import RUNNING, chosen_run
 from extproc.exits import TABLE, Failure
+from extproc.gateway.registry import ask_to_stop
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ import asyncio
 
 import click
 
-from extproc.cli.stopping import StopRequests
 from extproc.exits import TABLE, Failure
 from extproc.mock.script import ScriptError, parse_script
 from extproc.mock.server import serve
+from extproc.system.stop_signals import StopRequests
 
 _EXAMPLES = """\b
 Scripts are steps with commas between them; the last step stays:

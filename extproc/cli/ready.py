@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.configuration import CONFIG, load_config
+from extproc.cli.config_argument import CONFIG, load_config
 from extproc.exits import TABLE, Failure
 from extproc.transport.probe import why_not_serving
 

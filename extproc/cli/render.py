@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from extproc.cli.configuration import CONFIG, load_config, warn
-from extproc.cli.envoy_config import envoy_config
-from extproc.cli.secret_files import write_secrets
-from extproc.cli.surroundings import warn_of_surroundings
+from extproc.cli.config_argument import CONFIG, load_config, warn
 from extproc.exits import TABLE, Failure
+from extproc.gateway.environment import warn_of_surroundings
+from extproc.gateway.envoy_config import envoy_config
+from extproc.gateway.secret_files import write_secrets
 
 
 @click.command(epilog=TABLE)

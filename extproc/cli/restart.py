@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from extproc.cli import restart_progress
-from extproc.cli.chosen_run import RUNNING, chosen_run
-from extproc.cli.family import RESTART_SIGNAL
-from extproc.cli.runs import Process, Run, process_of
+from extproc.cli.run_argument import RUNNING, chosen_run
 from extproc.exits import TABLE, Failure
+from extproc.gateway.hot_restart import progress
+from extproc.gateway.registry import Process, Run, process_of
+from extproc.system.child_processes import RESTART_SIGNAL
 
 _POLL = 0.05
 _AGAIN = 0.5
@@ -59,12 +59,12 @@ def _replace(run: Run, process: Process | None, deadline: float) -> None:
     raise Failure("Envoy is not replaced: `extproc up` has ended.")
 
 
-def _asked(run: Run, process: Process, deadline: float) -> restart_progress.Progress:
+def _asked(run: Run, process: Process, deadline: float) -> progress.Progress:
     """Ask once for a new Envoy, and return how that has ended."""
-    before = restart_progress.read(Path(run.directory))
+    before = progress.read(Path(run.directory))
     if before is None or not process.send(RESTART_SIGNAL):
         raise Failure("Envoy is not replaced: this `extproc up` has ended or is of another version.")
-    while (now := restart_progress.read(Path(run.directory))) is None or now.done <= before.begun:
+    while (now := progress.read(Path(run.directory))) is None or now.done <= before.begun:
         if process.ends_within(_POLL):
             raise Failure("Envoy is not replaced: `extproc up` has ended.")
         if time.monotonic() > deadline:

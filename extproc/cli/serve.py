@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.clock import anchored_clock
-from extproc.cli.configuration import CONFIG, WORKERS, load_config
-from extproc.cli.doors import check_doors
-from extproc.cli.worker import Duty
-from extproc.cli.workers import Workers
+from extproc.cli.config_argument import CONFIG, WORKERS, load_config
 from extproc.exits import TABLE
 from extproc.observe.log import log_event, set_up_logging
+from extproc.workers.access_checks import check_doors
+from extproc.workers.clock import anchored_clock
+from extproc.workers.supervisor import Workers
+from extproc.workers.worker import Duty
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 
 from extproc.cli.announcement import announce
-from extproc.cli.configuration import CONFIG, WORKERS, load_config, warn
-from extproc.cli.detached import start_detached
-from extproc.cli.envoy_binary import find_envoy
-from extproc.cli.envoys import Envoys
-from extproc.cli.family import Family
-from extproc.cli.gateway_process import Launch, private_directory, start
-from extproc.cli.runs import Run, Runs, start_time
-from extproc.cli.staying import finish, stay
-from extproc.cli.surroundings import warn_of_surroundings
+from extproc.cli.config_argument import CONFIG, WORKERS, load_config, warn
 from extproc.exits import TABLE, ExitCode, Failure
+from extproc.gateway.detached import start_detached
+from extproc.gateway.environment import warn_of_surroundings
+from extproc.gateway.envoy_binary import find_envoy
+from extproc.gateway.hot_restart.coordinator import Envoys
+from extproc.gateway.registry import Run, Runs, start_time
+from extproc.gateway.run import finish, stay
+from extproc.gateway.start import Launch, private_directory, start
+from extproc.system.child_processes import Family
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import yaml
 
-from extproc.cli.configuration import CONFIG, load_config, warn
-from extproc.cli.surroundings import warn_of_surroundings
+from extproc.cli.config_argument import CONFIG, load_config, warn
 from extproc.config.warnings import undeclared_clusters
 from extproc.exits import TABLE, BadConfig
+from extproc.gateway.environment import warn_of_surroundings
 
 
 @click.command(epilog=TABLE)

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from support.waiting import PATIENCE, wait_until
 
 from extproc.cli import main
-from extproc.cli.surroundings import CA_DIRECTORY, CA_FILE, PROXIES
+from extproc.gateway.environment import CA_DIRECTORY, CA_FILE, PROXIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

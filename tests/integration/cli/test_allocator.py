@@ -5,7 +5,7 @@ import sys
 
 BODIES = """
 import asyncio, re, sys
-from extproc.cli import allocator
+from extproc.workers import malloc
 
 def resident():
     return int(re.search(r"Rss:\\s+(\\d+)", open("/proc/self/smaps_rollup").read())[1]) * 1024
@@ -15,7 +15,7 @@ def faults():
 
 async def main():
     if "keep" in sys.argv:
-        assert allocator.keep_freed_blocks()
+        assert malloc.keep_freed_blocks()
     body = bytes(8_000_000)
     kept = [bytes(100_000) for _ in range(20)]  # what settles above it
     before = faults()
@@ -26,8 +26,8 @@ async def main():
     body = b""
     held = resident()
     if "return" in sys.argv:
-        allocator._EVERY = 0.01
-        returning = asyncio.create_task(allocator.return_freed_memory_regularly())
+        malloc._EVERY = 0.01
+        returning = asyncio.create_task(malloc.return_freed_memory_regularly())
         await asyncio.sleep(0.2)
         returning.cancel()
     print("returned", held - resident() > 4_000_000)

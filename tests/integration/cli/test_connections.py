@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extproc.cli.connections import connections_to, listens
-from extproc.cli.endpoints import Port
-from extproc.cli.health import Lines, requests_in_flight, serving_epoch
+from extproc.gateway.envoy_admin import Lines, requests_in_flight, serving_epoch
+from extproc.system.http_endpoint import Port
+from extproc.system.tcp_sockets import connections_to, listens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PRELUDE = """
 import os, signal, sys
 from extproc.exits import Failure
-from extproc.cli.family import Ended, Family, StopAsked
+from extproc.system.child_processes import Ended, Family, StopAsked
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
 

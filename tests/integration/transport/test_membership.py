@@ -11,7 +11,7 @@ from builders import NOW, after
 from support.waiting import eventually
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.transport.sharing import Membership
+from extproc.workers.block_sync import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

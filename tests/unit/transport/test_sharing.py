@@ -7,7 +7,7 @@ import json
 from builders import NOW, after
 
 from extproc.policy.blocks import Block, BlockKind
-from extproc.transport.sharing import Hub
+from extproc.workers.block_sync import Hub
 
 GREETED = b'"greeted"\n'
 

@@ -1,0 +1,64 @@
+"""Starting `up` in the background."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from extproc.exits import Failure
+
+if TYPE_CHECKING:
+    from extproc.gateway.registry import Run, Runs
+    from extproc.gateway.start import Launch
+
+_POLL = 0.05
+
+
+def start_detached(launch: Launch, runs: Runs) -> Run:
+    """Start `up` as a process of its own and return what runs when it is healthy.
+
+    It writes to a file. When it ends before it is healthy, that file is told here and its exit code becomes ours.
+    """
+    log = runs.log_of(launch.config)
+    try:
+        opened = runs.new_log_of(launch.config)
+    except OSError as error:
+        raise Failure(f"{log}: the log cannot be written: {error.strerror}") from error
+    with opened as sink:
+        child = subprocess.Popen(  # noqa: S603 -- ourselves
+            [sys.executable, "-m", "extproc", "up", *_arguments(launch)],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,  # it stays when this terminal goes
+        )
+    try:
+        while child.poll() is None:
+            run = runs.find(launch.config)
+            if run is not None and run.pid == child.pid:
+                return run
+            time.sleep(_POLL)
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise
+    click.echo(log.read_text(errors="replace"), nl=False, err=True)
+    sys.exit(child.returncode)
+
+
+def _arguments(launch: Launch) -> list[str]:
+    concurrency = [] if launch.concurrency is None else [f"--concurrency={launch.concurrency}"]
+    return [
+        f"--envoy-binary={launch.envoy.path}",
+        f"--envoy-log-level={launch.envoy_log_level}",
+        f"--workers={launch.workers}",
+        f"--timeout={launch.start_timeout}",
+        f"--grace={launch.grace}",
+        *concurrency,
+        "--",
+        str(launch.config),
+    ]

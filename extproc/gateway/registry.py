@@ -1,0 +1,205 @@
+"""Which `extproc up` runs on this host, by configuration file: how `down` and `restart` find it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import signal
+import stat
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from extproc.exits import Failure
+from extproc.gateway.hot_restart import envoy_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DIRECTORY_PREFIX = "extproc-"
+"""How the name of every run's private directory begins; nothing else is ever cleared away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `extproc up` that has become healthy.
+
+    A process id is used again after its process has gone; together with the time its process started it is not.
+    """
+
+    pid: int
+    started: int  # clock ticks since boot, as the kernel tells it
+    config: str
+    url: str
+    directory: str  # of its socket and Envoy's configuration
+    admin: str  # where Envoy's admin endpoint is: "unix:/path" or "host:port"
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return start_time(self.pid) == self.started
+
+
+def start_time(pid: int) -> int | None:
+    """Return when process *pid* started, in clock ticks since boot; None when there is none."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the command's name in parentheses and may hold anything; starttime is the 22nd.
+    state, *fields = status.rpartition(")")[2].split()
+    return None if state == "Z" else int(fields[18])
+
+
+class Process:
+    """The process of a run, by a descriptor that can never mean a stranger."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, number: signal.Signals) -> bool:
+        """Send it a signal, and tell whether it was still there."""
+        try:
+            signal.pidfd_send_signal(self._descriptor, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, and tell whether it came within *seconds*."""
+        return bool(select.select([self._descriptor], [], [], seconds)[0])
+
+
+@contextmanager
+def process_of(run: Run) -> Iterator[Process | None]:
+    """Provide the process of *run*, or None when it has ended.
+
+    The descriptor is opened before the last look at the process's start time.
+    """
+    try:
+        descriptor = os.pidfd_open(run.pid)
+    except ProcessLookupError:
+        yield None
+        return
+    try:
+        yield Process(descriptor) if run.alive else None
+    finally:
+        os.close(descriptor)
+
+
+def ask_to_stop(run: Run, *, seconds: float) -> bool:
+    """Ask the process of *run* to stop, wait until it has, and tell whether it did within *seconds*."""
+    with process_of(run) as process:
+        return process is None or not process.send(signal.SIGTERM) or process.ends_within(seconds)
+
+
+class Runs:
+    """The records of running gateways, one file each in a directory of the user's own."""
+
+    def __init__(self, directory: Path, *, owners: frozenset[int] = frozenset()) -> None:
+        self.directory = directory
+        self._owners = owners | {os.geteuid()}
+
+    @classmethod
+    def of_user(cls, environ: Mapping[str, str]) -> Runs:
+        """Return the records of the user: the same for a login session, cron and sudo -E.
+
+        Raises:
+            Failure: others could have written them. A record says which process to end and which directory to remove.
+        """
+        state = environ.get("XDG_STATE_HOME")
+        behind_sudo = environ.get("SUDO_UID", "")
+        owners = {int(behind_sudo)} if os.geteuid() == 0 and behind_sudo.isdecimal() else set()
+        runs = cls((Path(state) if state else Path.home() / ".local" / "state") / "extproc", owners=frozenset(owners))
+        runs.check()
+        return runs
+
+    def check(self) -> None:
+        """Make sure that nobody else can write to the directory.
+
+        Raises:
+            Failure: somebody can.
+        """
+        try:
+            found = self.directory.stat()
+        except OSError:  # there are no records, or none that can be read
+            return
+        if found.st_uid not in self._owners or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise Failure(
+                f"{self.directory}: others than you can write there, so what it says of running gateways cannot be "
+                "trusted. Let it be yours alone (mode 0700), or set XDG_STATE_HOME to a directory of your own."
+            )
+
+    @contextmanager
+    def recording(self, run: Run) -> Iterator[None]:
+        """Let others find *run* while the context lasts; a home that cannot be written to only costs that."""
+        try:
+            self._add(run)
+        except OSError as error:
+            click.echo(
+                f"warning: neither `extproc down` nor `restart` will find this: {error.filename}: {error.strerror}",
+                err=True,
+            )
+        try:
+            yield
+        finally:
+            self._remove(run)
+
+    def _add(self, run: Run) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record = self._file(Path(run.config), ".json")
+        draft = record.with_suffix(f".{run.pid}")
+        draft.write_text(json.dumps(asdict(run)))
+        draft.replace(record)  # whole or not at all
+
+    def find(self, config: Path) -> Run | None:
+        """Return the run of *config*, or None; what a killed run has left is cleared away."""
+        run = self._read(self._file(config, ".json"))
+        if run is None or run.alive:
+            return run
+        self._remove(run)
+        if Path(run.directory).name.startswith(DIRECTORY_PREFIX):
+            envoy_options.forget(Path(run.directory))
+            shutil.rmtree(run.directory, ignore_errors=True)
+        return None
+
+    def __iter__(self) -> Iterator[Run]:
+        for record in sorted(self.directory.glob("*.json")):
+            run = self._read(record)
+            if run is not None and run.alive:
+                yield run
+
+    def log_of(self, config: Path) -> Path:
+        """Return the file that a detached run of *config* writes to."""
+        return self._file(config, ".log")
+
+    def new_log_of(self, config: Path) -> BinaryIO:
+        """Return that file, emptied, and for its owner alone."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        descriptor = os.open(self.log_of(config), flags, 0o600)
+        os.fchmod(descriptor, 0o600)  # it may be there already
+        return os.fdopen(descriptor, "wb")
+
+    def _file(self, config: Path, suffix: str) -> Path:
+        path = config.resolve()
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+        return self.directory / f"{path.stem}-{digest}{suffix}"
+
+    def _remove(self, run: Run) -> None:
+        """Forget *run*, unless its record is another's by now."""
+        if self._read(self._file(Path(run.config), ".json")) == run:
+            self._file(Path(run.config), ".json").unlink(missing_ok=True)
+
+    @staticmethod
+    def _read(record: Path) -> Run | None:
+        try:
+            return Run(**json.loads(record.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):  # none, or not written by this version
+            return None

@@ -1,0 +1,146 @@
+"""Sidecar and Envoy, started together from one configuration and ended together."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from extproc.exits import Failure
+from extproc.gateway.envoy_admin import health_of
+from extproc.gateway.envoy_command import bootstrap_in, envoy_command
+from extproc.gateway.hot_restart import envoy_options
+from extproc.gateway.hot_restart.coordinator import ENVOY
+from extproc.gateway.registry import DIRECTORY_PREFIX
+from extproc.gateway.secret_files import write_secrets
+from extproc.system.http_endpoint import Port, endpoint_at
+from extproc.system.ports import reachable, require_free, require_vacant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extproc.config.gateway import Gateway
+    from extproc.gateway.envoy_binary import EnvoyBinary
+    from extproc.system.child_processes import Family, News
+    from extproc.system.http_endpoint import Endpoint
+
+SIDECAR = "the sidecar"
+
+_ADMIN = "admin.sock"
+_POLL = 0.05
+_LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What `up` starts, and with how much patience."""
+
+    config: Path
+    gateway: Gateway
+    envoy: EnvoyBinary
+    envoy_log_level: str
+    concurrency: int | None
+    workers: int
+    start_timeout: float
+    grace: float
+
+    def in_directory(self, directory: Path) -> Launch:
+        """Return this launch with Envoy's admin endpoint in *directory*, unless the file says where it is.
+
+        It has no password and can stop Envoy: there it is this user's alone.
+        """
+        return self.with_admin(self.gateway.envoy.admin or f"unix:{directory / _ADMIN}")
+
+    def with_admin(self, address: str) -> Launch:
+        """Return this launch with Envoy's admin endpoint at *address*."""
+        return replace(self, gateway=replace(self.gateway, envoy=replace(self.gateway.envoy, admin=address)))
+
+    @property
+    def edge(self) -> Port:
+        """Where clients reach the gateway from this host."""
+        return Port(reachable(self.gateway.listener.address), self.gateway.listener.port)
+
+    @property
+    def admin_address(self) -> str:
+        """Where Envoy's own admin endpoint is, once that has been settled."""
+        if self.gateway.envoy.admin is None:
+            raise RuntimeError("where the admin endpoint is has not been settled")
+        return self.gateway.envoy.admin
+
+    @property
+    def admin(self) -> Endpoint:
+        """Envoy's own admin endpoint, once it has been settled."""
+        return endpoint_at(self.admin_address)
+
+
+@contextmanager
+def private_directory() -> Iterator[str]:
+    """Provide a new directory for sockets and Envoy's files that only this user can enter (mode 0700)."""
+    directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX)
+    if len(directory.name) > _LONGEST_SOCKET_PATH - len(envoy_options.LONGEST_SOCKET):
+        directory.cleanup()
+        directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX, dir="/tmp")
+    with directory as name:
+        try:
+            yield name
+        finally:
+            envoy_options.forget(Path(name))
+
+
+def start(launch: Launch, family: Family, directory: Path) -> News | None:
+    """Start both, wait until the edge is healthy, and return None; or what happened before it was.
+
+    Raises:
+        Failure: when a port is in use, or the edge is not healthy in time.
+    """
+    gateway = launch.gateway
+    require_free(gateway.listener.address, gateway.listener.port, what=f"{launch.config}: listeners[].port")
+    require_vacant(launch.admin_address, what=f"{launch.config}: envoy.admin")
+    listen = f"unix:{_socket_in(str(directory))}"
+    click.echo("starting the sidecar …", err=True)
+    family.start(SIDECAR, _sidecar_command(launch, listen))
+    # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
+    from extproc.gateway.envoy_config import envoy_config  # noqa: PLC0415
+
+    bootstrap_in(directory).write_text(envoy_config(_as_started(launch, listen, directory)))
+    click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
+    family.start(ENVOY, envoy_command(launch, directory))
+    return _until_healthy(launch, family)
+
+
+def _as_started(launch: Launch, listen: str, directory: Path) -> Gateway:
+    """Return the gateway with everything where it is in this run, Envoy's secret files among it."""
+    gateway, secrets = launch.gateway, directory / "secrets"
+    write_secrets(gateway, secrets)
+    return replace(
+        gateway,
+        sidecar=replace(gateway.sidecar, listen=listen, workers=launch.workers),
+        envoy=replace(gateway.envoy, secrets=str(secrets)),
+    )
+
+
+def _until_healthy(launch: Launch, family: Family) -> News | None:
+    deadline = time.monotonic() + launch.start_timeout
+    while (status := health_of(launch.edge)) != 200:
+        if time.monotonic() > deadline:
+            told = "nothing" if status is None else str(status)
+            raise Failure(f"not healthy after {launch.start_timeout:g} s: {launch.edge}/healthz answers {told}.")
+        news = family.wait(_POLL)
+        if news is not None:
+            return news
+    return None
+
+
+def _sidecar_command(launch: Launch, listen: str) -> list[str | Path]:
+    options = ["--listen", listen, "--workers", str(launch.workers)]
+    return [sys.executable, "-m", "extproc", "serve", *options, "--", launch.config]
+
+
+def _socket_in(directory: str) -> str:
+    return f"{directory}/sidecar.sock"

@@ -1,0 +1,1 @@
+"""The sidecar's processes: a supervisor, and workers that serve Envoy."""
