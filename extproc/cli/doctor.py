@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from extproc.bootstrap.doctor.diagnosis import diagnose
-from extproc.bootstrap.doctor.finding import Severity
-from extproc.bootstrap.doctor.reading.file import read_file
-from extproc.bootstrap.doctor.reading.live import read_live
 from extproc.cli.config_argument import CONFIG, load_config
 from extproc.config.errors import ConfigError
 from extproc.config.exposure import is_socket
+from extproc.doctor.diagnose import diagnose
+from extproc.doctor.finding import Severity
+from extproc.doctor.reading.file import read_file
+from extproc.doctor.reading.live import read_live
 from extproc.exits import BadConfig, NoEnvoy
 from extproc.gateway.registry import Runs
 from extproc.system.http_endpoint import Endpoint, Port, endpoint_at
@@ -26,9 +26,9 @@ from extproc.system.ports import reachable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from extproc.bootstrap.doctor.finding import Finding
-    from extproc.bootstrap.doctor.model.installation import Installation
     from extproc.config.gateway import Gateway
+    from extproc.doctor.finding import Finding
+    from extproc.doctor.model.envoy import Installation
 
 TABLE = """\b
 Exit codes:

@@ -10,19 +10,19 @@ from contract.toy_provider import Reply
 from contract.worlds import a_world
 from support.compiled import a_cluster, a_gateway
 
-from extproc.bootstrap.doctor.checks import running as losses
-from extproc.bootstrap.doctor.diagnosis import diagnose
-from extproc.bootstrap.doctor.reading.file import read_file
-from extproc.bootstrap.doctor.reading.live import read_live
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load
+from extproc.doctor.checks import running as losses
+from extproc.doctor.diagnose import diagnose
+from extproc.doctor.reading.file import read_file
+from extproc.doctor.reading.live import read_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from contract.worlds import World
 
-    from extproc.bootstrap.doctor.model.installation import Installation
+    from extproc.doctor.model.envoy import Installation
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))

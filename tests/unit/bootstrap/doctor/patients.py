@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import yaml
 from unit.config import files
 
-from extproc.bootstrap.doctor.diagnosis import diagnose
-from extproc.bootstrap.doctor.finding import Severity
-from extproc.bootstrap.doctor.reading.file import read_file
 from extproc.bootstrap.render import bootstrap, to_yaml
+from extproc.doctor.diagnose import diagnose
+from extproc.doctor.finding import Severity
+from extproc.doctor.reading.file import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from extproc.bootstrap.doctor.finding import Finding
-    from extproc.bootstrap.doctor.model.installation import Installation
     from extproc.config.gateway import Gateway
+    from extproc.doctor.finding import Finding
+    from extproc.doctor.model.envoy import Installation
 
 Told: TypeAlias = "tuple[Severity, str, str]"
 

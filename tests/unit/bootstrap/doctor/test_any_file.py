@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.bootstrap.doctor.patients import GATEWAY, an_operator
 
-from extproc.bootstrap.doctor.diagnosis import diagnose
-from extproc.bootstrap.doctor.reading.file import read_file
 from extproc.config.errors import ConfigError
+from extproc.doctor.diagnose import diagnose
+from extproc.doctor.reading.file import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

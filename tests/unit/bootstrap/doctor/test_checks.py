@@ -30,14 +30,14 @@ from unit.bootstrap.doctor.patients import (
 )
 
 from extproc import names
-from extproc.bootstrap.doctor.checks import CHECKS
 from extproc.bootstrap.scripts import state_script
+from extproc.doctor.checks import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from extproc.bootstrap.doctor.model.installation import Installation
     from extproc.config.gateway import Gateway
+    from extproc.doctor.model.envoy import Installation
 
 BUFFER = f"{EDGE}.http_filters[2]"
 LIMIT = "request_body_buffer_limit"

@@ -20,9 +20,9 @@ from unit.bootstrap.doctor.patients import (
     told,
 )
 
-from extproc.bootstrap.doctor.diagnosis import diagnose
-from extproc.bootstrap.doctor.reading.file import read_file
 from extproc.config.errors import ConfigError
+from extproc.doctor.diagnose import diagnose
+from extproc.doctor.reading.file import read_file
 
 ANCHORS = """
 static_resources:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from unit.bootstrap.doctor.patients import ATTEMPT, CLUSTERS, EDGE, ERROR, WARNING, Operator, an_operator, told
 
-from extproc.bootstrap.doctor.reading.live import read_live
 from extproc.config.errors import ConfigError
+from extproc.doctor.reading.live import read_live
 
 if TYPE_CHECKING:
-    from extproc.bootstrap.doctor.model.installation import Installation
+    from extproc.doctor.model.envoy import Installation
 
 SERVER_INFO = '{"version": "9e558/1.40.0/Clean/RELEASE/BoringSSL", "state": "LIVE"}'
 STATS = (

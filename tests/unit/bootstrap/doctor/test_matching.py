@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.bootstrap.doctor.model.matching import HeaderMatch, Kind, TextMatch, exactly
+from extproc.doctor.model.matching import HeaderMatch, Kind, TextMatch, exactly
 
 
 @pytest.mark.parametrize(
