@@ -40,7 +40,9 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap.access_log import cut_responses
-from extproc.bootstrap.connections import (
+from extproc.bootstrap.cluster_defaults import last_upstream_filter
+from extproc.bootstrap.degraded.envoy import degraded_routes
+from extproc.bootstrap.http_listener import (
     MAX_HEADERS,
     MAX_HEADERS_KB,
     filter_chains,
@@ -49,12 +51,10 @@ from extproc.bootstrap.connections import (
     router,
     untouched_request_id,
 )
-from extproc.bootstrap.degraded.envoy import degraded_routes
-from extproc.bootstrap.headers import at_provider
+from extproc.bootstrap.internal_headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
-from extproc.bootstrap.patience import MARGIN
-from extproc.bootstrap.typed import duration, http_filter
-from extproc.bootstrap.upstream import last_upstream_filter
+from extproc.bootstrap.proto import duration, http_filter
+from extproc.bootstrap.timeouts import MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher, StringMatcher
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
-from extproc.bootstrap.typed import BUFFER, http_filter
+from extproc.bootstrap.proto import BUFFER, http_filter
 from extproc.config.origins import ANY
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 from envoy_data_plane.envoy.type.v3 import Percent
 
 from extproc import names
-from extproc.bootstrap.connections import MAX_HEADERS, MAX_HEADERS_KB
-from extproc.bootstrap.discovery import by_address, by_name, is_address
+from extproc.bootstrap.cluster_defaults import circuit_breakers, endpoints, http_options, last_upstream_filter
+from extproc.bootstrap.dns import by_address, by_name, is_address
+from extproc.bootstrap.http_listener import MAX_HEADERS, MAX_HEADERS_KB
 from extproc.bootstrap.mutual_tls import mutual_tls
-from extproc.bootstrap.typed import duration, socket_address, split_host_port
-from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options, last_upstream_filter
+from extproc.bootstrap.proto import duration, socket_address, split_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

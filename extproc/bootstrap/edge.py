@@ -28,12 +28,12 @@ from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
-from extproc.bootstrap import headers
+from extproc.bootstrap import internal_headers
 from extproc.bootstrap.browsers import cors_filters, cors_policy, preflights, refused
-from extproc.bootstrap.connections import filter_chains, only_host, only_route, router, untouched_request_id
+from extproc.bootstrap.http_listener import filter_chains, only_host, only_route, router, untouched_request_id
 from extproc.bootstrap.local_replies import edge_replies
-from extproc.bootstrap.scripts import end_marked_answers
-from extproc.bootstrap.typed import BUFFER, duration, http_filter, socket_address
+from extproc.bootstrap.lua_filters import end_marked_answers
+from extproc.bootstrap.proto import BUFFER, duration, http_filter, socket_address
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Listener
@@ -74,7 +74,7 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
     patience = duration(listener.timeout + SLACK)
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
-        early_header_mutation_extensions=[headers.from_client()],
+        early_header_mutation_extensions=[internal_headers.from_client()],
         http_filters=[
             *cors_filters(listener.origins),
             _health_check(),
@@ -137,7 +137,7 @@ def _whole_body(limit: int) -> HttpFilter:
 def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
     return VirtualHost(
         request_body_buffer_limit=2 * body_limit,  # Envoy 1.37 counts twice what the filter before has kept
-        response_headers_to_remove=list(headers.NOT_FOR_CLIENTS),
+        response_headers_to_remove=list(internal_headers.NOT_FOR_CLIENTS),
         typed_per_filter_config=dict(cors_policy(listener.origins)),
         routes=preflights(listener.origins)
         + refused(listener.origins)

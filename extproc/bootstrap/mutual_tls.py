@@ -16,7 +16,7 @@ from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import (
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc.bootstrap.discovery import is_address
+from extproc.bootstrap.dns import is_address
 
 if TYPE_CHECKING:
     from extproc.config.gateway import TlsFiles

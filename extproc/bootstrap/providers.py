@@ -26,10 +26,10 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 )
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc.bootstrap.connections import PROVIDERS_HEADERS, PROVIDERS_HEADERS_KB
-from extproc.bootstrap.discovery import by_address, by_name, is_address
-from extproc.bootstrap.typed import duration, socket_address
-from extproc.bootstrap.upstream import circuit_breakers, endpoints, http_options
+from extproc.bootstrap.cluster_defaults import circuit_breakers, endpoints, http_options
+from extproc.bootstrap.dns import by_address, by_name, is_address
+from extproc.bootstrap.http_listener import PROVIDERS_HEADERS, PROVIDERS_HEADERS_KB
+from extproc.bootstrap.proto import duration, socket_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,16 +12,16 @@ from envoy_data_plane.envoy.extensions.bootstrap.internal_listener.v3 import Int
 
 from extproc import names
 from extproc.bootstrap.attempt import attempt_listener
+from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
 from extproc.bootstrap.degraded.envoy import upstream_filters
 from extproc.bootstrap.degraded.plan import degraded_of
-from extproc.bootstrap.discovery import name_service
+from extproc.bootstrap.dns import name_service
 from extproc.bootstrap.edge import connection_limit, edge_listener
-from extproc.bootstrap.patience import BRIDGING_TRIES
+from extproc.bootstrap.lua_filters import carry_state
+from extproc.bootstrap.proto import extension, listening_address
 from extproc.bootstrap.providers import provider_cluster
-from extproc.bootstrap.scripts import carry_state
-from extproc.bootstrap.trust import CA_FILES
-from extproc.bootstrap.typed import extension, listening_address
+from extproc.bootstrap.timeouts import BRIDGING_TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.bootstrap.trust import system_ca_file
+from extproc.bootstrap.ca_bundle import system_ca_file
 from extproc.exits import Failure
 
 if TYPE_CHECKING:

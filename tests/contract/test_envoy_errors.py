@@ -13,7 +13,7 @@ from contract.toy_provider import Reply
 from contract.worlds import DEAD, a_world, the_worker_dying
 from support_envoy import PATIENCE
 
-from extproc.bootstrap.patience import BRIDGING_TRIES
+from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.exchange import error_kinds as kinds
 
 if TYPE_CHECKING:

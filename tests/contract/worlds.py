@@ -17,8 +17,8 @@ from support.waiting import wait_until
 from support_envoy import PATIENCE, Envoy, running_envoy
 
 from extproc import names
+from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.bootstrap.render import bootstrap, to_yaml
-from extproc.bootstrap.trust import CA_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -27,7 +27,7 @@ from extproc.policy.model import Api
 with warnings.catch_warnings():
     # envoy-data-plane was made for an older pydantic and says so while it is loaded; tests take warnings as errors.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from extproc.bootstrap.headers import NOT_FOR_CLIENTS
+    from extproc.bootstrap.internal_headers import NOT_FOR_CLIENTS
     from extproc.cli import doctor
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
+from extproc.bootstrap.cluster_defaults import last_upstream_filter
 from extproc.bootstrap.degraded.secrets import secret_file
-from extproc.bootstrap.headers import at_provider
-from extproc.bootstrap.scripts import lua_filter
-from extproc.bootstrap.typed import duration, http_filter
-from extproc.bootstrap.upstream import last_upstream_filter
+from extproc.bootstrap.internal_headers import at_provider
+from extproc.bootstrap.lua_filters import lua_filter
+from extproc.bootstrap.proto import duration, http_filter
 
 if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter

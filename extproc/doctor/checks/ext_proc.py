@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc import names
-from extproc.bootstrap.patience import MARGIN
+from extproc.bootstrap.timeouts import MARGIN
 from extproc.doctor.finding import error, warning
 from extproc.doctor.model.filters import ExtProc, Router, Unseen
 

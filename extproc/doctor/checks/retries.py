@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc import names
-from extproc.bootstrap.patience import BRIDGING_TRIES
+from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.doctor.finding import error, warning
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress
 
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
-from extproc.bootstrap.scripts import carry_state
+from extproc.bootstrap.lua_filters import carry_state
 from extproc.config.gateway import RetryBudget
 
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from support.compiled import a_cluster, a_gateway
 
-from extproc.bootstrap.patience import BRIDGING_TRIES
 from extproc.bootstrap.render import bootstrap, to_yaml
+from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.policy.catalog import Catalog
 from extproc.policy.model import Policy, Rule, TargetId
 

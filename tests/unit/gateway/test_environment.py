@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.compiled import a_cluster, a_gateway
 
-from extproc.bootstrap.trust import CA_FILES
+from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.exits import Failure
 from extproc.gateway.environment import ca_file, warn_of_surroundings
 

@@ -30,7 +30,7 @@ from unit.bootstrap.doctor.patients import (
 )
 
 from extproc import names
-from extproc.bootstrap.scripts import state_script
+from extproc.bootstrap.lua_filters import state_script
 from extproc.doctor.checks import CHECKS
 
 if TYPE_CHECKING:

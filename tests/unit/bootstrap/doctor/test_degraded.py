@@ -14,7 +14,7 @@ from unit.bootstrap.doctor.patients import (
 from unit.config import files
 
 from extproc import names
-from extproc.bootstrap.scripts import state_script
+from extproc.bootstrap.lua_filters import state_script
 
 ROUTE = f"{ATTEMPT_HOST}.routes[0]"
 CARRIER = f"{INSIDE}.{HTTP}.http_filters"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from extproc.bootstrap.trust import CA_FILES, system_ca_file
+from extproc.bootstrap.ca_bundle import CA_FILES, system_ca_file
 
 
 def test_the_file_that_is_there_is_taken() -> None:

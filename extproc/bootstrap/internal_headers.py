@@ -17,7 +17,7 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 
 from extproc import names
-from extproc.bootstrap.typed import extension, http_filter
+from extproc.bootstrap.proto import extension, http_filter
 
 if TYPE_CHECKING:
     from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.bootstrap.typed import split_host_port
+from extproc.bootstrap.proto import split_host_port
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from support.lua import Request, Script, Stream
 
 from extproc import names
-from extproc.bootstrap.patience import BRIDGED
-from extproc.bootstrap.scripts import END_MARKED_ANSWERS, state_script
+from extproc.bootstrap.lua_filters import END_MARKED_ANSWERS, state_script
+from extproc.bootstrap.timeouts import BRIDGED
 
 MOST_CALLS = 3
 NOBODY = {":status": "503", names.UNJUDGED: "0"}

@@ -10,8 +10,8 @@ from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 
 from extproc import names
 from extproc.bootstrap.degraded import lua
-from extproc.bootstrap.patience import BLIND_CALLS, BRIDGED
-from extproc.bootstrap.typed import http_filter
+from extproc.bootstrap.proto import http_filter
+from extproc.bootstrap.timeouts import BLIND_CALLS, BRIDGED
 from extproc.exchange.error_kinds import NO_MORE_ATTEMPTS
 from extproc.exchange.headers import VERSION
 from extproc.exchange.resources import BASE_SEGMENTS, MESSAGES

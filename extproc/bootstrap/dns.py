@@ -11,7 +11,7 @@ from envoy_data_plane.envoy.extensions.clusters.dns.v3 import DnsCluster
 from envoy_data_plane.envoy.extensions.network.dns_resolver.cares.v3 import CaresDnsResolverConfig
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc.bootstrap.typed import extension
+from extproc.bootstrap.proto import extension
 
 if TYPE_CHECKING:
     from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig

@@ -14,7 +14,7 @@ from envoy_data_plane.envoy.extensions.filters.http.upstream_codec.v3 import Ups
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc.bootstrap.typed import http_filter
+from extproc.bootstrap.proto import http_filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

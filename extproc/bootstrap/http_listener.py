@@ -13,7 +13,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from envoy_data_plane.envoy.extensions.request_id.uuid.v3 import UuidRequestIdConfig
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc.bootstrap.typed import http_filter
+from extproc.bootstrap.proto import http_filter
 
 PROVIDERS_HEADERS = 216
 PROVIDERS_HEADERS_KB = 136
