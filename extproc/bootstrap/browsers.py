@@ -24,7 +24,7 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap.proto import BUFFER, http_filter
-from extproc.config.origins import ANY
+from extproc.config.schema.origins import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from extproc.config.json_schema import json_schema
+from extproc.config.schema.json_schema import json_schema
 from extproc.exits import TABLE
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from extproc.config.addresses import worker_addresses
 from extproc.config.exposure import admin_beside
+from extproc.config.schema.addresses import worker_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

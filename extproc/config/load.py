@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from extproc.config import checks
-from extproc.config.clusters import compile_clusters
-from extproc.config.compile import compile_config, compile_policies, compile_sites
-from extproc.config.defaults import compile_defaults
-from extproc.config.document import parse
-from extproc.config.environment import Expansion, Raw
+from extproc.config import cross_checks
+from extproc.config.compiling.clusters import compile_clusters
+from extproc.config.compiling.default_targets import compile_defaults
+from extproc.config.compiling.endpoints import Entry
+from extproc.config.compiling.gateway import compile_config, compile_policies, compile_sites
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.explain import problems_of
-from extproc.config.schema import ConfigTable, ProviderTable
-from extproc.config.schema_processes import DEFAULT_LISTEN
+from extproc.config.reading.environment import Expansion, Raw
+from extproc.config.reading.yaml_document import parse
+from extproc.config.schema.file import ConfigTable, ProviderTable
+from extproc.config.schema.processes import DEFAULT_LISTEN
+from extproc.config.schema.pydantic_errors import problems_of
 from extproc.config.warnings import warnings_of
-from extproc.config.wire import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,30 +95,30 @@ def _with_references(document: object) -> object:
 def _judge(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:
     """Return what *document* means; *section* is what the file calls its providers, *problems* are known already."""
     providers, aliases = document.get(_SECTION), document.get("model_aliases")
-    identities = checks.identities(providers, section)
+    identities = cross_checks.identities(providers, section)
     config = None
     try:
         config = ConfigTable.model_validate(document)
     except ValidationError as error:
         noted = {problem.place for problem in problems}
         problems += [problem for problem in problems_of(error, renamed=section) if problem.place not in noted]
-    problems += checks.check_identities(identities)
-    problems += checks.check_listeners(document.get("listeners"))
-    problems += checks.check_aliases(identities, aliases)
+    problems += cross_checks.check_identities(identities)
+    problems += cross_checks.check_listeners(document.get("listeners"))
+    problems += cross_checks.check_aliases(identities, aliases)
     if config is None or problems:
         raise ConfigError([*problems, *_further_problems(providers, section, identities)])
     entries = [Entry(f"{section}[{index}]", table) for index, table in enumerate(config.model_providers)]
     gateway = compile_config(config, entries, identities)
-    return Loaded(gateway, tuple(warnings_of(entries, gateway, checks.exact_names(identities))))
+    return Loaded(gateway, tuple(warnings_of(entries, gateway, cross_checks.exact_names(identities))))
 
 
-def _further_problems(providers: Raw, section: str, identities: tuple[checks.Identity, ...]) -> Iterator[Problem]:
+def _further_problems(providers: Raw, section: str, identities: tuple[cross_checks.Identity, ...]) -> Iterator[Problem]:
     """Yield what compiling would complain about in a file that is not fit to be compiled."""
     tables = enumerate(map(_sound, providers if isinstance(providers, list) else []))
     entries = [Entry(f"{section}[{index}]", table) for index, table in tables if table is not None]
     sites, problems = compile_sites(entries)
     yield from problems
-    yield from compile_policies(entries, checks.exact_names(identities))[1]
+    yield from compile_policies(entries, cross_checks.exact_names(identities))[1]
     yield from compile_clusters(sites).problems
     yield from compile_defaults(sites).problems
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.config.errors import Problem
 from extproc.config.exposure import exposures
-from extproc.config.origins import ANY
+from extproc.config.schema.origins import ANY
 from extproc.policy.backoff import Reach
 from extproc.policy.model import Api, Credential, Scope, Strategy
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from extproc.config.compiling.endpoints import Entry
     from extproc.config.gateway import Gateway
-    from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
-    from extproc.config.wire import Entry
+    from extproc.config.schema.retry_policy import BackoffTable, RetryPolicyTable
     from extproc.policy.model import Policy, Rule, Target
 
 _REACHED_BY = {

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from extproc.config.json_schema import json_schema
 from extproc.config.load import load
-from extproc.config.schema import ConfigTable
+from extproc.config.schema.file import ConfigTable
+from extproc.config.schema.json_schema import json_schema
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.model import Lifetime, Policy, RetryAfterHandling, Rule, Scope, Strategy, TargetId
 

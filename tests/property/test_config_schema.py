@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from extproc.config.errors import ConfigError
-from extproc.config.json_schema import json_schema
 from extproc.config.load import load_text
+from extproc.config.schema.json_schema import json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

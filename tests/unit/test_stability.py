@@ -13,7 +13,7 @@ import pytest
 from builders import P, http
 
 from extproc import names
-from extproc.config.json_schema import json_schema
+from extproc.config.schema.json_schema import json_schema
 from extproc.doctor.finding import Finding, error
 from extproc.exchange.error_kinds import request_id_headers
 from extproc.exchange.exhausted import exhausted_answer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from extproc.config.document import parse
 from extproc.config.errors import ConfigError, Problem
+from extproc.config.reading.yaml_document import parse
 from extproc.doctor.model.envoy import Gap, Installation
 from extproc.doctor.reading.admin import read_admin
 from extproc.doctor.reading.clusters import read_cluster

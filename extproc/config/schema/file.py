@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from extproc.config.addresses import Address, HttpHost, IpAddress
-from extproc.config.header_fields import AccessKey, HeaderName, HeaderValue
-from extproc.config.origins import Origin
 from extproc.config.providers import BEDROCK, BEDROCK_REFUSED, INTERFACES
-from extproc.config.scalars import Duration, Flag, Given, PortNumber, Text, any_case
-from extproc.config.schema_processes import EnvoyTable, SidecarTable
-from extproc.config.schema_retry import RetryPolicyTable, Table
+from extproc.config.schema.addresses import Address, HttpHost, IpAddress
+from extproc.config.schema.header_fields import AccessKey, HeaderName, HeaderValue
+from extproc.config.schema.origins import Origin
+from extproc.config.schema.processes import EnvoyTable, SidecarTable
+from extproc.config.schema.retry_policy import RetryPolicyTable, Table
+from extproc.config.schema.scalars import Duration, Flag, Given, PortNumber, Text, any_case
 
 MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*/(\*|[!-)+-~]+)$"
 CLUSTER_PATTERN = r"^[!-~]{1,255}$"

@@ -1,8 +1,8 @@
 import pytest
 from unit.config.files import problems
 
-from extproc.config.document import Document, parse
 from extproc.config.errors import ConfigError
+from extproc.config.reading.yaml_document import Document, parse
 
 
 def refused(text: str) -> str:

@@ -1,7 +1,7 @@
 import pytest
 from unit.config.files import a_file, a_provider, gateway, problems
 
-from extproc.config.addresses import BaseUrl, parse_base_url
+from extproc.config.schema.addresses import BaseUrl, parse_base_url
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr, WithJsonSchema
 
 from extproc import names
-from extproc.config.scalars import any_case
+from extproc.config.schema.scalars import any_case
 
 # RFC 9110, sections 5.6.2 and 5.5; values are kept to printable ASCII.
 NAME_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"

@@ -7,16 +7,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from extproc.config.addresses import BaseUrl, parse_base_url
 from extproc.config.errors import Problem
 from extproc.config.providers import INTERFACES, PROVIDERS, Provider
+from extproc.config.schema.addresses import BaseUrl, parse_base_url
 from extproc.exchange.upstream import Upstream
 from extproc.policy.model import Credential, Target, TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.config.schema import ProviderTable
+    from extproc.config.schema.file import ProviderTable
 
 
 _OWNERS: Mapping[str, str] = {

@@ -15,9 +15,9 @@ from pydantic import (
     field_validator,
 )
 
-from extproc.config.environment import FromEnvironment
-from extproc.config.header_fields import HeaderName
-from extproc.config.scalars import (
+from extproc.config.reading.environment import FromEnvironment
+from extproc.config.schema.header_fields import HeaderName
+from extproc.config.schema.scalars import (
     CandidateOrderName,
     Codes,
     Given,

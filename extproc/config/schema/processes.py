@@ -5,9 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema, field_validator
 
-from extproc.config.addresses import AdminAddress, HostName, HostPort, Listen, check_listen, worker_addresses
 from extproc.config.gateway import LogFormat, OnFailure, Transport
-from extproc.config.scalars import (
+from extproc.config.schema.addresses import AdminAddress, HostName, HostPort, Listen, check_listen, worker_addresses
+from extproc.config.schema.retry_policy import Table
+from extproc.config.schema.scalars import (
     Flag,
     Given,
     LogFormatName,
@@ -19,7 +20,6 @@ from extproc.config.scalars import (
     TransportName,
     Workers,
 )
-from extproc.config.schema_retry import Table
 
 DEFAULT_LISTEN = "unix:${XDG_RUNTIME_DIR:=/run}/extproc/extproc.sock"
 """Where the sidecar listens unless the file says otherwise: in the directory for sockets of this user's session or, for

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from unit.config.files import P, S, Table, a_file, a_provider, gateway, problems
 
-from extproc.config import compile as compiling
+from extproc.config.compiling import gateway as compiling
+from extproc.config.compiling.endpoints import Entry
 from extproc.config.errors import ConfigError, Problem
 from extproc.config.gateway import (
     EnvoySettings,
@@ -17,9 +18,8 @@ from extproc.config.gateway import (
     Transport,
 )
 from extproc.config.providers import PROVIDERS
-from extproc.config.schema import ConfigTable
-from extproc.config.schema_retry import BackoffTable, RetryPolicyTable
-from extproc.config.wire import Entry
+from extproc.config.schema.file import ConfigTable
+from extproc.config.schema.retry_policy import BackoffTable, RetryPolicyTable
 from extproc.policy.backoff import Reach
 from extproc.policy.model import Api, Credential, Target, TargetId
 

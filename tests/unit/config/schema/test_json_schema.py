@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from unit.config.files import P, S, Table, a_file, a_provider, problems, with_policy
 from unit.config.test_exposure import TLS
 
-from extproc.config.json_schema import json_schema
+from extproc.config.schema.json_schema import json_schema
 
 SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

@@ -12,7 +12,7 @@ from extproc.policy.model import Api, TargetId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from extproc.config.wire import Site
+    from extproc.config.compiling.endpoints import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from extproc.config.errors import Problem, dotted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from extproc.config.environment import Raw
+    from extproc.config.reading.environment import Raw
 
 
 @dataclass(frozen=True, slots=True)

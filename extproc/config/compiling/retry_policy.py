@@ -11,7 +11,7 @@ from extproc.policy.model import HighLatency, Policy, RetryAfterHandling, Rule, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.config.schema_retry import (
+    from extproc.config.schema.retry_policy import (
         BackoffTable,
         ConnectionErrorTable,
         RetryAfterTable,

@@ -16,7 +16,7 @@ from extproc.config.gateway import Cluster
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from extproc.config.wire import Site
+    from extproc.config.compiling.endpoints import Site
 
 RESERVED = frozenset({names.EXTPROC_CLUSTER, names.ATTEMPT_CLUSTER, names.DEGRADED_CLUSTER})
 

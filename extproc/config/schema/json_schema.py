@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from extproc.config.providers import PROVIDERS
-from extproc.config.schema import ConfigTable
+from extproc.config.schema.file import ConfigTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

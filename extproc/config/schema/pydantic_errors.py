@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import BaseModel
 
 from extproc.config.errors import Problem, dotted
-from extproc.config.schema import ConfigTable
+from extproc.config.schema.file import ConfigTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSchema
 
-from extproc.config.environment import FromEnvironment
 from extproc.config.gateway import LogFormat, OnFailure, Transport
+from extproc.config.reading.environment import FromEnvironment
 from extproc.policy.model import CandidateOrder, Lifetime, Measure, Millis, Scope, Strategy
 
 if TYPE_CHECKING:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.config.checks import Identity, exact_names, names_of, resolve_alias
-from extproc.config.clusters import cluster_name, compile_clusters
-from extproc.config.defaults import Defaults, compile_defaults
+from extproc.config.compiling.clusters import cluster_name, compile_clusters
+from extproc.config.compiling.default_targets import Defaults, compile_defaults
+from extproc.config.compiling.endpoints import Entry, Site, locate, target_of, upstream_of
+from extproc.config.compiling.retry_policy import compile_policy
+from extproc.config.cross_checks import Identity, exact_names, names_of, resolve_alias
 from extproc.config.errors import ConfigError, Problem
 from extproc.config.exposure import host_of, refusals
 from extproc.config.gateway import (
@@ -19,8 +21,6 @@ from extproc.config.gateway import (
     SidecarSettings,
     TlsFiles,
 )
-from extproc.config.policies import compile_policy
-from extproc.config.wire import Entry, Site, locate, target_of, upstream_of
 from extproc.exchange.upstream import Upstreams
 from extproc.policy.catalog import Catalog
 from extproc.policy.model import Policy, TargetId
@@ -28,8 +28,8 @@ from extproc.policy.model import Policy, TargetId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from extproc.config.schema import ConfigTable, ListenerTable
-    from extproc.config.schema_processes import EnvoyTable, SidecarTable, TlsTable
+    from extproc.config.schema.file import ConfigTable, ListenerTable
+    from extproc.config.schema.processes import EnvoyTable, SidecarTable, TlsTable
     from extproc.exchange.upstream import Upstream
 
 

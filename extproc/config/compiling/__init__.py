@@ -1,0 +1,1 @@
+"""From the file's shape to the program's."""

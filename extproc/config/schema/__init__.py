@@ -1,0 +1,1 @@
+"""The file's shape, as the user writes it."""
