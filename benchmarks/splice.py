@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 from time import perf_counter
 
-from extproc.exchange.body import ModelSpans, read, splice
+from extproc.exchange.body.model_field import ModelSpans, read, splice
 
 SENTENCES = (
     "Please summarise the following report in three sentences.",

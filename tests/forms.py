@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from extproc.exchange.form import read_form
+from extproc.exchange.body.form import read_form
 
 if TYPE_CHECKING:
-    from extproc.exchange.body import Malformed, ModelSpans
+    from extproc.exchange.body.model_field import Malformed, ModelSpans
 
 BOUNDARIES = ("b", "----WebKitFormBoundaryx7", "a'()+_,-./:=?", "-", "--")
 MODEL_HEADERS = (

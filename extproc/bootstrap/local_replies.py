@@ -17,14 +17,14 @@ from envoy_data_plane.google.protobuf import Struct
 
 from extproc import names
 from extproc.bootstrap.browsers import METHODS
-from extproc.exchange import error_kinds as kinds
+from extproc.exchange.client_errors import kinds
 from extproc.exchange.headers import VERSION
-from extproc.exchange.resources import BASE_SEGMENTS, MESSAGES
+from extproc.exchange.url.resources import BASE_SEGMENTS, MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.exchange.error_kinds import Body, ErrorKind
+    from extproc.exchange.client_errors.kinds import Body, ErrorKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from extproc import names
 from extproc.bootstrap.degraded import lua
 from extproc.bootstrap.proto import http_filter
 from extproc.bootstrap.timeouts import BLIND_CALLS, BRIDGED
-from extproc.exchange.error_kinds import NO_MORE_ATTEMPTS
+from extproc.exchange.client_errors.kinds import NO_MORE_ATTEMPTS
 from extproc.exchange.headers import VERSION
-from extproc.exchange.resources import BASE_SEGMENTS, MESSAGES
+from extproc.exchange.url.resources import BASE_SEGMENTS, MESSAGES
 
 if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter

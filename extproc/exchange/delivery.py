@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extproc.exchange import errors
+from extproc.exchange.classify import is_local_reply
+from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer, Deliver
 from extproc.exchange.headers import answer_removals, gateway_headers
-from extproc.exchange.judgement import is_local_reply
 from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from extproc.exchange import errors
+from extproc.exchange.attempt_record import Ending
+from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer
 from extproc.exchange.headers import VERSION
-from extproc.exchange.paths import MODELS, asked_of, unspoken_api
-from extproc.exchange.record import Ending
+from extproc.exchange.url.paths import MODELS, asked_of, unspoken_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from extproc.exchange.events import Headers
-    from extproc.exchange.paths import Asked
+    from extproc.exchange.url.paths import Asked
     from extproc.policy.catalog import Catalog
     from extproc.policy.model import Api, Target
 

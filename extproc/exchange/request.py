@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from extproc import names
-from extproc.exchange import errors
-from extproc.exchange.content import read_content
-from extproc.exchange.encoding import Undecodable
-from extproc.exchange.provider_state import refers_to_state
+from extproc.exchange.body.content import read_content
+from extproc.exchange.body.encoding import Undecodable
+from extproc.exchange.body.provider_state import refers_to_state
+from extproc.exchange.client_errors import errors
 from extproc.policy.model import Api, Freedom
 
 if TYPE_CHECKING:
-    from extproc.exchange.body import Malformed, ModelSpans
+    from extproc.exchange.body.model_field import Malformed, ModelSpans
     from extproc.exchange.events import Answer, Headers
-    from extproc.exchange.paths import Asked
+    from extproc.exchange.url.paths import Asked
     from extproc.policy.catalog import Catalog
     from extproc.policy.model import Target
 

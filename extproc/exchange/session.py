@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from extproc import names
-from extproc.exchange import errors
+from extproc.exchange.attempt_record import AttemptRecord, Ending, record_of
+from extproc.exchange.body.encoding import Undecodable
+from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
+from extproc.exchange.client_errors import errors
+from extproc.exchange.client_errors.exhausted import BAD_GATEWAY, exhausted_answer
 from extproc.exchange.delivery import delivered, lost
-from extproc.exchange.dispatch import send
-from extproc.exchange.encoding import Undecodable
 from extproc.exchange.events import (
     Answer,
     BodyOverdue,
@@ -23,21 +25,19 @@ from extproc.exchange.events import (
     ResponseBody,
     ResponseHeaders,
 )
-from extproc.exchange.exhausted import BAD_GATEWAY, exhausted_answer
 from extproc.exchange.in_flight import InFlight
-from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
 from extproc.exchange.local import AtOnce, asked_by
 from extproc.exchange.phases import OutOfTurnError, Phase
-from extproc.exchange.record import AttemptRecord, Ending, record_of
 from extproc.exchange.request import ClientRequest, primary_of, read_request
+from extproc.exchange.rewrite import send
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.model import Api, Instant
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
-    from extproc.exchange.paths import Asked
     from extproc.exchange.upstream import Upstreams
+    from extproc.exchange.url.paths import Asked
     from extproc.policy.attempts import Story
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine

@@ -13,7 +13,7 @@ from extproc.config.gateway import LogFormat
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from extproc.exchange.record import AttemptRecord
+    from extproc.exchange.attempt_record import AttemptRecord
 
 Fields: TypeAlias = "Mapping[str, str | int]"
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from extproc.config.gateway import Gateway, SidecarSettings
-    from extproc.exchange.record import AttemptRecord
+    from extproc.exchange.attempt_record import AttemptRecord
     from extproc.policy.model import Instant, Millis
 
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from extproc.exchange.attempt_record import AttemptRecord
     from extproc.exchange.events import Directive, Event
-    from extproc.exchange.record import AttemptRecord
     from extproc.exchange.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]

@@ -14,7 +14,7 @@ from contract.worlds import DEAD, a_world, the_worker_dying
 from support_envoy import PATIENCE
 
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
-from extproc.exchange import error_kinds as kinds
+from extproc.exchange.client_errors import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

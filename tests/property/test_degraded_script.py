@@ -11,10 +11,10 @@ from json_texts import Reference, documents
 from support.lua import Script
 
 from extproc.bootstrap.degraded.script import script
-from extproc.exchange.body import Malformed, ModelSpans, splice
-from extproc.exchange.paths import asked_of, path_for, paths_of
-from extproc.exchange.resources import API_OF, BASES
+from extproc.exchange.body.model_field import Malformed, ModelSpans, splice
 from extproc.exchange.upstream import Upstream
+from extproc.exchange.url.paths import asked_of, path_for, paths_of
+from extproc.exchange.url.resources import API_OF, BASES
 from extproc.policy.model import Api
 
 MODELS = {"a": "b", "model": 'x"y', "": "empty"}

@@ -6,8 +6,8 @@ from forms import MODEL_HEADERS, Form, Part, forms, names
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.exchange.body import Malformed, ModelSpans, splice
-from extproc.exchange.form import insert_part
+from extproc.exchange.body.form import insert_part
+from extproc.exchange.body.model_field import Malformed, ModelSpans, splice
 
 
 @given(form=forms(), data=st.data(), new=names)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from json_texts import Reference, documents, names, spelled, values
 
-from extproc.exchange.body import Malformed, ModelSpans, read, splice
+from extproc.exchange.body.model_field import Malformed, ModelSpans, read, splice
 
 Pairs: TypeAlias = "list[tuple[str, object]]"
 

@@ -15,9 +15,9 @@ from builders import P, http
 from extproc import names
 from extproc.config.schema.json_schema import json_schema
 from extproc.doctor.finding import Finding, error
-from extproc.exchange.error_kinds import request_id_headers
-from extproc.exchange.exhausted import exhausted_answer
-from extproc.exchange.record import AttemptRecord, Ending
+from extproc.exchange.attempt_record import AttemptRecord, Ending
+from extproc.exchange.client_errors.exhausted import exhausted_answer
+from extproc.exchange.client_errors.kinds import request_id_headers
 from extproc.exits import ExitCode
 from extproc.observe.log import attempt_fields
 from extproc.policy.attempts import FailedAttempt, Reason

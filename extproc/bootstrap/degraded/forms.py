@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from extproc.bootstrap.degraded import lua
-from extproc.exchange.form import AS_THEY_ARE, LONGEST_BOUNDARY, MOST_BOUNDARIES, MOST_HEADERS
+from extproc.exchange.body.form import AS_THEY_ARE, LONGEST_BOUNDARY, MOST_BOUNDARIES, MOST_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

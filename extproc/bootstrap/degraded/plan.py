@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.bootstrap.degraded.script import script
 from extproc.bootstrap.degraded.secrets import secrets_of
 from extproc.bootstrap.degraded.target import default_apis, default_target
-from extproc.exchange.paths import paths_of
+from extproc.exchange.url.paths import paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

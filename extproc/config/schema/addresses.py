@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from extproc.exchange.resources import API_OF, BASES
+from extproc.exchange.url.resources import API_OF, BASES
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _HOST_PATTERN = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)"

@@ -9,7 +9,7 @@ from builders import P, S, T, a_catalog, a_target
 
 from extproc.exchange.events import Answer
 from extproc.exchange.local import local_answer
-from extproc.exchange.paths import asked_of
+from extproc.exchange.url.paths import asked_of
 from extproc.policy.model import Api
 
 CATALOG = a_catalog(

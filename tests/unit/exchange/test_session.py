@@ -14,6 +14,7 @@ from builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target
 from compressors import FRAMED
 
 from extproc import names
+from extproc.exchange.attempt_record import AttemptRecord, Ending
 from extproc.exchange.events import (
     Answer,
     BodyOverdue,
@@ -29,7 +30,6 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.in_flight import InFlight
 from extproc.exchange.phases import OutOfTurnError
-from extproc.exchange.record import AttemptRecord, Ending
 from extproc.exchange.session import Exchange, Session
 from extproc.exchange.upstream import Upstream, Upstreams
 from extproc.policy.attempts import Reason, Step, Story

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.config.gateway import LogFormat
-from extproc.exchange.record import AttemptRecord, Ending
+from extproc.exchange.attempt_record import AttemptRecord, Ending
 from extproc.observe.log import attempt_fields, attempt_log, log_event, set_up_logging
 from extproc.policy.attempts import Reason
 from extproc.policy.decision import StopReason

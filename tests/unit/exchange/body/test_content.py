@@ -6,9 +6,9 @@ import gzip
 
 import pytest
 
-from extproc.exchange.body import Malformed, ModelSpans, Span
-from extproc.exchange.content import Content, read_content, rewritten
-from extproc.exchange.encoding import Undecodable
+from extproc.exchange.body.content import Content, read_content, rewritten
+from extproc.exchange.body.encoding import Undecodable
+from extproc.exchange.body.model_field import Malformed, ModelSpans, Span
 
 BODY = b'{"model": "a"}'
 FOUND = ModelSpans("a", (Span(10, 13, "a"),))

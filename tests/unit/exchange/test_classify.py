@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from compressors import WAYS
 
+from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
 from extproc.exchange.events import ResponseHeaders
-from extproc.exchange.judgement import is_local_reply, outcome_of, tells_more
 from extproc.policy.model import Instant, Policy, RetryAfterHandling, Rule
 from extproc.policy.outcome import Flag, Kind, Outcome, Refusal
 

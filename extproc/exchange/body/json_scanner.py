@@ -15,7 +15,7 @@ from functools import cached_property
 from json import JSONDecodeError, JSONDecoder
 from typing import TYPE_CHECKING, Final
 
-from extproc.exchange.nesting import is_too_deep
+from extproc.exchange.body.json_depth import is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.exchange.nesting import DEEPEST, is_too_deep
+from extproc.exchange.body.json_depth import DEEPEST, is_too_deep
 
 LOOK = 16 * 1024
 TOO_DEEP = b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.exchange.content import rewritten
+from extproc.exchange.body.content import rewritten
 from extproc.exchange.events import Send
 from extproc.exchange.headers import idempotency_value, request_changes
-from extproc.exchange.paths import path_for
+from extproc.exchange.url.paths import path_for
 
 if TYPE_CHECKING:
     from extproc.exchange.in_flight import InFlight

@@ -11,8 +11,8 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Final
 
-from extproc.exchange.members import Member, members, string_at
-from extproc.exchange.model_search import plain_model
+from extproc.exchange.body.json_scanner import Member, members, string_at
+from extproc.exchange.body.model_search import plain_model
 
 _SPACE: Final = b" \t\r\n"
 

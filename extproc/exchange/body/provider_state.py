@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from extproc.exchange.nesting import is_too_deep
+from extproc.exchange.body.json_depth import is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from extproc.exchange.exhausted import exhausted_answer
+from extproc.exchange.client_errors.exhausted import exhausted_answer
 from extproc.policy.attempts import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.model import Api, TargetId

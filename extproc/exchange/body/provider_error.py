@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from extproc.exchange.nesting import is_too_deep
+from extproc.exchange.body.json_depth import is_too_deep
 from extproc.policy.retry_after import read_duration
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.exchange.body import ModelSpans, Span, read
-from extproc.exchange.model_search import plain_model
+from extproc.exchange.body.model_field import ModelSpans, Span, read
+from extproc.exchange.body.model_search import plain_model
 
 ELSEWHERE = b'"tools": [{"name": "ask", "parameters": {"properties": {"model": {"type": "string"}}}}]'
 

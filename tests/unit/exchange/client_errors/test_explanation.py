@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.exchange.explanation import explained
+from extproc.exchange.client_errors.explanation import explained
 from extproc.policy.attempts import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.model import TargetId

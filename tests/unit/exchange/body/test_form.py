@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from extproc.exchange.body import Malformed, ModelSpans, splice
-from extproc.exchange.form import MOST_BOUNDARIES, MOST_HEADERS, insert_part, read_form
+from extproc.exchange.body.form import MOST_BOUNDARIES, MOST_HEADERS, insert_part, read_form
+from extproc.exchange.body.model_field import Malformed, ModelSpans, splice
 
 KIND = "multipart/form-data; boundary=b"
 MIB = 1024 * 1024

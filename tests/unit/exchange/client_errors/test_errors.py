@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extproc.exchange import errors
-from extproc.exchange.body import Malformed
-from extproc.exchange.encoding import Undecodable
+from extproc.exchange.body.encoding import Undecodable
+from extproc.exchange.body.model_field import Malformed
+from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer
 from extproc.policy.model import Api
 from extproc.policy.outcome import Kind

@@ -7,10 +7,10 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.exchange.body import Malformed, ModelSpans, insert, read, splice
-from extproc.exchange.encoding import Undecodable, decoded
-from extproc.exchange.form import insert_part, read_form
-from extproc.exchange.media import FORM, MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
+from extproc.exchange.body.encoding import Undecodable, decoded
+from extproc.exchange.body.form import insert_part, read_form
+from extproc.exchange.body.media import FORM, MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
+from extproc.exchange.body.model_field import Malformed, ModelSpans, insert, read, splice
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers

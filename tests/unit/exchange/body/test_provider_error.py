@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from extproc.exchange.error_body import (
+from extproc.exchange.body.provider_error import (
     LONGEST,
     account_is_refused,
     model_is_unknown,

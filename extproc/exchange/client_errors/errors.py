@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from extproc import names
-from extproc.exchange.encoding import CODINGS
-from extproc.exchange.error_kinds import (
+from extproc.exchange.body.encoding import CODINGS
+from extproc.exchange.body.media import FORM
+from extproc.exchange.client_errors.kinds import (
     BODY_TOO_LARGE,
     CONNECTION_ERROR,
     GATEWAY_ERROR,
@@ -25,15 +26,14 @@ from extproc.exchange.error_kinds import (
     request_id_headers,
 )
 from extproc.exchange.events import Answer
-from extproc.exchange.media import FORM
-from extproc.exchange.resources import API_OF, VERSION
+from extproc.exchange.url.resources import API_OF, VERSION
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from extproc.exchange.body import Malformed
-    from extproc.exchange.encoding import Undecodable
+    from extproc.exchange.body.encoding import Undecodable
+    from extproc.exchange.body.model_field import Malformed
     from extproc.policy.model import Api
 
 _LONGEST_NAME: Final = 200

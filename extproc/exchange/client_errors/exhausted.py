@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from extproc.exchange.error_kinds import request_id_headers
+from extproc.exchange.client_errors.explanation import explained, whole_seconds
+from extproc.exchange.client_errors.kinds import request_id_headers
 from extproc.exchange.events import Answer
-from extproc.exchange.explanation import explained, whole_seconds
 from extproc.policy.decision import Exhausted, StopReason
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from time import perf_counter
 
 import pytest
 
-from extproc.exchange.body import Malformed, ModelSpans, Span, insert, read, splice
-from extproc.exchange.members import MOST_MEMBERS
+from extproc.exchange.body.json_scanner import MOST_MEMBERS
+from extproc.exchange.body.model_field import Malformed, ModelSpans, Span, insert, read, splice
 
 TRAILING_COMMA = (
     "expecting value at byte 9"

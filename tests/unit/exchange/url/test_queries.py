@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.exchange.queries import query_for
 from extproc.exchange.upstream import CredentialStyle, Upstream
+from extproc.exchange.url.queries import query_for
 
 
 def an_upstream(

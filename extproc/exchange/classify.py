@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc import names
-from extproc.exchange.encoding import Undecodable, decoded, is_known
-from extproc.exchange.error_body import (
+from extproc.exchange.body.encoding import Undecodable, decoded, is_known
+from extproc.exchange.body.media import content_codings, is_json, media_type
+from extproc.exchange.body.provider_error import (
     LONGEST,
     account_is_refused,
     model_is_unknown,
@@ -14,7 +15,6 @@ from extproc.exchange.error_body import (
     retry_delay,
     told_headers,
 )
-from extproc.exchange.media import content_codings, is_json, media_type
 from extproc.policy.lessons import KEY_REFUSED
 from extproc.policy.outcome import Kind, Outcome, Refusal, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after

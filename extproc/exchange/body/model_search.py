@@ -1,7 +1,7 @@
 """Where the outermost object of a JSON text says its model, found without stepping through the text in Python.
 
 A decoder in C reads the text once and builds nothing but the models: so it is known to be JSON, and how many it names.
-Then the bytes are searched for the place. Where that leaves a doubt, `exchange.members` looks at every key instead; it
+Then the bytes are searched for the place. Where that leaves a doubt, `json_scanner` looks at every key instead; it
 takes some eight times as long.
 """
 

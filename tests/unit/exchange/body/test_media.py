@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.exchange.media import content_codings, is_json, media_type, names_other_characters, parameters
+from extproc.exchange.body.media import content_codings, is_json, media_type, names_other_characters, parameters
 
 
 @pytest.mark.parametrize(

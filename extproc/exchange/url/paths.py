@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from extproc.exchange.queries import query_for
-from extproc.exchange.resources import API_OF, BASES, DEPLOYED, KEPT, OFFICIAL, VENDORS, VERSION
+from extproc.exchange.url.queries import query_for
+from extproc.exchange.url.resources import API_OF, BASES, DEPLOYED, KEPT, OFFICIAL, VENDORS, VERSION
 from extproc.policy.model import Api
 
 if TYPE_CHECKING:

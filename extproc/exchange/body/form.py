@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from extproc.exchange.body import Malformed, ModelSpans, Span
-from extproc.exchange.media import FORM, parameters
+from extproc.exchange.body.media import FORM, parameters
+from extproc.exchange.body.model_field import Malformed, ModelSpans, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from extproc.exchange.provider_state import refers_to_state
+from extproc.exchange.body.provider_state import refers_to_state
 
 
 def a_body(**fields: object) -> bytes:

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from extproc.config.providers import PROVIDERS
-from extproc.exchange.paths import Asked, asked_of, path_for, paths_of, unspoken_api
-from extproc.exchange.resources import API_OF, BASES, KEPT
 from extproc.exchange.upstream import Upstream
+from extproc.exchange.url.paths import Asked, asked_of, path_for, paths_of, unspoken_api
+from extproc.exchange.url.resources import API_OF, BASES, KEPT
 from extproc.policy.model import Api
 
 CHAT = Asked(Api.CHAT, "/chat/completions")

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 from compressors import FRAMED, WAYS, wide_zstd
 
-from extproc.exchange.encoding import ALWAYS_ALLOWED, MOST_EXPANDED, MOST_FRAMES, Undecodable, decoded
+from extproc.exchange.body.encoding import ALWAYS_ALLOWED, MOST_EXPANDED, MOST_FRAMES, Undecodable, decoded
 
 MIB = 1024 * 1024
 LIMIT = 64 * MIB

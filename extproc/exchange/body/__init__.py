@@ -1,0 +1,1 @@
+"""What bodies say, and the same bytes with another model's name."""
