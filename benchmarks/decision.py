@@ -6,13 +6,14 @@ from itertools import cycle
 from statistics import median, quantiles
 from time import perf_counter_ns
 
-from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.attempt_state import Reason, Step, Story
 from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import (
+from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import (
     Api,
     CandidateOrder,
     HighLatency,
@@ -24,7 +25,6 @@ from extproc.policy.model import (
     Target,
     TargetId,
 )
-from extproc.policy.outcome import Kind, Outcome
 
 GOAL = 20.0
 """Microseconds that the median of a decision may take."""

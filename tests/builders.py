@@ -6,12 +6,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.attempt_state import Reason, Step, Story
 from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import (
+from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import (
     Api,
     Credential,
     HighLatency,
@@ -23,12 +24,11 @@ from extproc.policy.model import (
     Target,
     TargetId,
 )
-from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from extproc.policy.model import Dice, Millis
+    from extproc.policy.rules import Dice, Millis
 
 NOW = Instant(1_800_000_000_000)
 """The instant at which tests begin."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from builders import HALF, NOW, SUCCESS, P
 
 from extproc.policy.decision import Deliver, Exhausted, Try
-from extproc.policy.model import Api, Freedom, Instant
+from extproc.policy.rules import Api, Freedom, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from extproc.policy.attempts import Reason, Story
+    from extproc.policy.attempt_state import Reason, Story
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
-    from extproc.policy.model import Dice, Millis, TargetId
     from extproc.policy.outcome import Outcome
+    from extproc.policy.rules import Dice, Millis, TargetId
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from journeys import Journey
 
     from extproc.policy.engine import Engine
-    from extproc.policy.model import Policy
+    from extproc.policy.rules import Policy
 
 KEYED = a_target(P, keys=3)
 

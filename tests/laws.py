@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from situations import Choice, Situation, choices, fitting, situation_of
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
-from extproc.policy.lessons import KEY_REFUSED
-from extproc.policy.model import Credential, Freedom, Strategy
+from extproc.policy.feedback import KEY_REFUSED
 from extproc.policy.outcome import Kind
+from extproc.policy.rules import Credential, Freedom, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moments import Moment
 
-    from extproc.policy.model import Millis, Policy
+    from extproc.policy.rules import Millis, Policy
 
 
 def most_of(policy: Policy) -> dict[str, int]:

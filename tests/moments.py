@@ -9,16 +9,16 @@ from traffic import Traffic
 
 from extproc.policy.blocks import Block, Blocks
 from extproc.policy.decision import Try
-from extproc.policy.model import Freedom
+from extproc.policy.rules import Freedom
 
 if TYPE_CHECKING:
     from journeys import Call, Journey, Reply
     from worlds import Scene
 
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempt_state import Story
     from extproc.policy.catalog import Catalog
     from extproc.policy.decision import Decision
-    from extproc.policy.model import Instant, Policy, Target
+    from extproc.policy.rules import Instant, Policy, Target
 
 
 @dataclass(frozen=True, slots=True)

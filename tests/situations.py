@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.attempt_state import Reason, Step, Story
 from extproc.policy.backoff import Reach
 from extproc.policy.blocks import Block, BlockKind
+from extproc.policy.candidates import Terms
 from extproc.policy.decision import Exhausted, Try
-from extproc.policy.lessons import KEY_REFUSED
-from extproc.policy.model import Api, Credential, Freedom, Instant, Lifetime, Scope, Strategy
+from extproc.policy.feedback import KEY_REFUSED
 from extproc.policy.outcome import Kind
-from extproc.policy.selection import Terms
+from extproc.policy.rules import Api, Credential, Freedom, Instant, Lifetime, Scope, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from moments import Moment
 
-    from extproc.policy.attempts import FailedAttempt
+    from extproc.policy.attempt_state import FailedAttempt
     from extproc.policy.catalog import Catalog
-    from extproc.policy.model import Millis, Policy, Rule, Target, TargetId
+    from extproc.policy.rules import Millis, Policy, Rule, Target, TargetId
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from builders import P
 from journeys import Journey
 
 from extproc.policy.decision import Deliver, Try
-from extproc.policy.model import Api, Freedom, Instant
+from extproc.policy.rules import Api, Freedom, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from journeys import Reply, World
 
     from extproc.policy.engine import Engine
-    from extproc.policy.model import Dice, Millis, TargetId
+    from extproc.policy.rules import Dice, Millis, TargetId
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from journeys import Reply
 from traffic import Arrival
 
-from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import (
+from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import (
     Api,
     CandidateOrder,
     Credential,
@@ -33,7 +34,6 @@ from extproc.policy.model import (
     Strategy,
     TargetId,
 )
-from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
     from journeys import Call
 
-    from extproc.policy.model import Dice, Target
+    from extproc.policy.rules import Dice, Target
 
 STATUSES = (400, 401, 408, 429, 500, 503)
 MODELS = tuple(TargetId(f"{provider}/{model}") for model in "xyz" for provider in "abc")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.catalog import Catalog
-    from extproc.policy.model import Millis, Policy, Rule
+    from extproc.policy.rules import Millis, Policy, Rule
 
 
 class LogFormat(StrEnum):

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.policy.attempts import Reason, Story
+    from extproc.policy.attempt_state import Reason, Story
     from extproc.policy.decision import StopReason
-    from extproc.policy.model import Api, Millis, TargetId
     from extproc.policy.outcome import Outcome
+    from extproc.policy.rules import Api, Millis, TargetId
 
 
 class Ending(StrEnum):

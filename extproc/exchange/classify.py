@@ -15,7 +15,7 @@ from extproc.exchange.body.provider_error import (
     retry_delay,
     told_headers,
 )
-from extproc.policy.lessons import KEY_REFUSED
+from extproc.policy.feedback import KEY_REFUSED
 from extproc.policy.outcome import Kind, Outcome, Refusal, Wish, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.exchange.events import Headers, ResponseHeaders
-    from extproc.policy.model import Instant, Millis, Policy
+    from extproc.policy.rules import Instant, Millis, Policy
 
 _STATUS_OF = {Kind.TIMEOUT: 504, Kind.CONNECTION_ERROR: 502}
 """RFC 9110 sections 15.6.3 and 15.6.5: what a gateway says, whatever Envoy's local reply says."""

@@ -13,8 +13,8 @@ from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from extproc.exchange.events import ResponseHeaders
-    from extproc.policy.attempts import Story
-    from extproc.policy.model import Api
+    from extproc.policy.attempt_state import Story
+    from extproc.policy.rules import Api
 
 
 def delivered(

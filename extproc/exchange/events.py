@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.exchange.in_flight import InFlight
-    from extproc.policy.attempts import Story
-    from extproc.policy.model import Instant
+    from extproc.policy.attempt_state import Story
+    from extproc.policy.rules import Instant
 
 Headers: TypeAlias = "Mapping[str, str]"
 """Header fields by lower-case name; repeated fields are joined with ", " (RFC 9110 section 5.3)."""

@@ -16,8 +16,8 @@ from extproc.exchange.upstream import CredentialStyle
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstream
-    from extproc.policy.attempts import Story
-    from extproc.policy.model import Api, Millis
+    from extproc.policy.attempt_state import Story
+    from extproc.policy.rules import Api, Millis
 
 VERSION: Final = "anthropic-version"
 DEFAULT_VERSION: Final = "2023-06-01"

@@ -9,8 +9,8 @@ from extproc import names
 from extproc.policy.outcome import Kind, Outcome, classify_answer
 
 if TYPE_CHECKING:
-    from extproc.policy.attempts import Story
-    from extproc.policy.model import Instant, Millis, Policy
+    from extproc.policy.attempt_state import Story
+    from extproc.policy.rules import Instant, Millis, Policy
 
 _STATUS_DIGITS = 3
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from extproc.exchange.in_flight import InFlight
     from extproc.exchange.request import ClientRequest
     from extproc.exchange.upstream import Upstream
-    from extproc.policy.attempts import Story
-    from extproc.policy.model import Instant, Policy
+    from extproc.policy.attempt_state import Story
+    from extproc.policy.rules import Instant, Policy
 
 
 def send(

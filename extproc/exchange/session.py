@@ -32,17 +32,17 @@ from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.exchange.rewrite import send
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
-from extproc.policy.model import Api, Instant
+from extproc.policy.rules import Api, Instant
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstreams
     from extproc.exchange.url.paths import Asked
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempt_state import Story
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
-    from extproc.policy.model import Dice, Millis, Policy
     from extproc.policy.outcome import Outcome
+    from extproc.policy.rules import Dice, Millis, Policy
 
 
 @dataclass(frozen=True, slots=True)

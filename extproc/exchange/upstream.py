@@ -11,7 +11,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.model import Millis, Target, TargetId
+    from extproc.policy.rules import Millis, Target, TargetId
 
 
 class CredentialStyle(StrEnum):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.policy.blocks import Block, Blocks, Ledger, key_subject
-from extproc.policy.model import Instant
+from extproc.policy.rules import Instant
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Target
+    from extproc.policy.rules import Target
 
 _FREE = Instant(0)
 

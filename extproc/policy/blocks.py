@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.model import Instant, Scope
+from extproc.policy.rules import Instant, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from extproc.policy.model import Target
+    from extproc.policy.rules import Target
 
 _SWEEP_FROM = 1024
 

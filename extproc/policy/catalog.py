@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.policy.model import TargetId
+from extproc.policy.rules import TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.model import Api, Policy, Target
+    from extproc.policy.rules import Api, Policy, Target
 
 _MODEL_NAME = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 """What a client may call a model that only a wildcard knows: the name becomes part of headers and of a path."""

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, assert_never
 
 from extproc.policy.backoff import Reach
 from extproc.policy.decision import StopReason
-from extproc.policy.model import CandidateOrder
+from extproc.policy.rules import CandidateOrder
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from extproc.policy.attempts import FailedAttempt
+    from extproc.policy.attempt_state import FailedAttempt
     from extproc.policy.availability import Availability
     from extproc.policy.backoff import Backoff
-    from extproc.policy.model import Dice, Instant, Millis, Target
-    from extproc.policy.selection import Candidates
+    from extproc.policy.candidates import Candidates
+    from extproc.policy.rules import Dice, Instant, Millis, Target
 
 
 @value

@@ -10,8 +10,8 @@ from extproc.policy.outcome import Kind
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
-    from extproc.policy.attempts import FailedAttempt, Story
-    from extproc.policy.model import Millis, TargetId
+    from extproc.policy.attempt_state import FailedAttempt, Story
+    from extproc.policy.rules import Millis, TargetId
 
 
 class StopReason(StrEnum):

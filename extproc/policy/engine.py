@@ -9,21 +9,21 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extproc.policy import lessons
-from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy import feedback
+from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.candidates import Roster, Terms
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
-from extproc.policy.model import Credential, Freedom, Measure, Strategy
 from extproc.policy.outcome import Kind
-from extproc.policy.plan import Plan
+from extproc.policy.planner import Plan
 from extproc.policy.repeats import Repeats, Request
-from extproc.policy.selection import Roster, Terms
+from extproc.policy.rules import Credential, Freedom, Measure, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Blocks
     from extproc.policy.catalog import Catalog
     from extproc.policy.latency import SlowAnswers
-    from extproc.policy.model import Api, Dice, Instant, Millis, Policy, Target
     from extproc.policy.outcome import Outcome
+    from extproc.policy.rules import Api, Dice, Instant, Millis, Policy, Target
 
 
 class Engine:
@@ -32,7 +32,7 @@ class Engine:
     def __init__(self, catalog: Catalog, blocks: Blocks, slow_answers: SlowAnswers) -> None:
         self.catalog = catalog
         self._repeats = Repeats()
-        self._memory = lessons.Memory(blocks, slow_answers, Counter(), Roster(catalog))
+        self._memory = feedback.Memory(blocks, slow_answers, Counter(), Roster(catalog))
 
     def first(
         self,
@@ -110,7 +110,7 @@ class Engine:
         know), and the client has a failure to recover from: such a target is passed over. Nor is it the client's
         mistake if the operator's key, balance or model is refused: somebody else is asked, if there is anybody.
         """
-        learn = lessons.Lessons(terms.policy, self._memory, now, dice)
+        learn = feedback.Lessons(terms.policy, self._memory, now, dice)
         if outcome.kind is not Kind.CONNECTION_ERROR:
             story = learn.timed(story, target, duration)
         if learn.key_refused(story, target, outcome):
@@ -137,7 +137,7 @@ class Engine:
         """
         terms, target = self._terms(story, api), self.catalog.get(story.next.target)
         if terms is not None and target is not None:
-            lessons.Lessons(terms.policy, self._memory, now, dice).told_to_wait(story, target, outcome)
+            feedback.Lessons(terms.policy, self._memory, now, dice).told_to_wait(story, target, outcome)
 
     def ended(self, story: Story, *, duration: Millis, now: Instant, dice: Dice) -> None:
         """Take note that a delivered answer has ended, *duration* milliseconds after its request was sent."""
@@ -145,7 +145,7 @@ class Engine:
         if policy is None or target is None or policy.high_latency is None:
             return
         if policy.high_latency.measure is Measure.TOTAL:
-            lessons.Lessons(policy, self._memory, now, dice).timed(story, target, duration)
+            feedback.Lessons(policy, self._memory, now, dice).timed(story, target, duration)
 
     def has_alternative(self, story: Story, api: Api, *, now: Instant, dice: Dice) -> bool:
         """Return whether another attempt could follow at once if `story.next` ran into a time limit."""

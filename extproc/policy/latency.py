@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.policy.model import HighLatency, Instant
+    from extproc.policy.rules import HighLatency, Instant
 
 _SWEEP_FROM = 1024
 

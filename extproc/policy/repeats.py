@@ -8,12 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from extproc.policy.decision import StopReason
-from extproc.policy.model import Instant
+from extproc.policy.rules import Instant
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.decision import Exhausted
-    from extproc.policy.model import Millis, TargetId
+    from extproc.policy.rules import Millis, TargetId
 
 _MOST: Final = 10_000
 """Failed attempts that are remembered in all, some hundred bytes each."""

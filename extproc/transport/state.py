@@ -11,10 +11,10 @@ from google.protobuf.message import DecodeError
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.model import Freedom, Instant, TargetId
 from extproc.policy.outcome import Kind, Outcome, Refusal
+from extproc.policy.rules import Freedom, Instant, TargetId
 from extproc.transport.errors import StateError
 
 _LONGEST = 64 * 1024

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.model import Instant
+from extproc.policy.rules import Instant
 
 if TYPE_CHECKING:
     import socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from extproc.policy.model import Instant
+from extproc.policy.rules import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ from fuzz.values import LEAST, MOST, any_int, damaged, instant, one_in, raw, tex
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.events import RequestHeaders
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import BlockKind
-from extproc.policy.model import Freedom
 from extproc.policy.outcome import Kind
+from extproc.policy.rules import Freedom
 from extproc.transport import codec
 from extproc.transport.errors import MessageError, StateError
 from extproc.transport.state import decode_state
@@ -23,7 +23,7 @@ from extproc.transport.state import decode_state
 if TYPE_CHECKING:
     from random import Random
 
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempt_state import Story
 
 _RULES = ("default", "on_status_codes[0]", "on_high_latency", "on_timeout", "nobody")
 _SUBJECTS = (*TARGETS, "openai", "mistral/large", "mistral/*#1", "openai/gpt-4o#0", "https://api.openai.com:443", "")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fuzz.conversations import Conversation
     from fuzz.peer import Heard
 
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempt_state import Story
 
 _CREDENTIALS = {"authorization", "api-key", "x-api-key"}
 _SECRET = b"sk-fuzz-"

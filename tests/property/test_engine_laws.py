@@ -9,7 +9,7 @@ from laws import obey_the_laws
 from moments import moments
 from worlds import Scene, Script, catalogs, replies, scenes, stories
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Blocks
 from extproc.policy.decision import Exhausted, StopReason, Try
 from extproc.policy.engine import Engine

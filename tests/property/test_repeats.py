@@ -6,7 +6,7 @@ from builders import P, after, http
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.repeats import Repeats, Request
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.model import Freedom, Instant, TargetId
 from extproc.policy.outcome import Kind, Outcome, Refusal
+from extproc.policy.rules import Freedom, Instant, TargetId
 from extproc.transport.errors import StateError
 from extproc.transport.state import decode_state, encode_state
 

@@ -18,13 +18,13 @@ from simulation.providers import Provider, Trouble
 from simulation.report import Report
 from traffic import Arrival, Traffic
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import Measure, Policy, Rule, Strategy, TargetId
+from extproc.policy.rules import Measure, Policy, Rule, Strategy, TargetId
 
 if TYPE_CHECKING:
     from journeys import Call, Reply

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.model import Instant, TargetId
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Instant, TargetId
 
 BEGAN = Instant(1_700_000_000_000)
 

@@ -20,9 +20,9 @@ from extproc.exchange.client_errors.exhausted import exhausted_answer
 from extproc.exchange.client_errors.kinds import request_id_headers
 from extproc.exits import ExitCode
 from extproc.observe.log import attempt_fields
-from extproc.policy.attempts import FailedAttempt, Reason
+from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.model import Api
+from extproc.policy.rules import Api
 
 with warnings.catch_warnings():
     # envoy-data-plane was made for an older pydantic and says so while it is loaded; tests take warnings as errors.

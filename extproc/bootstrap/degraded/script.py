@@ -12,7 +12,7 @@ from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, u
 from extproc.exchange.url.paths import LONGEST_FIRST
 from extproc.exchange.url.queries import unwanted_parameters
 from extproc.exchange.url.resources import DEPLOYED, MESSAGES_PATHS
-from extproc.policy.model import Api
+from extproc.policy.rules import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ from extproc.config.gateway import (
 )
 from extproc.exchange.upstream import Upstreams
 from extproc.policy.catalog import Catalog
-from extproc.policy.model import Policy, TargetId
+from extproc.policy.rules import Policy, TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -32,7 +32,7 @@ from extproc.config.schema.scalars import (
     TotalAttempts,
 )
 from extproc.policy.backoff import Jitter, Reach
-from extproc.policy.model import CandidateOrder, Lifetime, Measure, Scope
+from extproc.policy.rules import CandidateOrder, Lifetime, Measure, Scope
 
 
 class Table(BaseModel):

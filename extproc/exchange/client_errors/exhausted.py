@@ -11,7 +11,7 @@ from extproc.exchange.events import Answer
 from extproc.policy.decision import Exhausted, StopReason
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Api
+    from extproc.policy.rules import Api
 
 BAD_GATEWAY = 502
 """What a redirect of a provider's comes to: it is no answer that a client could use (RFC 9110 section 15.6.3)."""

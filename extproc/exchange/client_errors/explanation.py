@@ -13,8 +13,8 @@ from extproc.policy.outcome import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.attempts import FailedAttempt
-    from extproc.policy.model import Millis
+    from extproc.policy.attempt_state import FailedAttempt
+    from extproc.policy.rules import Millis
 
 _MOST_TOLD: Final = 5
 _LONGEST_NAME: Final = 80  # characters: the names of a wildcard's models come from clients

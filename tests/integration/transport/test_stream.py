@@ -28,7 +28,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
-from extproc.policy.model import Instant
+from extproc.policy.rules import Instant
 from extproc.transport.state import encode_state
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from support.compiled import a_cluster, a_gateway
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.policy.catalog import Catalog
-from extproc.policy.model import Policy, Rule, TargetId
+from extproc.policy.rules import Policy, Rule, TargetId
 
 SIDECAR = ["127.0.0.1:50051"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import Gateway
     from extproc.config.load import Loaded
-    from extproc.policy.model import Policy
+    from extproc.policy.rules import Policy
 
 Table: TypeAlias = "dict[str, object]"
 

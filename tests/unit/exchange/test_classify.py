@@ -11,8 +11,8 @@ from compressors import WAYS
 
 from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
 from extproc.exchange.events import ResponseHeaders
-from extproc.policy.model import Instant, Policy, RetryAfterHandling, Rule
 from extproc.policy.outcome import Flag, Kind, Outcome, Refusal
+from extproc.policy.rules import Instant, Policy, RetryAfterHandling, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,13 +32,14 @@ from extproc.exchange.in_flight import InFlight
 from extproc.exchange.phases import OutOfTurnError
 from extproc.exchange.session import Exchange, Session
 from extproc.exchange.upstream import Upstream, Upstreams
-from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.attempt_state import Reason, Step, Story
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import StopReason
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import (
+from extproc.policy.outcome import Flag, Kind, Outcome
+from extproc.policy.rules import (
     Api,
     Credential,
     Freedom,
@@ -50,7 +51,6 @@ from extproc.policy.model import (
     Strategy,
     TargetId,
 )
-from extproc.policy.outcome import Flag, Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from builders import (
 from journeys import Journey, Reply
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.model import CandidateOrder, Dice, Lifetime, Policy, RetryAfterHandling, Scope
+from extproc.policy.rules import CandidateOrder, Dice, Lifetime, Policy, RetryAfterHandling, Scope
 
 if TYPE_CHECKING:
     from extproc.policy.engine import Engine

@@ -11,7 +11,7 @@ from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, Blocks, key_subject
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Instant, Target
+    from extproc.policy.rules import Instant, Target
 
 TARGET = a_target(P)
 SUBJECTS = [P, "openai", "https://openai.test:443"]

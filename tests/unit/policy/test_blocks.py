@@ -8,7 +8,7 @@ import pytest
 from builders import NOW, P, S, a_target, after
 
 from extproc.policy.blocks import Block, BlockKind, Blocks, Ledger, key_subject, later, subject_of
-from extproc.policy.model import Scope
+from extproc.policy.rules import Scope
 
 
 def a_block(until: int = 5000, subject: str = P, kind: BlockKind = BlockKind.RETRY_AFTER) -> Block:

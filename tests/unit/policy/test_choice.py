@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import HALF, NOW, P2, P, S, T, a_target, after, always, http
 
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.availability import Availability
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.candidates import Candidates
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
 from extproc.policy.decision import StopReason
-from extproc.policy.model import CandidateOrder
-from extproc.policy.selection import Candidates
+from extproc.policy.rules import CandidateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.model import Dice, TargetId
+    from extproc.policy.rules import Dice, TargetId
 
 LOW = always(0.0)
 AT_ONCE = Pause()

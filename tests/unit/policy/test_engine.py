@@ -32,10 +32,10 @@ from extproc.policy.catalog import Catalog
 from extproc.policy.decision import Deliver
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.model import Api, Measure, Policy, Strategy, Target, TargetId
+from extproc.policy.rules import Api, Measure, Policy, Strategy, Target, TargetId
 
 if TYPE_CHECKING:
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempt_state import Story
 
 GONE = TargetId("gone/model")
 HERE = Strategy.SAME_MODEL

@@ -9,13 +9,13 @@ import pytest
 from builders import HALF, NOW, P2, P, S, T, a_high_latency, a_policy, a_rule, a_story, a_target, after, an_engine, http
 from journeys import Call, Journey
 
-from extproc.policy.attempts import Reason, Step
+from extproc.policy.attempt_state import Reason, Step
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
-from extproc.policy.model import Api, CandidateOrder, Strategy
+from extproc.policy.rules import Api, CandidateOrder, Strategy
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Policy, Target
+    from extproc.policy.rules import Policy, Target
 
 
 def blocked(*targets: str, until: int = 30_000, kind: BlockKind = BlockKind.RETRY_AFTER) -> Blocks:

@@ -8,11 +8,11 @@ import pytest
 from builders import NOW, P2, TIMEOUT, P, S, a_high_latency, a_policy, a_rule, a_target, after, an_engine, final, http
 from journeys import Journey, Reply
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
-from extproc.policy.model import Api, Freedom, Policy, Rule, Strategy
+from extproc.policy.rules import Api, Freedom, Policy, Rule, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

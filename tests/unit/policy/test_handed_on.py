@@ -23,11 +23,11 @@ from builders import (
 from journeys import Journey, Reply
 from keyed import engine_of, keys
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.model import Api, CandidateOrder, Measure, Rule
+from extproc.policy.rules import Api, CandidateOrder, Measure, Rule
 
 U = "xai/grok-4"
 ANY_ORDER = a_policy(candidate_order=CandidateOrder.RANDOM)

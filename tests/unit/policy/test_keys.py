@@ -26,7 +26,7 @@ from journeys import Journey, Reply
 from keyed import KEYED, aside, engine_of, keys
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.model import Api, CandidateOrder, Lifetime, RetryAfterHandling, Strategy
+from extproc.policy.rules import Api, CandidateOrder, Lifetime, RetryAfterHandling, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

@@ -21,10 +21,10 @@ from builders import (
 )
 from journeys import Journey, Reply
 
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.decision import Deliver, Exhausted, StopReason
-from extproc.policy.model import Policy, Rule, Strategy
+from extproc.policy.rules import Policy, Rule, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

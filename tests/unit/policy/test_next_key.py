@@ -24,7 +24,7 @@ from builders import (
 from journeys import Journey, Reply
 from keyed import KEYED, aside, engine_of, keys
 
-from extproc.policy.attempts import FailedAttempt, Reason
+from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
 

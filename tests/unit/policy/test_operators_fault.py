@@ -20,11 +20,11 @@ from builders import (
 )
 from journeys import Journey
 
-from extproc.policy.attempts import FailedAttempt, Reason
+from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
-from extproc.policy.model import Credential, Freedom, Strategy
 from extproc.policy.outcome import Kind, Outcome, Refusal
+from extproc.policy.rules import Credential, Freedom, Strategy
 
 NO_ACCOUNT = Outcome(Kind.FINAL, 400, refusal=Refusal.ACCOUNT)
 NO_MODEL = Outcome(Kind.FINAL, 404, refusal=Refusal.MODEL)

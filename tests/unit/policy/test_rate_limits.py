@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.policy.model import Instant
 from extproc.policy.retry_after import read_retry_after
+from extproc.policy.rules import Instant
 
 NOON = Instant(1_793_275_200_000)
 """Thu, 29 Oct 2026 12:00:00 GMT."""

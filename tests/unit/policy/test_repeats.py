@@ -24,11 +24,11 @@ from builders import (
     http,
 )
 
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
-from extproc.policy.model import Api, Credential, Policy, TargetId
 from extproc.policy.repeats import Repeats, Request
+from extproc.policy.rules import Api, Credential, Policy, TargetId
 
 if TYPE_CHECKING:
     from extproc.policy.decision import Decision

@@ -23,11 +23,11 @@ from builders import (
 )
 from journeys import Journey
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
-from extproc.policy.model import CandidateOrder, Rule, Strategy
+from extproc.policy.rules import CandidateOrder, Rule, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

@@ -21,10 +21,10 @@ from builders import (
 )
 from journeys import Journey, Reply
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver
-from extproc.policy.model import Lifetime, Policy, RetryAfterHandling, Strategy
+from extproc.policy.rules import Lifetime, Policy, RetryAfterHandling, Strategy
 
 LOW = always(0.0)
 FAILOVER = a_policy(fallback_models=(S,))

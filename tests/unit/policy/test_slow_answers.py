@@ -26,7 +26,7 @@ from journeys import Journey, Reply
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver
-from extproc.policy.model import HighLatency, Lifetime, Measure, Scope, Strategy
+from extproc.policy.rules import HighLatency, Lifetime, Measure, Scope, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

@@ -21,12 +21,12 @@ from builders import (
 )
 from journeys import Journey, Reply
 
-from extproc.policy.attempts import FailedAttempt, Reason
+from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
-from extproc.policy.model import Rule, Strategy
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Rule, Strategy
 
 IN_TURN = a_policy(fallback_models=(S, T))
 U = "xai/grok-4"

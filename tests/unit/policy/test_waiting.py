@@ -22,14 +22,14 @@ from builders import (
 )
 from journeys import Journey, Reply
 
-from extproc.policy.attempts import Reason
+from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.model import Lifetime, RetryAfterHandling, Rule, Scope, Strategy
+from extproc.policy.rules import Lifetime, RetryAfterHandling, Rule, Scope, Strategy
 
 if TYPE_CHECKING:
-    from extproc.policy.model import Policy
+    from extproc.policy.rules import Policy
 
 
 def here(backoff: Backoff | None = None, handling: RetryAfterHandling | None = None) -> Policy:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import HALF, NOW, P2, P, S, a_target, after, http
 
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.choice import Limits, Pause
 from extproc.policy.decision import StopReason
 
 if TYPE_CHECKING:
-    from extproc.policy.model import TargetId
+    from extproc.policy.rules import TargetId
 
 
 def failed(*targets: TargetId, waited: int = 0) -> tuple[FailedAttempt, ...]:

@@ -24,10 +24,10 @@ from builders import (
 )
 from journeys import Journey, Reply
 
-from extproc.policy.attempts import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.decision import Deliver, Try
-from extproc.policy.model import Policy, Strategy
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Policy, Strategy
 
 IN_ORDER = a_policy(fallback_models=(S, T))
 

@@ -21,8 +21,8 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
-from extproc.policy.model import Instant
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Instant
 from extproc.transport.codec import asks_for_body, encode
 from extproc.transport.errors import AnswerError
 from extproc.transport.state import decode_state

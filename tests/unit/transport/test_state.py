@@ -9,10 +9,10 @@ from support.stories import a_story, an_in_flight
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempts import FailedAttempt, Step, Story
+from extproc.policy.attempt_state import FailedAttempt, Step, Story
 from extproc.policy.blocks import Block
-from extproc.policy.model import Instant
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Instant
 from extproc.transport.errors import StateError
 from extproc.transport.state import decode_state, encode_state
 

@@ -6,7 +6,7 @@ import pytest
 from unit.config.files import S, a_file, a_provider, gateway, policy, with_policy
 
 from extproc.policy.backoff import Backoff, Jitter, Reach
-from extproc.policy.model import (
+from extproc.policy.rules import (
     CandidateOrder,
     HighLatency,
     Lifetime,

@@ -10,8 +10,8 @@ from extproc.exchange.body.encoding import Undecodable
 from extproc.exchange.body.model_field import Malformed
 from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer
-from extproc.policy.model import Api
 from extproc.policy.outcome import Kind
+from extproc.policy.rules import Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from extproc.exchange.client_errors.exhausted import exhausted_answer
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.model import Api, TargetId
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Api, TargetId
 
 P, S = TargetId("openai/gpt-4o"), TargetId("anthropic/claude-3-5-sonnet")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from extproc.exchange.client_errors.explanation import explained
-from extproc.policy.attempts import FailedAttempt
+from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.model import TargetId
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import TargetId
 
 P, S = TargetId("openai/gpt-4o"), TargetId("anthropic/claude-3-5-sonnet")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from builders import CONNECTION_ERROR, TIMEOUT, a_high_latency, a_policy, a_rule, a_target, http, on_status
 
 from extproc.policy.backoff import Backoff, Reach
-from extproc.policy.model import (
+from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import (
     CandidateOrder,
     Credential,
     HighLatency,
@@ -18,7 +19,6 @@ from extproc.policy.model import (
     Strategy,
     Target,
 )
-from extproc.policy.outcome import Kind, Outcome
 
 SLOW = Outcome(Kind.HIGH_LATENCY, 503, limit=1000)
 

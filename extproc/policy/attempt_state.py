@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from extproc.policy.model import Freedom
 from extproc.policy.outcome import Kind
+from extproc.policy.rules import Freedom
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Block
-    from extproc.policy.model import Instant, Millis, TargetId
     from extproc.policy.outcome import Outcome
+    from extproc.policy.rules import Instant, Millis, TargetId
 
 
 class Reason(StrEnum):

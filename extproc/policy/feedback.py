@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, key_subject, later, subject_of
-from extproc.policy.model import Instant, Lifetime
 from extproc.policy.outcome import ACCOUNT_REFUSED, Kind, Refusal
+from extproc.policy.rules import Instant, Lifetime
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from extproc.policy.attempts import Story
+    from extproc.policy.attempt_state import Story
     from extproc.policy.blocks import Blocks
+    from extproc.policy.candidates import Roster
     from extproc.policy.latency import SlowAnswers
-    from extproc.policy.model import Dice, Millis, Policy, Target
     from extproc.policy.outcome import Outcome
-    from extproc.policy.selection import Roster
+    from extproc.policy.rules import Dice, Millis, Policy, Target
 
 KEY_REFUSED = ACCOUNT_REFUSED | {429}
 """Statuses that speak of the key rather than of the target: another key may do."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempts import Reason, Step, Story
+from extproc.policy.attempt_state import Reason, Step, Story
 from extproc.policy.availability import Availability
+from extproc.policy.candidates import Candidates
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
 from extproc.policy.decision import Exhausted, StopReason, Try
-from extproc.policy.model import CandidateOrder, Freedom, Instant, Strategy
 from extproc.policy.outcome import Kind
-from extproc.policy.selection import Candidates
+from extproc.policy.rules import CandidateOrder, Freedom, Instant, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from extproc.policy.attempts import FailedAttempt
-    from extproc.policy.lessons import Memory
-    from extproc.policy.model import Dice, Millis, Rule, Target
+    from extproc.policy.attempt_state import FailedAttempt
+    from extproc.policy.candidates import Terms
+    from extproc.policy.feedback import Memory
     from extproc.policy.outcome import Outcome
-    from extproc.policy.selection import Terms
+    from extproc.policy.rules import Dice, Millis, Rule, Target
 
 _REASONS = {
     Strategy.SAME_MODEL: Reason.SAME_MODEL,

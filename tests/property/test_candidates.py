@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from situations import fitting
 from worlds import catalogs, policies
 
-from extproc.policy.model import Api, Strategy
-from extproc.policy.selection import Quest, Roster, Terms
+from extproc.policy.candidates import Quest, Roster, Terms
+from extproc.policy.rules import Api, Strategy
 
 if TYPE_CHECKING:
     from extproc.policy.catalog import Catalog

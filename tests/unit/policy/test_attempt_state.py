@@ -7,10 +7,10 @@ from dataclasses import fields, replace
 import pytest
 from builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_story, after, http
 
-from extproc.policy.attempts import FailedAttempt, Reason, Story
+from extproc.policy.attempt_state import FailedAttempt, Reason, Story
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.model import Freedom
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.rules import Freedom
 
 
 def test_a_story_begins_without_failures() -> None:
