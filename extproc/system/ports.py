@@ -6,8 +6,8 @@ import socket
 
 from extproc.config.exposure import host_of, is_socket
 from extproc.exits import Failure
-from extproc.transport.address import parse_address, vacate
 from extproc.transport.errors import ListenError
+from extproc.transport.listening import parse_address, vacate
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean all of this host's, and the one to reach them by from here."""

@@ -31,7 +31,7 @@ from extproc.exchange.events import (
 from extproc.transport.errors import AnswerError, MessageError, StateError
 from extproc.transport.fields import overwrite, read_fields
 from extproc.transport.large_bodies import LARGE, body_of, with_body
-from extproc.transport.state import decode_state, encode_state
+from extproc.transport.state_codec import decode_state, encode_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

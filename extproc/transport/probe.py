@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 
-from extproc.transport.address import UnixAddress, parse_address
 from extproc.transport.errors import ListenError
+from extproc.transport.listening import UnixAddress, parse_address
 from extproc.transport.tls import channel_credentials
 
 if TYPE_CHECKING:

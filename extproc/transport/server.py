@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no types
 
-from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
 from extproc.transport.health import health_handlers
+from extproc.transport.listening import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.socket_files import OWNER_ALONE
 from extproc.transport.tls import server_credentials
 

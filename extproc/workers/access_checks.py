@@ -9,8 +9,8 @@ import click
 from extproc.config.errors import Problem
 from extproc.config.exposure import is_socket, why_refused
 from extproc.exits import BadConfig, Failure
-from extproc.transport.address import UnixAddress, parse_address
 from extproc.transport.errors import ListenError
+from extproc.transport.listening import UnixAddress, parse_address
 from extproc.transport.socket_files import SocketAccess, make_directory, who_could_replace
 from extproc.transport.tls import check_server_files, keys_in_reach
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.config.gateway import SidecarSettings
-    from extproc.transport.address import Address
+    from extproc.transport.listening import Address
 
 
 def check_doors(config: Path, settings: SidecarSettings) -> tuple[Problem, ...]:

@@ -18,7 +18,7 @@ from extproc.policy.outcome import Kind
 from extproc.policy.rules import Freedom
 from extproc.transport import codec
 from extproc.transport.errors import MessageError, StateError
-from extproc.transport.state import decode_state
+from extproc.transport.state_codec import decode_state
 
 if TYPE_CHECKING:
     from random import Random

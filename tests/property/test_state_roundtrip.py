@@ -13,7 +13,7 @@ from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.rules import Freedom, Instant, TargetId
 from extproc.transport.errors import StateError
-from extproc.transport.state import decode_state, encode_state
+from extproc.transport.state_codec import decode_state, encode_state
 
 instants = st.integers(min_value=-(2**63), max_value=2**63 - 1).map(Instant)
 durations = st.integers(min_value=0, max_value=2**63 - 1)

@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
 from extproc.transport.lean.large_messages import LargeMessages
 from extproc.transport.lean.memory import Memory
 from extproc.transport.lean.peer import Peer
 from extproc.transport.lean.status import Status
+from extproc.transport.listening import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.server import HEADROOM
 from extproc.transport.service import STOPPING
 from extproc.transport.socket_files import OWNER_ALONE

@@ -29,7 +29,7 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.policy.rules import Instant
-from extproc.transport.state import encode_state
+from extproc.transport.state_codec import encode_state
 
 if TYPE_CHECKING:
     from support.sidecar import Serve

@@ -9,7 +9,7 @@ from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.transport.codec import Unasked, decode, go_on, read
 from extproc.transport.errors import MessageError
-from extproc.transport.state import encode_state
+from extproc.transport.state_codec import encode_state
 
 
 def test_request_headers_without_state_open_the_first_attempt() -> None:

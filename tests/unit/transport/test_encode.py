@@ -25,7 +25,7 @@ from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import Instant
 from extproc.transport.codec import asks_for_body, encode
 from extproc.transport.errors import AnswerError
-from extproc.transport.state import decode_state
+from extproc.transport.state_codec import decode_state
 
 HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
 BODY = RequestBody(b"{}")

@@ -14,7 +14,7 @@ from extproc.policy.blocks import Block
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import Instant
 from extproc.transport.errors import StateError
-from extproc.transport.state import decode_state, encode_state
+from extproc.transport.state_codec import decode_state, encode_state
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.ports import reserved_ports
 
-from extproc.transport.address import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.errors import ListenError
+from extproc.transport.listening import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.socket_files import SocketAccess, who_could_replace
 
 
