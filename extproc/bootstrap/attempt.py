@@ -88,13 +88,13 @@ def attempt_listener(
     *timeout* is the listener's. *clusters* are those of the providers, some of which limit silence. *degraded* is where
     requests go that no worker is there to decide on; None: nowhere.
 
-    It limits no time itself: a provider may think for long, and the edge's and the sidecar's limits are enough.
+    It limits no time but that of silence: the sidecar limits each attempt until its response headers.
     """
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
         access_log=[cut_responses()],
         http_filters=[_ext_proc(longest_hold + MARGIN), router(at_provider(), last_upstream_filter())],
-        route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, timeout + SLACK, clusters, degraded)),
+        route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, clusters, degraded)),
         local_reply_config=attempt_replies(),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         scheme_header_transformation=SchemeHeaderTransformation(match_upstream=True),
@@ -104,7 +104,7 @@ def attempt_listener(
         skip_xff_append=True,
         max_request_headers_kb=MAX_HEADERS_KB,
         common_http_protocol_options=HttpProtocolOptions(max_headers_count=MAX_HEADERS),
-        stream_idle_timeout=duration(0),
+        stream_idle_timeout=duration(timeout + SLACK),
         # Otherwise what breaks off reaches the edge a second late: in memory there is nothing to wait for.
         delayed_close_timeout=duration(0),
     )
@@ -169,15 +169,10 @@ def _another_worker() -> RetryPolicy:
     )
 
 
-def _targets(body_limit: int, silence: Millis, clusters: Sequence[Cluster], degraded: Degraded | None) -> VirtualHost:
-    """Return the route to the cluster that the sidecar names.
-
-    Retries are the edge's part, but for a request of which HTTP/2 says that the provider has not looked at it: its
-    connection was closing just then (RFC 9113 section 8.7). It is sent once more, with a policy or without. Where the
-    connection could not be made it is not: that may be a host that never answers, and would cost its limit twice.
-    """
+def _targets(body_limit: int, clusters: Sequence[Cluster], degraded: Degraded | None) -> VirtualHost:
+    """Return the routes to the cluster that the sidecar names."""
     limited = [_limited(cluster.name, cluster.between_bytes) for cluster in clusters if cluster.between_bytes]
-    named = [*limited, *only_route(_to_named(silence))]
+    named = [*limited, *only_route(_to_named())]
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[
@@ -188,10 +183,22 @@ def _targets(body_limit: int, silence: Millis, clusters: Sequence[Cluster], degr
     )
 
 
-def _to_named(silence: Millis) -> RouteAction:
-    """Return where attempts go; *silence* ends one that brings nothing for so long, be it headers or bytes."""
-    again = RouteRetryPolicy(retry_on="refused-stream", num_retries=1, per_try_idle_timeout=duration(silence))
-    return RouteAction(cluster_header=names.CLUSTER, timeout=duration(0), retry_policy=again)
+def _to_named(silence: Millis | None = None) -> RouteAction:
+    """Return where attempts go; *silence* ends one that brings nothing for so long, None: the listener's limit does.
+
+    Retries are the edge's part, but for a request of which HTTP/2 says that the provider has not looked at it: its
+    connection was closing just then (RFC 9113 section 8.7). It is sent once more, with a policy or without. Where the
+    connection could not be made it is not: that may be a host that never answers, and would cost its limit twice.
+
+    Silence is not the retry policy's: Envoy's `per_try_idle_timeout` ends nothing once the limit on the time to headers
+    has passed.
+    """
+    return RouteAction(
+        cluster_header=names.CLUSTER,
+        timeout=duration(0),
+        idle_timeout=None if silence is None else duration(silence),
+        retry_policy=RouteRetryPolicy(retry_on="refused-stream", num_retries=1),
+    )
 
 
 def _limited(cluster: str, silence: Millis) -> Route:

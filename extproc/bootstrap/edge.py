@@ -55,7 +55,7 @@ HEADERS_TIMEOUT: Millis = 10_000
 """How long a client may take to send its request's headers: a slow one holds a connection and nothing else."""
 
 SLACK: Millis = 30_000
-"""By how much Envoy's idle limits exceed the listener's timeout, so that it is always the timeout that speaks."""
+"""By how much the edge's limits exceed the listener's timeout and any silence, so that those speak first."""
 
 FIRST_BACK_OFF: Millis = 1
 """A re-dispatch is immediate: any waiting has its place in the sidecar."""
@@ -64,14 +64,15 @@ LAST_BACK_OFF: Millis = 250
 """While no worker answers, tries come this far apart: a worker's restart is bridged, not rushed through."""
 
 
-def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> EnvoyListener:
+def edge_listener(listener: Listener, *, silence: Millis, body_limit: int, retries: int) -> EnvoyListener:
     """Return the listener that clients reach: bodies up to *body_limit* bytes, at most *retries* re-dispatches.
+
+    *silence* is the longest that a provider may keep.
 
     A path means one thing, however it is written: `..`, `//`, `%2F` and needless escapes are resolved before anybody
     looks at it. Escaped slashes are not refused, as Envoy's edge best practices would: SDKs write a model's name so
     where it is part of the path (`/v1/models/openai%2Fgpt-4o`). Headers with underscores pass: Codex sends some.
     """
-    patience = duration(listener.timeout + SLACK)
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
         early_header_mutation_extensions=[internal_headers.from_client()],
@@ -95,8 +96,8 @@ def edge_listener(listener: Listener, *, body_limit: int, retries: int) -> Envoy
         request_id_extension=untouched_request_id(),
         skip_xff_append=True,
         request_headers_timeout=duration(HEADERS_TIMEOUT),
-        request_timeout=patience,
-        stream_idle_timeout=patience,
+        request_timeout=duration(listener.timeout + SLACK),
+        stream_idle_timeout=duration(silence + SLACK),
     )
     return EnvoyListener(
         name=names.EDGE_LISTENER,

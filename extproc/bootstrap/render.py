@@ -52,7 +52,12 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: st
         overload_manager=connection_limit(),
         static_resources=BootstrapStaticResources(
             listeners=[
-                edge_listener(gateway.listener, body_limit=body_limit, retries=most_calls + BRIDGING_TRIES),
+                edge_listener(
+                    gateway.listener,
+                    silence=gateway.longest_silence,
+                    body_limit=body_limit,
+                    retries=most_calls + BRIDGING_TRIES,
+                ),
                 attempt_listener(
                     longest_hold=gateway.longest_hold,
                     timeout=gateway.listener.timeout,

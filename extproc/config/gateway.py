@@ -138,6 +138,11 @@ class Gateway:
         return self.envoy.admin or admin_beside(self.sidecar.listen)
 
     @property
+    def longest_silence(self) -> Millis:
+        """The longest time in which nothing may happen: the wait for response headers, or a pause between bytes."""
+        return max(self.listener.timeout, *(cluster.between_bytes or 0 for cluster in self.clusters), 0)
+
+    @property
     def longest_hold(self) -> Millis:
         """The longest wait that any policy allows before an attempt; 0 when no policy allows one."""
         return max((hold for policy in self.catalog.policies.values() for hold in _holds(policy)), default=0)

@@ -40,10 +40,11 @@ def degraded_routes(degraded: Degraded) -> list[Route]:
 
     What comes back is final, whatever it is: there is no policy to say otherwise.
     """
-    return [_route(path, degraded.authority) for path in degraded.paths]
+    return [_route(path, degraded) for path in degraded.paths]
 
 
-def _route(path: str, authority: str) -> Route:
+def _route(path: str, degraded: Degraded) -> Route:
+    silence = degraded.cluster.between_bytes
     return Route(
         match=RouteMatch(
             safe_regex=RegexMatcher(regex=path),
@@ -54,7 +55,12 @@ def _route(path: str, authority: str) -> Route:
                 HeaderMatcher(name=ENCODING, present_match=False),
             ],
         ),
-        route=RouteAction(cluster=names.DEGRADED_CLUSTER, timeout=duration(0), host_rewrite_literal=authority),
+        route=RouteAction(
+            cluster=names.DEGRADED_CLUSTER,
+            timeout=duration(0),
+            idle_timeout=None if silence is None else duration(silence),
+            host_rewrite_literal=degraded.authority,
+        ),
         response_headers_to_remove=["location"],  # nobody is to follow a provider's redirect
         response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNJUDGED, names.JUDGED)],
     )

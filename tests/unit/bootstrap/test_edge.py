@@ -9,7 +9,7 @@ from extproc.bootstrap.edge import edge_listener
 
 
 def _manager(timeout: int) -> HttpConnectionManager:
-    listener = edge_listener(a_gateway(timeout=timeout).listener, body_limit=1_000, retries=1)
+    listener = edge_listener(a_gateway(timeout=timeout).listener, silence=timeout, body_limit=1_000, retries=1)
     packed = listener.filter_chains[0].filters[0].typed_config
     assert packed is not None
     manager = packed.unpack()
@@ -30,7 +30,7 @@ def test_nothing_but_silence_ends_a_stream() -> None:
 
 def test_the_edge_listens_where_it_is_told() -> None:
     """Also on all addresses of IPv6."""
-    listener = edge_listener(a_gateway(address="::", port=80).listener, body_limit=1_000, retries=1)
+    listener = edge_listener(a_gateway(address="::", port=80).listener, silence=300_000, body_limit=1_000, retries=1)
 
     assert listener.address is not None
     assert listener.address.socket_address is not None

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+from typing import TYPE_CHECKING
+
 import pytest
-from unit.bootstrap.doctor.patients import ATTEMPT, ATTEMPT_ROUTE, EDGE, EDGE_ROUTE, ERROR, an_operator, told
+from unit.bootstrap.doctor.patients import (
+    ATTEMPT,
+    ATTEMPT_HOST,
+    ATTEMPT_ROUTE,
+    EDGE,
+    EDGE_ROUTE,
+    ERROR,
+    WARNING,
+    an_operator,
+    told,
+)
+from unit.config import files
+
+from extproc import names
+
+if TYPE_CHECKING:
+    from extproc.config.gateway import Gateway
 
 DURATION = "max_stream_duration"
 COMMON = "common_http_protocol_options"
@@ -63,3 +82,58 @@ def test_a_routes_idle_timeout_comes_before_its_listeners() -> None:
     place = f"{EDGE_ROUTE}.route.idle_timeout"
 
     assert told(an_operator().put(place, "30s")) == [(ERROR, "idle-timeout", place)]
+
+
+PATIENT = files.gateway(files.a_file(files.a_provider(timeouts={"between_bytes": "1200s"}), files.a_provider(files.S)))
+QUICK = files.gateway(files.a_file(files.a_provider(timeouts={"between_bytes": "60s"}), files.a_provider(files.S)))
+OF_OTHERS = f"{ATTEMPT_HOST}.routes[1]"
+
+
+@pytest.mark.parametrize("gateway", [PATIENT, QUICK])
+def test_a_providers_own_limit_on_silence_may_be_longer_or_shorter(gateway: Gateway) -> None:
+    """The edge waits for the longest of them, or it would be the one that ends a stream."""
+    assert told(an_operator(gateway), gateway) == []
+
+
+def test_an_edge_is_not_to_end_what_a_provider_may_be_silent_for() -> None:
+    place = f"{EDGE}.stream_idle_timeout"
+
+    assert told(an_operator(PATIENT).put(place, "630s"), PATIENT) == [(ERROR, "idle-timeout", place)]
+
+
+def test_a_limit_of_one_provider_is_not_another_ones() -> None:
+    operator = an_operator(QUICK).drop(f"{ATTEMPT_ROUTE}.match.headers")
+
+    assert told(operator, QUICK) == [(ERROR, "idle-timeout", f"{ATTEMPT_ROUTE}.route.idle_timeout")]
+
+
+@pytest.mark.parametrize("limit", ["0s", "61s"])
+def test_silence_that_nobody_ends_in_time_is_told(limit: str) -> None:
+    place = f"{ATTEMPT_ROUTE}.route.idle_timeout"
+
+    assert told(an_operator(QUICK).put(place, limit), QUICK) == [(WARNING, "idle-timeout", place)]
+
+
+def test_without_a_route_of_its_own_a_provider_has_the_limit_of_all() -> None:
+    place = f"{ATTEMPT}.stream_idle_timeout"
+
+    assert told(an_operator(QUICK).drop(ATTEMPT_ROUTE), QUICK) == [(WARNING, "idle-timeout", place)]
+    assert told(an_operator(PATIENT).drop(ATTEMPT_ROUTE), PATIENT) == [(ERROR, "idle-timeout", place)]
+
+
+def test_a_route_for_some_requests_only_is_looked_at_with_the_one_behind_it() -> None:
+    some = {"name": "x-some", "present_match": True}
+    operator = an_operator(QUICK)
+    operator.insert(f"{ATTEMPT_HOST}.routes[0]", copy.deepcopy(operator.at(OF_OTHERS)))
+    operator.put(f"{ATTEMPT_ROUTE}.match.headers", [some]).put(f"{ATTEMPT_ROUTE}.route.idle_timeout", "30s")
+
+    assert told(operator, QUICK) == [(ERROR, "idle-timeout", f"{ATTEMPT_ROUTE}.route.idle_timeout")]
+
+
+def test_without_the_sidecar_the_default_provider_may_be_silent_for_as_long_and_no_longer() -> None:
+    default = files.a_provider(default=True, timeouts={"between_bytes": "60s"})
+    gateway = files.gateway(files.a_file(default, sidecar={"on_failure": "default_provider"}))
+    operator = an_operator(gateway)
+
+    assert operator.at(f"{ATTEMPT_ROUTE}.route.cluster") == names.DEGRADED_CLUSTER
+    assert operator.at(f"{ATTEMPT_ROUTE}.route.idle_timeout") == "60s"
