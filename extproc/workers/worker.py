@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
@@ -12,7 +13,7 @@ import uvloop
 from extproc.config.gateway import Transport
 from extproc.exchange.session import Exchange
 from extproc.exits import ExitCode
-from extproc.observe.log import attempt_log
+from extproc.observe.log import attempt_log, batched_log
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
@@ -49,18 +50,25 @@ def work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], N
         ListenError: the address is in use or cannot be used.
         EOFError: the other end of *hub* has gone.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_work(duty, listen, hub, serving))
+    style = duty.gateway.sidecar.log_format
+    with batched_log(style, sys.stderr) as lines, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_work(duty, listen, hub, serving, attempt_log(style, lines)))
 
 
-async def _work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], None]) -> ExitCode:
+async def _work(
+    duty: Duty,
+    listen: str,
+    hub: socket.socket,
+    serving: Callable[[str], None],
+    observe: Callable[[AttemptRecord], None],
+) -> ExitCode:
     keep_freed_blocks()  # before the first body: bodies are what a worker has of large things
     trimming = asyncio.create_task(return_freed_memory_regularly())
     requests = StopRequests.taken_over()
     membership = await Membership.over(hub)
     blocks = Blocks(publish=membership.publish)
     await membership.join(blocks, duty.clock)  # first: nobody may be sent where the others know better
-    processor = _processor(duty, blocks)
+    processor = _processor(duty, blocks, observe)
     server = _server(duty.gateway.sidecar, processor, listen)
     await server.start()
     serving(server.address)
@@ -82,7 +90,7 @@ def _server(settings: SidecarSettings, processor: Processor[AttemptRecord], list
             assert_never(settings.transport)
 
 
-def _processor(duty: Duty, blocks: Blocks) -> Processor[AttemptRecord]:
+def _processor(duty: Duty, blocks: Blocks, observe: Callable[[AttemptRecord], None]) -> Processor[AttemptRecord]:
     """Return what serves Envoy, with everything that outlives requests: *blocks*, slow answers, whose turn it is."""
     exchange = Exchange(
         Engine(duty.gateway.catalog, blocks, SlowAnswers()),
@@ -91,4 +99,4 @@ def _processor(duty: Duty, blocks: Blocks) -> Processor[AttemptRecord]:
         duty.gateway.sidecar.max_body_bytes,
     )
     dice = random.SystemRandom().random  # workers must not draw alike, however they were started
-    return Processor(lambda: exchange.open(dice), duty.clock, attempt_log())
+    return Processor(lambda: exchange.open(dice), duty.clock, observe)

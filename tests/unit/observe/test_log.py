@@ -8,7 +8,7 @@ import pytest
 
 from extproc.config.gateway import LogFormat
 from extproc.exchange.attempt_record import AttemptRecord, Ending
-from extproc.observe.log import attempt_fields, attempt_log, log_event, set_up_logging
+from extproc.observe.log import attempt_fields, attempt_log, batched_log, log_event, set_up_logging
 from extproc.policy.attempt_state import Reason
 from extproc.policy.decision import StopReason
 from extproc.policy.rules import Api, TargetId
@@ -43,9 +43,7 @@ def stream() -> Iterator[io.StringIO]:
 
 def test_an_attempt_is_one_line_of_text_with_every_field(stream: io.StringIO) -> None:
     """Request, target, key, outcome, both times, the wait before it, why this target, and what follows."""
-    set_up_logging(LogFormat.TEXT, stream)
-
-    attempt_log()(RATE_LIMITED)
+    attempt_log(LogFormat.TEXT, stream)(RATE_LIMITED)
 
     time, rest = stream.getvalue().split(" ", 1)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
@@ -58,14 +56,39 @@ def test_an_attempt_is_one_line_of_text_with_every_field(stream: io.StringIO) ->
 
 def test_an_attempt_is_one_json_object_with_every_field(stream: io.StringIO) -> None:
     """Numbers stay numbers."""
-    set_up_logging(LogFormat.JSON, stream)
-
-    attempt_log()(RATE_LIMITED)
+    attempt_log(LogFormat.JSON, stream)(RATE_LIMITED)
 
     told = json.loads(stream.getvalue())
     assert told.pop("time").endswith("Z")
     assert told == {"level": "info", "event": "attempt", **attempt_fields(RATE_LIMITED)}
     assert told["waited_ms"] == 250
+
+
+@pytest.mark.parametrize("style", LogFormat)
+def test_an_attempts_line_is_that_of_any_event(stream: io.StringIO, style: LogFormat) -> None:
+    """But for its time."""
+    set_up_logging(style, stream)
+
+    attempt_log(style, stream)(RATE_LIMITED)
+    log_event("attempt", attempt_fields(RATE_LIMITED))
+
+    first, second = (re.sub(r"[\d-]{10}T[\d:.]{12}Z", "", line) for line in stream.getvalue().splitlines())
+    assert first == second
+
+
+@pytest.mark.parametrize("style", LogFormat)
+def test_lines_of_a_worker_are_written_in_order_and_all_of_them(stream: io.StringIO, style: LogFormat) -> None:
+    """Those of attempts and those of other events, up to the last one."""
+    with batched_log(style, stream) as lines:
+        observe = attempt_log(style, lines)
+        for _ in range(100):
+            observe(RATE_LIMITED)
+            log_event("blocks_resumed", {})
+    log_event("afterwards", {})
+
+    events = re.findall('attempt(?= |",)|blocks_resumed|afterwards', stream.getvalue())
+    assert events == [*("attempt", "blocks_resumed") * 100, "afterwards"]
+    assert len(stream.getvalue().splitlines()) == 201
 
 
 def test_what_did_not_happen_is_left_out() -> None:
