@@ -20,7 +20,7 @@ from extproc.exchange.session import Exchange
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport import codec
 
 if TYPE_CHECKING:

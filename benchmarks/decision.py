@@ -13,18 +13,9 @@ from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import (
-    Api,
-    CandidateOrder,
-    HighLatency,
-    Instant,
-    Measure,
-    Policy,
-    Rule,
-    Strategy,
-    Target,
-    TargetId,
-)
+from extproc.policy.rules import CandidateOrder, HighLatency, Measure, Policy, Rule, Strategy
+from extproc.policy.target import Api, Target, TargetId
+from extproc.policy.units import Instant
 
 GOAL = 20.0
 """Microseconds that the median of a decision may take."""

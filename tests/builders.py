@@ -12,23 +12,14 @@ from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import (
-    Api,
-    Credential,
-    HighLatency,
-    Instant,
-    Measure,
-    Policy,
-    Rule,
-    Strategy,
-    Target,
-    TargetId,
-)
+from extproc.policy.rules import HighLatency, Measure, Policy, Rule, Strategy
+from extproc.policy.target import Api, Credential, Target, TargetId
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from extproc.policy.rules import Dice, Millis
+    from extproc.policy.units import Dice, Millis
 
 NOW = Instant(1_800_000_000_000)
 """The instant at which tests begin."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from builders import HALF, NOW, SUCCESS, P
 
 from extproc.policy.decision import Deliver, Exhausted, Try
-from extproc.policy.rules import Api, Freedom, Instant
+from extproc.policy.target import Api, Freedom
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Dice, Millis, TargetId
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Dice, Millis
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,16 @@ from extproc.policy.blocks import BlockKind
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
 from extproc.policy.feedback import KEY_REFUSED
 from extproc.policy.outcome import Kind
-from extproc.policy.rules import Credential, Freedom, Strategy
+from extproc.policy.rules import Strategy
+from extproc.policy.target import Credential, Freedom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moments import Moment
 
-    from extproc.policy.rules import Millis, Policy
+    from extproc.policy.rules import Policy
+    from extproc.policy.units import Millis
 
 
 def most_of(policy: Policy) -> dict[str, int]:

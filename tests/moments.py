@@ -9,7 +9,7 @@ from traffic import Traffic
 
 from extproc.policy.blocks import Block, Blocks
 from extproc.policy.decision import Try
-from extproc.policy.rules import Freedom
+from extproc.policy.target import Freedom
 
 if TYPE_CHECKING:
     from journeys import Call, Journey, Reply
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from extproc.policy.attempt_state import Story
     from extproc.policy.catalog import Catalog
     from extproc.policy.decision import Decision
-    from extproc.policy.rules import Instant, Policy, Target
+    from extproc.policy.rules import Policy
+    from extproc.policy.target import Target
+    from extproc.policy.units import Instant
 
 
 @dataclass(frozen=True, slots=True)

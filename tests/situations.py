@@ -12,7 +12,9 @@ from extproc.policy.candidates import Terms
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.feedback import KEY_REFUSED
 from extproc.policy.outcome import Kind
-from extproc.policy.rules import Api, Credential, Freedom, Instant, Lifetime, Scope, Strategy
+from extproc.policy.rules import Lifetime, Scope, Strategy
+from extproc.policy.target import Api, Credential, Freedom
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
     from extproc.policy.attempt_state import FailedAttempt
     from extproc.policy.catalog import Catalog
-    from extproc.policy.rules import Millis, Policy, Rule, Target, TargetId
+    from extproc.policy.rules import Policy, Rule
+    from extproc.policy.target import Target, TargetId
+    from extproc.policy.units import Millis
 
 
 @dataclass(frozen=True, slots=True)

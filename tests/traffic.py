@@ -12,7 +12,8 @@ from builders import P
 from journeys import Journey
 
 from extproc.policy.decision import Deliver, Try
-from extproc.policy.rules import Api, Freedom, Instant
+from extproc.policy.target import Api, Freedom
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from journeys import Reply, World
 
     from extproc.policy.engine import Engine
-    from extproc.policy.rules import Dice, Millis, TargetId
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Dice, Millis
 
 
 @dataclass(frozen=True, slots=True)

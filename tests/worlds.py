@@ -20,10 +20,7 @@ from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import (
-    Api,
     CandidateOrder,
-    Credential,
-    Freedom,
     HighLatency,
     Lifetime,
     Measure,
@@ -32,8 +29,8 @@ from extproc.policy.rules import (
     Rule,
     Scope,
     Strategy,
-    TargetId,
 )
+from extproc.policy.target import Api, Credential, Freedom, TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +38,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
     from journeys import Call
 
-    from extproc.policy.rules import Dice, Target
+    from extproc.policy.target import Target
+    from extproc.policy.units import Dice
 
 STATUSES = (400, 401, 408, 429, 500, 503)
 MODELS = tuple(TargetId(f"{provider}/{model}") for model in "xyz" for provider in "abc")

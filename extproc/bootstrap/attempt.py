@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from extproc.bootstrap.degraded.plan import Degraded
     from extproc.config.gateway import Cluster
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 SLACK: Millis = 15_000
 """By how much a stream's longest silence exceeds the listener's timeout, where the provider has no limit of its own:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
     from extproc.config.gateway import RetryBudget, TlsFiles
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 CONNECT_TIMEOUT: Millis = 1_000
 """Both are on this host or next to it."""

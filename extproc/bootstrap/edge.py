@@ -37,7 +37,7 @@ from extproc.bootstrap.proto import BUFFER, duration, http_filter, socket_addres
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Listener
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 HEALTH_PATH = "/healthz"
 

@@ -9,7 +9,7 @@ from envoy_data_plane.envoy.config.core.v3 import DataSource
 from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 
 from extproc import names
-from extproc.bootstrap.degraded import lua
+from extproc.bootstrap import lua
 from extproc.bootstrap.proto import http_filter
 from extproc.bootstrap.timeouts import BLIND_CALLS, BRIDGED
 from extproc.exchange.client_errors.kinds import NO_MORE_ATTEMPTS

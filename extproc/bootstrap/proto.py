@@ -14,7 +14,7 @@ BUFFER = "envoy.filters.http.buffer"
 if TYPE_CHECKING:
     from betterproto2 import Message
 
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 _OWNER_ALONE = 0o600
 

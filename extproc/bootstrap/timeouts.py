@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 MARGIN: Millis = 10_000
 """By how much ext_proc's patience exceeds the longest hold: what a busy sidecar may need on top."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from extproc.gateway.start import Launch
+    from extproc.gateway.launch import Launch
 
 
 def announce(launch: Launch, closing: str) -> None:

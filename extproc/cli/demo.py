@@ -13,8 +13,9 @@ from extproc.cli.demo_traffic import DEMO_MODEL, send_requests
 from extproc.exits import TABLE, ExitCode, Failure
 from extproc.gateway.envoy_binary import EnvoyBinary, find_envoy
 from extproc.gateway.hot_restart.coordinator import Envoys
+from extproc.gateway.launch import Launch
 from extproc.gateway.run import finish, stay
-from extproc.gateway.start import Launch, private_directory, start
+from extproc.gateway.start import private_directory, start
 from extproc.system.child_processes import Family, StopAsked
 from extproc.system.ports import free_port, is_free
 

@@ -15,9 +15,10 @@ from extproc.gateway.detached import start_detached
 from extproc.gateway.environment import warn_of_surroundings
 from extproc.gateway.envoy_binary import find_envoy
 from extproc.gateway.hot_restart.coordinator import Envoys
+from extproc.gateway.launch import Launch
 from extproc.gateway.registry import Run, Runs, start_time
 from extproc.gateway.run import finish, stay
-from extproc.gateway.start import Launch, private_directory, start
+from extproc.gateway.start import private_directory, start
 from extproc.system.child_processes import Family
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]

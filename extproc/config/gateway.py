@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.catalog import Catalog
-    from extproc.policy.rules import Millis, Policy, Rule
+    from extproc.policy.rules import Policy, Rule
+    from extproc.policy.units import Millis
 
 
 class LogFormat(StrEnum):

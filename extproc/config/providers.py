@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from extproc.exchange.upstream import CredentialStyle
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

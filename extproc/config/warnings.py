@@ -9,7 +9,8 @@ from extproc.config.errors import Problem
 from extproc.config.exposure import exposures
 from extproc.config.schema.origins import ANY
 from extproc.policy.backoff import Reach
-from extproc.policy.rules import Api, Credential, Scope, Strategy
+from extproc.policy.rules import Scope, Strategy
+from extproc.policy.target import Api, Credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from extproc.config.compiling.endpoints import Entry
     from extproc.config.gateway import Gateway
     from extproc.config.schema.retry_policy import BackoffTable, RetryPolicyTable
-    from extproc.policy.rules import Policy, Rule, Target
+    from extproc.policy.rules import Policy, Rule
+    from extproc.policy.target import Target
 
 _REACHED_BY = {
     Reach.SAME_MODEL: frozenset({Strategy.SAME_MODEL}),

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from extproc.policy.attempt_state import Reason, Story
     from extproc.policy.decision import StopReason
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Api, Millis, TargetId
+    from extproc.policy.target import Api, TargetId
+    from extproc.policy.units import Millis
 
 
 class Ending(StrEnum):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.exchange.events import Headers, ResponseHeaders
-    from extproc.policy.rules import Instant, Millis, Policy
+    from extproc.policy.rules import Policy
+    from extproc.policy.units import Instant, Millis
 
 _STATUS_OF = {Kind.TIMEOUT: 504, Kind.CONNECTION_ERROR: 502}
 """RFC 9110 sections 15.6.3 and 15.6.5: what a gateway says, whatever Envoy's local reply says."""

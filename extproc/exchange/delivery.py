@@ -14,7 +14,7 @@ from extproc.policy.outcome import Kind, Outcome
 if TYPE_CHECKING:
     from extproc.exchange.events import ResponseHeaders
     from extproc.policy.attempt_state import Story
-    from extproc.policy.rules import Api
+    from extproc.policy.target import Api
 
 
 def delivered(

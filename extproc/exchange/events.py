@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from extproc.exchange.in_flight import InFlight
     from extproc.policy.attempt_state import Story
-    from extproc.policy.rules import Instant
+    from extproc.policy.units import Instant
 
 Headers: TypeAlias = "Mapping[str, str]"
 """Header fields by lower-case name; repeated fields are joined with ", " (RFC 9110 section 5.3)."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstream
     from extproc.policy.attempt_state import Story
-    from extproc.policy.rules import Api, Millis
+    from extproc.policy.target import Api
+    from extproc.policy.units import Millis
 
 VERSION: Final = "anthropic-version"
 DEFAULT_VERSION: Final = "2023-06-01"

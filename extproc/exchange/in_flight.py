@@ -10,7 +10,8 @@ from extproc.policy.outcome import Kind, Outcome, classify_answer
 
 if TYPE_CHECKING:
     from extproc.policy.attempt_state import Story
-    from extproc.policy.rules import Instant, Millis, Policy
+    from extproc.policy.rules import Policy
+    from extproc.policy.units import Instant, Millis
 
 _STATUS_DIGITS = 3
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.url.paths import Asked
     from extproc.policy.catalog import Catalog
-    from extproc.policy.rules import Api, Target
+    from extproc.policy.target import Api, Target
 
 _JSON: Final = (("content-type", "application/json"),)
 _READS: Final = frozenset({"GET", "HEAD"})

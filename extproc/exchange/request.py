@@ -11,14 +11,14 @@ from extproc.exchange.body.content import read_content
 from extproc.exchange.body.encoding import Undecodable
 from extproc.exchange.body.provider_state import refers_to_state
 from extproc.exchange.client_errors import errors
-from extproc.policy.rules import Api, Freedom
+from extproc.policy.target import Api, Freedom
 
 if TYPE_CHECKING:
     from extproc.exchange.body.model_field import Malformed, ModelSpans
     from extproc.exchange.events import Answer, Headers
     from extproc.exchange.url.paths import Asked
     from extproc.policy.catalog import Catalog
-    from extproc.policy.rules import Target
+    from extproc.policy.target import Target
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from extproc.exchange.request import ClientRequest
     from extproc.exchange.upstream import Upstream
     from extproc.policy.attempt_state import Story
-    from extproc.policy.rules import Instant, Policy
+    from extproc.policy.rules import Policy
+    from extproc.policy.units import Instant
 
 
 def send(

@@ -32,7 +32,8 @@ from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.exchange.rewrite import send
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
-from extproc.policy.rules import Api, Instant
+from extproc.policy.target import Api
+from extproc.policy.units import Dice, Instant, Millis
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Dice, Millis, Policy
+    from extproc.policy.rules import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +278,12 @@ class Session:
         )
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:
-        answer = exhausted_answer(
+        return exhausted_answer(
             exhausted,
             self._api,
             request_id=self._request_id,
             discourage_retries=policy is not None and policy.discourage_client_retries,
         )
-        return replace(answer, headers=(*answer.headers, (names.ATTEMPTS, str(len(exhausted.attempts)))))
 
     def _refused(self, answer: Answer, ending: Ending = Ending.REFUSED) -> Answer:
         """Answer the client without calling anybody."""

@@ -11,7 +11,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.rules import Millis, Target, TargetId
+    from extproc.policy.target import Target, TargetId
+    from extproc.policy.units import Millis
 
 
 class CredentialStyle(StrEnum):

@@ -12,8 +12,8 @@ import click
 from extproc.exits import Failure
 
 if TYPE_CHECKING:
+    from extproc.gateway.launch import Launch
     from extproc.gateway.registry import Run, Runs
-    from extproc.gateway.start import Launch
 
 _POLL = 0.05
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.gateway.hot_restart import envoy_options
+from extproc.gateway import envoy_options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from extproc.gateway.start import Launch
+    from extproc.gateway.launch import Launch
 
 
 def bootstrap_in(directory: Path) -> Path:

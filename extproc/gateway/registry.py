@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from extproc.exits import Failure
-from extproc.gateway.hot_restart import envoy_options
+from extproc.gateway import envoy_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.exits import ExitCode
-from extproc.gateway.hot_restart.coordinator import ENVOY
-from extproc.gateway.start import SIDECAR
+from extproc.gateway.launch import ENVOY, SIDECAR
 from extproc.system.child_processes import StopAsked
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from extproc.mock.events import stream
 from extproc.mock.step import Action
 
 if TYPE_CHECKING:
-    from extproc.mock.connection import Connection
     from extproc.mock.record import Call
     from extproc.mock.step import Step
+    from extproc.mock.wire import Wire
 
 _PIECES = 10  # of a slow body
 _USUAL_EVENTS = 3  # when a request asks for a stream and the step does not say how many events
 _USUAL_SECONDS = 1.0  # of a slow body
 
 
-async def play(step: Step, call: Call, name: str, connection: Connection) -> None:
+async def play(step: Step, call: Call, name: str, connection: Wire) -> None:
     """Do with *call* what *step* says, as provider *name*. A connection left in the middle of an answer is closed."""
     if step.delay:
         await asyncio.sleep(step.delay)
@@ -64,7 +64,7 @@ def _events(step: Step, call: Call) -> int:
     return _USUAL_EVENTS if call.streamed and plain_success else 0
 
 
-async def _stream(step: Step, call: Call, name: str, connection: Connection) -> None:
+async def _stream(step: Step, call: Call, name: str, connection: Wire) -> None:
     await connection.send(head_of(compose_stream_head(step, name)))
     for number, group in enumerate(stream(call, name, step.sse)):
         if 0 < number < step.sse:
@@ -73,7 +73,7 @@ async def _stream(step: Step, call: Call, name: str, connection: Connection) -> 
     await connection.send(h11.EndOfMessage())
 
 
-async def _break_off(step: Step, answer: Answer, connection: Connection) -> None:
+async def _break_off(step: Step, answer: Answer, connection: Wire) -> None:
     """Send the headers and the beginning of the body; leave the connection to be closed, or reset it."""
     sent = len(answer.body) // 2 if step.sent is None else step.sent
     await connection.send(head_of(answer))
@@ -84,7 +84,7 @@ async def _break_off(step: Step, answer: Answer, connection: Connection) -> None
         connection.reset()
 
 
-async def _trickle(answer: Answer, seconds: float, connection: Connection) -> None:
+async def _trickle(answer: Answer, seconds: float, connection: Wire) -> None:
     await connection.send(head_of(answer))
     size = -(-len(answer.body) // _PIECES)
     for number in range(_PIECES):

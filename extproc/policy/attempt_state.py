@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from extproc.policy.outcome import Kind
-from extproc.policy.rules import Freedom
+from extproc.policy.target import Freedom
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Block
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Instant, Millis, TargetId
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Instant, Millis
 
 
 class Reason(StrEnum):

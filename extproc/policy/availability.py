@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.policy.blocks import Block, Blocks, Ledger, key_subject
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Target
+    from extproc.policy.target import Target
 
 _FREE = Instant(0)
 

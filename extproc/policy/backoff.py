@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Dice, Millis
+    from extproc.policy.units import Dice, Millis
 
 
 class Reach(StrEnum):

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.rules import Instant, Scope
+from extproc.policy.rules import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from extproc.policy.rules import Target
+    from extproc.policy.target import Target
+    from extproc.policy.units import Instant
 
 _SWEEP_FROM = 1024
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from extproc.policy.rules import Api, Credential, Strategy
+from extproc.policy.rules import Strategy
+from extproc.policy.target import Api, Credential
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from extproc.policy.catalog import Catalog
-    from extproc.policy.rules import Policy, Target, TargetId
+    from extproc.policy.rules import Policy
+    from extproc.policy.target import Target, TargetId
 
 
 class Exclusion(StrEnum):

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.policy.rules import TargetId
+from extproc.policy.target import TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.rules import Api, Policy, Target
+    from extproc.policy.rules import Policy
+    from extproc.policy.target import Api, Target
 
 _MODEL_NAME = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 """What a client may call a model that only a wildcard knows: the name becomes part of headers and of a path."""

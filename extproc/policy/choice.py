@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from extproc.policy.availability import Availability
     from extproc.policy.backoff import Backoff
     from extproc.policy.candidates import Candidates
-    from extproc.policy.rules import Dice, Instant, Millis, Target
+    from extproc.policy.target import Target
+    from extproc.policy.units import Dice, Instant, Millis
 
 
 @value

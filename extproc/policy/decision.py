@@ -11,7 +11,8 @@ from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.attempt_state import FailedAttempt, Story
-    from extproc.policy.rules import Millis, TargetId
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Millis
 
 
 class StopReason(StrEnum):

@@ -16,14 +16,17 @@ from extproc.policy.decision import Decision, Deliver, Exhausted, Try
 from extproc.policy.outcome import Kind
 from extproc.policy.planner import Plan
 from extproc.policy.repeats import Repeats, Request
-from extproc.policy.rules import Credential, Freedom, Measure, Strategy
+from extproc.policy.rules import Measure, Strategy
+from extproc.policy.target import Credential, Freedom
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Blocks
     from extproc.policy.catalog import Catalog
     from extproc.policy.latency import SlowAnswers
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Api, Dice, Instant, Millis, Policy, Target
+    from extproc.policy.rules import Policy
+    from extproc.policy.target import Api, Target
+    from extproc.policy.units import Dice, Instant, Millis
 
 
 class Engine:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, key_subject, later, subject_of
 from extproc.policy.outcome import ACCOUNT_REFUSED, Kind, Refusal
-from extproc.policy.rules import Instant, Lifetime
+from extproc.policy.rules import Lifetime
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from extproc.policy.candidates import Roster
     from extproc.policy.latency import SlowAnswers
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Dice, Millis, Policy, Target
+    from extproc.policy.rules import Policy
+    from extproc.policy.target import Target
+    from extproc.policy.units import Dice, Millis
 
 KEY_REFUSED = ACCOUNT_REFUSED | {429}
 """Statuses that speak of the key rather than of the target: another key may do."""

@@ -6,7 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import HighLatency, Instant
+    from extproc.policy.rules import HighLatency
+    from extproc.policy.units import Instant
 
 _SWEEP_FROM = 1024
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 
 class Flag(IntFlag):

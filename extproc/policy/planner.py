@@ -11,7 +11,9 @@ from extproc.policy.candidates import Candidates
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
 from extproc.policy.decision import Exhausted, StopReason, Try
 from extproc.policy.outcome import Kind
-from extproc.policy.rules import CandidateOrder, Freedom, Instant, Strategy
+from extproc.policy.rules import CandidateOrder, Strategy
+from extproc.policy.target import Freedom
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from extproc.policy.candidates import Terms
     from extproc.policy.feedback import Memory
     from extproc.policy.outcome import Outcome
-    from extproc.policy.rules import Dice, Millis, Rule, Target
+    from extproc.policy.rules import Rule
+    from extproc.policy.target import Target
+    from extproc.policy.units import Dice, Millis
 
 _REASONS = {
     Strategy.SAME_MODEL: Reason.SAME_MODEL,

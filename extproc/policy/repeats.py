@@ -8,12 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from extproc.policy.decision import StopReason
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.decision import Exhausted
-    from extproc.policy.rules import Millis, TargetId
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Millis
 
 _MOST: Final = 10_000
 """Failed attempts that are remembered in all, some hundred bytes each."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from extproc.policy.rules import Instant, Millis
+    from extproc.policy.units import Instant, Millis
 
 _LONGEST: Millis = 2**53
 """A wait past this (285,000 years) is an overflow, not an answer."""

@@ -1,94 +1,21 @@
-"""The vocabulary of the rules: targets, policies, instants."""
+"""The rules of one target's policy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NewType, TypeAlias
+from typing import TYPE_CHECKING
 
 from extproc.policy.outcome import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from extproc.policy.backoff import Backoff
     from extproc.policy.outcome import Outcome
-
-Instant = NewType("Instant", int)
-"""Milliseconds since the Unix epoch, read from a clock that never runs backwards."""
-
-Millis: TypeAlias = int
-"""A duration in milliseconds."""
-
-Dice: TypeAlias = Callable[[], float]
-"""A source of chance: each call gives a number in [0, 1)."""
-
-TargetId = NewType("TargetId", str)
-"""`provider/model`, as configured: unique."""
-
-
-class Api(StrEnum):
-    """What kind of conversation a request's path asks for."""
-
-    CHAT = "chat"  # /v1/chat/completions
-    COMPLETIONS = "completions"  # /v1/completions
-    RESPONSES = "responses"  # /v1/responses
-    EMBEDDINGS = "embeddings"  # /v1/embeddings
-    IMAGES = "images"  # /v1/images/…
-    AUDIO = "audio"  # /v1/audio/…
-    MODERATIONS = "moderations"  # /v1/moderations
-    MESSAGES = "messages"  # /v1/messages, Anthropic's own
-    OTHER = "other"  # what else OpenAI's API has, about something that one provider keeps: never sent to another
-    ANTHROPIC = "anthropic"  # the same of Anthropic's API: batches of messages, files, skills
-
-    @property
-    def of_anthropic(self) -> bool:
-        """Whether it is Anthropic's API rather than OpenAI's: other credentials, other shapes of errors."""
-        return self in _ANTHROPICS
-
-    @property
-    def kept(self) -> bool:
-        """Whether requests are about something that only one provider has."""
-        return self in _KEPT
-
-
-_ANTHROPICS = frozenset({Api.MESSAGES, Api.ANTHROPIC})
-_KEPT = frozenset({Api.OTHER, Api.ANTHROPIC})
-
-
-class Freedom(StrEnum):
-    """How far a request may go from the target that it names."""
-
-    ANYWHERE = "anywhere"  # to any target that can serve it
-    THERE = "there"  # it needs what that target's provider keeps for the owner of its first key: nobody else has it
-    ONCE = "once"  # it asks for no generation: one attempt, at once, and its answer says nothing about others
-
-
-class Credential(StrEnum):
-    """Whose credential a target's requests carry."""
-
-    OWN = "own"  # access_key or access_keys
-    CLIENT = "client"  # passthrough_auth: the client's, as it came
-    NONE = "none"  # an endpoint that asks for none
-    MISSING = "missing"  # it asks for one and none is configured: never a candidate
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One configured model, as far as the rules care."""
-
-    id: TargetId
-    provider: str  # the part before the first "/"
-    endpoint: str  # "scheme://host:port": what a block of scope endpoint is about
-    speaks: frozenset[Api]
-    credential: Credential = Credential.OWN
-    keys: int = 1  # how many access keys take turns; 0 unless credential is OWN
-    wildcard: bool = False  # stands for, or was made from, "provider/*": never a candidate
-
-    @property
-    def entry(self) -> str:
-        """What it is configured as: models that clients name share their wildcard's keys, and whose turn it is."""
-        return f"{self.provider}/*" if self.wildcard else self.id
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Millis
 
 
 class Strategy(StrEnum):

@@ -17,7 +17,7 @@ from extproc.transport.tls import server_credentials
 
 if TYPE_CHECKING:
     from extproc.config.gateway import TlsFiles
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
     from extproc.transport.service import Processor
     from extproc.transport.socket_files import SocketAccess
 

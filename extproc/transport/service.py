@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from extproc.exchange.events import Directive, Event
-    from extproc.policy.rules import Instant
+    from extproc.policy.units import Instant
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 METHOD = "Process"

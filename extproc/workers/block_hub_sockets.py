@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from extproc.policy.rules import Instant
+    from extproc.policy.units import Instant
 
 _PIECE = 65536
 

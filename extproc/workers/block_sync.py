@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     import socket

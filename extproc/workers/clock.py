@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import Gateway, SidecarSettings
     from extproc.exchange.attempt_record import AttemptRecord
-    from extproc.policy.rules import Instant, Millis
+    from extproc.policy.units import Instant, Millis
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from extproc.mock.server import MockProvider
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.server import Server
 from extproc.transport.service import Processor
 

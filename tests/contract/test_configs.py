@@ -12,7 +12,8 @@ from extproc.config.load import load
 from extproc.config.schema.file import ConfigTable
 from extproc.config.schema.json_schema import json_schema
 from extproc.policy.backoff import Backoff, Jitter, Reach
-from extproc.policy.rules import Lifetime, Policy, RetryAfterHandling, Rule, Scope, Strategy, TargetId
+from extproc.policy.rules import Lifetime, Policy, RetryAfterHandling, Rule, Scope, Strategy
+from extproc.policy.target import TargetId
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from extproc.config.load import load_text
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 300

@@ -15,7 +15,7 @@ from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.outcome import Kind
-from extproc.policy.rules import Freedom
+from extproc.policy.target import Freedom
 from extproc.transport import codec
 from extproc.transport.errors import MessageError, StateError
 from extproc.transport.state_codec import decode_state

@@ -22,7 +22,7 @@ from extproc.exchange.session import Exchange
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
 

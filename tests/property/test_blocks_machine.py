@@ -15,7 +15,8 @@ from extproc.policy.blocks import Block, BlockKind, Blocks, later
 from extproc.policy.latency import SlowAnswers
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import HighLatency, Instant
+    from extproc.policy.rules import HighLatency
+    from extproc.policy.units import Instant
 
 TARGETS = (a_target("a/x"), a_target("a/y"), a_target("b/x", endpoint="https://a.test:443"))
 SUBJECTS = ("a/x", "a/y", "b/x", "a", "b", "https://a.test:443")

@@ -10,7 +10,8 @@ from situations import fitting
 from worlds import catalogs, policies
 
 from extproc.policy.candidates import Quest, Roster, Terms
-from extproc.policy.rules import Api, Strategy
+from extproc.policy.rules import Strategy
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from extproc.policy.catalog import Catalog

@@ -15,7 +15,7 @@ from extproc.exchange.body.model_field import Malformed, ModelSpans, splice
 from extproc.exchange.upstream import Upstream
 from extproc.exchange.url.paths import asked_of, path_for, paths_of
 from extproc.exchange.url.resources import API_OF, BASES
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 MODELS = {"a": "b", "model": 'x"y', "": "empty"}
 DEFAULT = "größe"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from extproc import names
 from extproc.exchange.headers import answer_removals, request_changes
 from extproc.exchange.upstream import CredentialStyle, Upstream
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "openai-organization")
 SET_BY_US = {names.CLUSTER, names.RESPONSE_TIMEOUT, names.TRY_TIMEOUT}

@@ -60,7 +60,7 @@ def test_the_spans_are_those_of_the_reference(document: str) -> None:
 def test_the_fast_way_finds_what_the_careful_one_does(body: bytes) -> None:
     """Where it finds anything."""
     found = read(body)
-    with mock.patch("extproc.exchange.body.plain_model", return_value=None):
+    with mock.patch("extproc.exchange.body.model_field.plain_model", return_value=None):
         assert read(body) == found
 
 

@@ -11,7 +11,8 @@ from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
-from extproc.policy.rules import Freedom, Instant, TargetId
+from extproc.policy.target import Freedom, TargetId
+from extproc.policy.units import Instant
 from extproc.transport.errors import StateError
 from extproc.transport.state_codec import decode_state, encode_state
 

@@ -12,7 +12,7 @@ from journeys import Reply
 if TYPE_CHECKING:
     from journeys import Call
 
-    from extproc.policy.rules import Dice, Instant, Millis
+    from extproc.policy.units import Dice, Instant, Millis
 
 MINUTE: Millis = 60_000
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from journeys import Journey
     from simulation.providers import Provider
 
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 
 @dataclass(frozen=True, slots=True)

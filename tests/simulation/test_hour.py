@@ -24,7 +24,8 @@ from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.rules import Measure, Policy, Rule, Strategy, TargetId
+from extproc.policy.rules import Measure, Policy, Rule, Strategy
+from extproc.policy.target import TargetId
 
 if TYPE_CHECKING:
     from journeys import Call, Reply

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from extproc.exchange.events import Directive, Event
-    from extproc.policy.rules import Instant
+    from extproc.policy.units import Instant
 
 FILTER = "envoy.filters.http.ext_proc"
 

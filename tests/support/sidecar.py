@@ -10,7 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 
 from extproc._gen import wire_pb2 as pb
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.lean.server import LeanServer
 from extproc.transport.server import Server
 from extproc.transport.service import METHOD, SERVICE, Processor

@@ -6,7 +6,8 @@ from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import Instant, TargetId
+from extproc.policy.target import TargetId
+from extproc.policy.units import Instant
 
 BEGAN = Instant(1_700_000_000_000)
 

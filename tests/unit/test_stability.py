@@ -22,7 +22,7 @@ from extproc.exits import ExitCode
 from extproc.observe.log import LINES_DROPPED, attempt_fields
 from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 with warnings.catch_warnings():
     # envoy-data-plane was made for an older pydantic and says so while it is loaded; tests take warnings as errors.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from extproc.bootstrap.degraded import lua
+from extproc.bootstrap import lua
 from extproc.exchange.body.form import AS_THEY_ARE, LONGEST_BOUNDARY, MOST_BOUNDARIES, MOST_HEADERS
 
 if TYPE_CHECKING:

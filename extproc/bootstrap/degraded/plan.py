@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import Cluster, Gateway
     from extproc.exchange.upstream import Upstream
-    from extproc.policy.rules import Target
+    from extproc.policy.target import Target
 
 
 @dataclass(frozen=True, slots=True)

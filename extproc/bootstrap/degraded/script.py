@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from extproc.bootstrap.degraded import lua
+from extproc.bootstrap import lua
 from extproc.bootstrap.degraded.forms import FORMS, form_constants
 from extproc.exchange.body.media import MAYBE_JSON
 from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, unwanted_headers
 from extproc.exchange.url.paths import LONGEST_FIRST
 from extproc.exchange.url.queries import unwanted_parameters
 from extproc.exchange.url.resources import DEPLOYED, MESSAGES_PATHS
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

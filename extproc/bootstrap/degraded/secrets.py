@@ -9,7 +9,7 @@ import yaml
 
 from extproc.bootstrap.degraded.target import default_apis, default_target
 from extproc.exchange.headers import secret_headers
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

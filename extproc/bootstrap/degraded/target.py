@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.config.gateway import OnFailure
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
-    from extproc.policy.rules import Target
+    from extproc.policy.target import Target
 
 
 def default_target(gateway: Gateway) -> Target | None:

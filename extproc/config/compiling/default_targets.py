@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from extproc.config.errors import Problem
-from extproc.policy.rules import Api, TargetId
+from extproc.policy.target import Api, TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

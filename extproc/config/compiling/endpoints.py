@@ -11,7 +11,7 @@ from extproc.config.errors import Problem
 from extproc.config.providers import INTERFACES, PROVIDERS, Provider
 from extproc.config.schema.addresses import BaseUrl, parse_base_url
 from extproc.exchange.upstream import Upstream
-from extproc.policy.rules import Credential, Target, TargetId
+from extproc.policy.target import Credential, Target, TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

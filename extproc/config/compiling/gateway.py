@@ -23,7 +23,7 @@ from extproc.config.gateway import (
 )
 from extproc.exchange.upstream import Upstreams
 from extproc.policy.catalog import Catalog
-from extproc.policy.rules import Policy, TargetId
+from extproc.policy.target import TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from extproc.config.schema.file import ConfigTable, ListenerTable
     from extproc.config.schema.processes import EnvoyTable, SidecarTable, TlsTable
     from extproc.exchange.upstream import Upstream
+    from extproc.policy.rules import Policy
 
 
 def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tuple[Identity, ...]) -> Gateway:

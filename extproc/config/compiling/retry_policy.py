@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from extproc.policy.backoff import Backoff
-from extproc.policy.rules import HighLatency, Policy, RetryAfterHandling, Rule, TargetId
+from extproc.policy.rules import HighLatency, Policy, RetryAfterHandling, Rule
+from extproc.policy.target import TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field, PlainValidator, Strict, WithJsonSch
 
 from extproc.config.gateway import LogFormat, OnFailure, Transport
 from extproc.config.reading.environment import FromEnvironment
-from extproc.policy.rules import CandidateOrder, Lifetime, Measure, Millis, Scope, Strategy
+from extproc.policy.rules import CandidateOrder, Lifetime, Measure, Scope, Strategy
+from extproc.policy.units import Millis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from extproc.doctor.model.matching import TextMatch
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 
 class Mode(StrEnum):

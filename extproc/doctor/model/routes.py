@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from extproc.doctor.model.matching import HeaderMatch, TextMatch
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 
 @dataclass(frozen=True, slots=True)

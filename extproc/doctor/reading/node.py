@@ -13,7 +13,7 @@ from extproc.config.errors import dotted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
 _COUNT = re.compile(r"\d{1,18}")

@@ -10,7 +10,7 @@ from extproc.exchange.body.json_depth import is_too_deep
 from extproc.policy.retry_after import read_duration
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 LONGEST: Final = 16 * 1024
 """Bytes of an error that are worth reading: a longer one holds more than a code and a wait."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from extproc.exchange.body.encoding import Undecodable
     from extproc.exchange.body.model_field import Malformed
-    from extproc.policy.rules import Api
+    from extproc.policy.target import Api
 
 _LONGEST_NAME: Final = 200
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from extproc import names
 from extproc.exchange.client_errors.explanation import explained, whole_seconds
 from extproc.exchange.client_errors.kinds import request_id_headers
 from extproc.exchange.events import Answer
 from extproc.policy.decision import Exhausted, StopReason
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Api
+    from extproc.policy.target import Api
 
 BAD_GATEWAY = 502
 """What a redirect of a provider's comes to: it is no answer that a client could use (RFC 9110 section 15.6.3)."""
@@ -32,6 +33,7 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
         headers.append(("retry-after", str(whole_seconds(exhausted.retry_after))))
     if discourage_retries:
         headers.append(("x-should-retry", "false"))
+    headers.append((names.ATTEMPTS, str(len(attempts))))
     error: dict[str, object] = {
         "message": explained(exhausted),
         "type": "retry_exhausted",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.policy.attempt_state import FailedAttempt
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
 
 _MOST_TOLD: Final = 5
 _LONGEST_NAME: Final = 80  # characters: the names of a wildcard's models come from clients

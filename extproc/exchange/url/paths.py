@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from extproc.exchange.url.queries import query_for
 from extproc.exchange.url.resources import API_OF, BASES, DEPLOYED, KEPT, OFFICIAL, VENDORS, VERSION
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

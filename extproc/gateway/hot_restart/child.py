@@ -16,7 +16,7 @@ from extproc.system.tcp_sockets import listens
 
 if TYPE_CHECKING:
     from extproc.gateway.envoy_admin import Admin
-    from extproc.gateway.start import Launch
+    from extproc.gateway.launch import Launch
     from extproc.system.child_processes import Family, News
 
 NEW = "the new Envoy"

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.exits import Failure
-from extproc.gateway import envoy_admin
+from extproc.gateway import envoy_admin, envoy_options
 from extproc.gateway.envoy_admin import Lines
-from extproc.gateway.hot_restart import envoy_options, progress
+from extproc.gateway.hot_restart import progress
 from extproc.gateway.hot_restart.child import NEW, check_new, start_new
 from extproc.gateway.hot_restart.parent import Predecessor
 from extproc.gateway.hot_restart.progress import Progress
+from extproc.gateway.launch import ENVOY
 from extproc.system.child_processes import Ended, RestartAsked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.gateway.envoy_admin import Admin
-    from extproc.gateway.start import Launch
+    from extproc.gateway.launch import Launch
     from extproc.system.child_processes import Family, News
 
-ENVOY = "Envoy"
 _BEFORE = "the Envoy before"
 
 _POLL = 0.05

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from extproc.policy.rules import Instant
+    from extproc.policy.units import Instant
     from extproc.transport.http2.sending import Sender
     from extproc.transport.lean.large_messages import LargeMessages
     from extproc.transport.lean.memory import Memory

@@ -17,7 +17,7 @@ from extproc.transport.service import STOPPING
 from extproc.transport.socket_files import OWNER_ALONE
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Millis
+    from extproc.policy.units import Millis
     from extproc.transport.lean.health import HealthWatch
     from extproc.transport.service import Processor
     from extproc.transport.socket_files import SocketAccess

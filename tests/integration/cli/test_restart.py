@@ -19,7 +19,7 @@ from support.small_gateway import SmallGateway, write_config
 from support.waiting import wait_until
 from support_envoy import PATIENCE, envoy_path
 
-from extproc.gateway.hot_restart.envoy_options import SHARED_MEMORY
+from extproc.gateway.envoy_options import SHARED_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from support.sidecar import ask, now
 from support.waiting import eventually
 
 from extproc.exchange.events import Proceed, Send
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.errors import ListenError
 from extproc.transport.server import LAST_WORDS
 

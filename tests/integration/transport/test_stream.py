@@ -28,7 +28,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.state_codec import encode_state
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from support.compiled import a_cluster, a_gateway
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.policy.catalog import Catalog
-from extproc.policy.rules import Policy, Rule, TargetId
+from extproc.policy.rules import Policy, Rule
+from extproc.policy.target import TargetId
 
 SIDECAR = ["127.0.0.1:50051"]
 

@@ -12,7 +12,8 @@ from compressors import WAYS
 from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
 from extproc.exchange.events import ResponseHeaders
 from extproc.policy.outcome import Flag, Kind, Outcome, Refusal
-from extproc.policy.rules import Instant, Policy, RetryAfterHandling, Rule
+from extproc.policy.rules import Policy, RetryAfterHandling, Rule
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

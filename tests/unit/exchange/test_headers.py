@@ -8,7 +8,7 @@ import pytest
 from extproc import names
 from extproc.exchange.headers import HeaderChanges, answer_removals, idempotency_value, request_changes
 from extproc.exchange.upstream import CredentialStyle, Upstream
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from builders import P, S, T, a_catalog, a_target
 from extproc.exchange.events import Answer
 from extproc.exchange.local import local_answer
 from extproc.exchange.url.paths import asked_of
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 CATALOG = a_catalog(
     a_target(P, speaks=[Api.CHAT, Api.OTHER]),

@@ -39,18 +39,9 @@ from extproc.policy.decision import StopReason
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
 from extproc.policy.outcome import Flag, Kind, Outcome
-from extproc.policy.rules import (
-    Api,
-    Credential,
-    Freedom,
-    Instant,
-    Measure,
-    Policy,
-    RetryAfterHandling,
-    Rule,
-    Strategy,
-    TargetId,
-)
+from extproc.policy.rules import Measure, Policy, RetryAfterHandling, Rule, Strategy
+from extproc.policy.target import Api, Credential, Freedom, TargetId
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from extproc.exchange.attempt_record import AttemptRecord, Ending
 from extproc.observe.log import attempt_fields, attempt_log, batched_log, log_event, set_up_logging
 from extproc.policy.attempt_state import Reason
 from extproc.policy.decision import StopReason
-from extproc.policy.rules import Api, TargetId
+from extproc.policy.target import Api, TargetId
 
 RATE_LIMITED = AttemptRecord(
     request_id="3f6c",

@@ -24,11 +24,12 @@ from builders import (
 from journeys import Journey, Reply
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.rules import CandidateOrder, Dice, Lifetime, Policy, RetryAfterHandling, Scope
+from extproc.policy.rules import CandidateOrder, Lifetime, Policy, RetryAfterHandling, Scope
 
 if TYPE_CHECKING:
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
+    from extproc.policy.units import Dice
 
 LOW = always(0.0)
 

@@ -10,7 +10,7 @@ from builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_stor
 from extproc.policy.attempt_state import FailedAttempt, Reason, Story
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import Freedom
+from extproc.policy.target import Freedom
 
 
 def test_a_story_begins_without_failures() -> None:

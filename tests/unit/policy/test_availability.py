@@ -11,7 +11,8 @@ from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, Blocks, key_subject
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Instant, Target
+    from extproc.policy.target import Target
+    from extproc.policy.units import Instant
 
 TARGET = a_target(P)
 SUBJECTS = [P, "openai", "https://openai.test:443"]

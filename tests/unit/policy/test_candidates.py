@@ -8,7 +8,8 @@ import pytest
 from builders import P2, P, S, T, a_catalog, a_policy, a_target
 
 from extproc.policy.candidates import Candidates, Exclusion, Quest, Roster, Terms
-from extproc.policy.rules import Api, Credential, Policy, Strategy, Target, TargetId
+from extproc.policy.rules import Policy, Strategy
+from extproc.policy.target import Api, Credential, Target, TargetId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ import pytest
 from builders import P2, P, S, a_catalog, a_policy, a_target
 
 from extproc.policy.catalog import Catalog
-from extproc.policy.rules import Api, TargetId
+from extproc.policy.target import Api, TargetId
 
 OLLAMA = a_target("ollama/*", wildcard=True)
 

@@ -20,7 +20,8 @@ from extproc.policy.rules import CandidateOrder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.policy.rules import Dice, TargetId
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Dice
 
 LOW = always(0.0)
 AT_ONCE = Pause()

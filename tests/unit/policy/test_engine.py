@@ -32,7 +32,8 @@ from extproc.policy.catalog import Catalog
 from extproc.policy.decision import Deliver
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
-from extproc.policy.rules import Api, Measure, Policy, Strategy, Target, TargetId
+from extproc.policy.rules import Measure, Policy, Strategy
+from extproc.policy.target import Api, Target, TargetId
 
 if TYPE_CHECKING:
     from extproc.policy.attempt_state import Story

@@ -12,10 +12,12 @@ from journeys import Call, Journey
 from extproc.policy.attempt_state import Reason, Step
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
-from extproc.policy.rules import Api, CandidateOrder, Strategy
+from extproc.policy.rules import CandidateOrder, Strategy
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import Policy, Target
+    from extproc.policy.rules import Policy
+    from extproc.policy.target import Target
 
 
 def blocked(*targets: str, until: int = 30_000, kind: BlockKind = BlockKind.RETRY_AFTER) -> Blocks:

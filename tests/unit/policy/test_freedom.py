@@ -12,7 +12,8 @@ from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
-from extproc.policy.rules import Api, Freedom, Policy, Rule, Strategy
+from extproc.policy.rules import Policy, Rule, Strategy
+from extproc.policy.target import Api, Freedom
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

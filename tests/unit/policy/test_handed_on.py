@@ -27,7 +27,8 @@ from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.rules import Api, CandidateOrder, Measure, Rule
+from extproc.policy.rules import CandidateOrder, Measure, Rule
+from extproc.policy.target import Api
 
 U = "xai/grok-4"
 ANY_ORDER = a_policy(candidate_order=CandidateOrder.RANDOM)

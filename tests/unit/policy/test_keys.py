@@ -26,7 +26,8 @@ from journeys import Journey, Reply
 from keyed import KEYED, aside, engine_of, keys
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.policy.rules import Api, CandidateOrder, Lifetime, RetryAfterHandling, Strategy
+from extproc.policy.rules import CandidateOrder, Lifetime, RetryAfterHandling, Strategy
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome

@@ -25,7 +25,8 @@ from journeys import Journey
 from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Exhausted, StopReason
-from extproc.policy.rules import Api, CandidateOrder, Credential, Lifetime, Policy, RetryAfterHandling, Strategy
+from extproc.policy.rules import CandidateOrder, Lifetime, Policy, RetryAfterHandling, Strategy
+from extproc.policy.target import Api, Credential
 
 IN_FILE_ORDER = a_policy(default=a_rule(max_attempts=9), candidate_order=CandidateOrder.PRIORITY, rounds=1)
 

@@ -24,7 +24,8 @@ from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason
 from extproc.policy.outcome import Kind, Outcome, Refusal
-from extproc.policy.rules import Credential, Freedom, Strategy
+from extproc.policy.rules import Strategy
+from extproc.policy.target import Credential, Freedom
 
 NO_ACCOUNT = Outcome(Kind.FINAL, 400, refusal=Refusal.ACCOUNT)
 NO_MODEL = Outcome(Kind.FINAL, 404, refusal=Refusal.MODEL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.policy.retry_after import read_retry_after
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 
 NOON = Instant(1_793_275_200_000)
 """Thu, 29 Oct 2026 12:00:00 GMT."""

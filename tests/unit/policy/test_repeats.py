@@ -28,12 +28,13 @@ from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
 from extproc.policy.repeats import Repeats, Request
-from extproc.policy.rules import Api, Credential, Policy, TargetId
+from extproc.policy.target import Api, Credential, TargetId
 
 if TYPE_CHECKING:
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
+    from extproc.policy.rules import Policy
 
 CHAT = "POST /v1/chat/completions"
 ONE, OTHER = b"1" * 32, b"2" * 32

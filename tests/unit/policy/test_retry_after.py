@@ -8,7 +8,7 @@ import pytest
 from builders import after
 
 from extproc.policy.retry_after import read_retry_after
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

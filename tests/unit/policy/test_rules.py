@@ -8,7 +8,6 @@ from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import (
     CandidateOrder,
-    Credential,
     HighLatency,
     Lifetime,
     Measure,
@@ -17,8 +16,8 @@ from extproc.policy.rules import (
     Rule,
     Scope,
     Strategy,
-    Target,
 )
+from extproc.policy.target import Credential, Target
 
 SLOW = Outcome(Kind.HIGH_LATENCY, 503, limit=1000)
 

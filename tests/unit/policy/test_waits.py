@@ -13,7 +13,7 @@ from extproc.policy.choice import Limits, Pause
 from extproc.policy.decision import StopReason
 
 if TYPE_CHECKING:
-    from extproc.policy.rules import TargetId
+    from extproc.policy.target import TargetId
 
 
 def failed(*targets: TargetId, waited: int = 0) -> tuple[FailedAttempt, ...]:

@@ -22,7 +22,7 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.codec import asks_for_body, encode
 from extproc.transport.errors import AnswerError
 from extproc.transport.state_codec import decode_state

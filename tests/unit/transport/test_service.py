@@ -15,7 +15,7 @@ from support.waiting import eventually
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import Answer, BodyOverdue, Deliver, Directive, Proceed, ReadAnswer, Send
 from extproc.exchange.phases import OutOfTurnError
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.service import Processor
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempt_state import FailedAttempt, Step, Story
 from extproc.policy.blocks import Block
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.errors import StateError
 from extproc.transport.state_codec import decode_state, encode_state
 

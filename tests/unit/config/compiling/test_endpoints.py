@@ -8,7 +8,7 @@ from unit.config.files import P, S, Table, a_file, a_provider, gateway, problems
 from extproc.config.gateway import Cluster
 from extproc.config.providers import PROVIDERS
 from extproc.exchange.upstream import CredentialStyle, Upstream
-from extproc.policy.rules import Api, Credential, Target, TargetId
+from extproc.policy.target import Api, Credential, Target, TargetId
 
 
 def upstream(entry: Table) -> Upstream:

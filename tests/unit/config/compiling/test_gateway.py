@@ -21,7 +21,7 @@ from extproc.config.providers import PROVIDERS
 from extproc.config.schema.file import ConfigTable
 from extproc.config.schema.retry_policy import BackoffTable, RetryPolicyTable
 from extproc.policy.backoff import Reach
-from extproc.policy.rules import Api, Credential, Target, TargetId
+from extproc.policy.target import Api, Credential, Target, TargetId
 
 
 def test_settings_have_defaults() -> None:

@@ -16,8 +16,8 @@ from extproc.policy.rules import (
     Rule,
     Scope,
     Strategy,
-    TargetId,
 )
+from extproc.policy.target import TargetId
 
 SAME = Strategy.SAME_MODEL
 SIBLING = Strategy.SAME_PROVIDER

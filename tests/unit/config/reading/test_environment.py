@@ -5,7 +5,7 @@ from unit.config.files import a_file, a_provider, gateway, problems
 from extproc.config.errors import ConfigError
 from extproc.config.gateway import RetryBudget
 from extproc.config.reading.environment import Expansion, FromEnvironment
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "PORT": "8080", "YAML": "x: [1, 2]"}
 

@@ -11,7 +11,7 @@ from extproc.exchange.body.model_field import Malformed
 from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer
 from extproc.policy.outcome import Kind
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable

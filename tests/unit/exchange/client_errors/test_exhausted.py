@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from extproc import names
 from extproc.exchange.client_errors.exhausted import exhausted_answer
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import Api, TargetId
+from extproc.policy.target import Api, TargetId
 
 P, S = TargetId("openai/gpt-4o"), TargetId("anthropic/claude-3-5-sonnet")
 
@@ -23,7 +24,9 @@ def answered(
     exhausted: Exhausted, *, api: Api = Api.CHAT, discourage: bool = True
 ) -> tuple[int, dict[str, str], object]:
     answer = exhausted_answer(exhausted, api, request_id="r-1", discourage_retries=discourage)
-    return answer.status, dict(answer.headers), json.loads(answer.body)
+    headers = dict(answer.headers)
+    assert headers.pop(names.ATTEMPTS) == str(len(exhausted.attempts))
+    return answer.status, headers, json.loads(answer.body)
 
 
 def test_everything_that_happened_is_told() -> None:

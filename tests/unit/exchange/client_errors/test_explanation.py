@@ -8,7 +8,7 @@ from extproc.exchange.client_errors.explanation import explained
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.rules import TargetId
+from extproc.policy.target import TargetId
 
 P, S = TargetId("openai/gpt-4o"), TargetId("anthropic/claude-3-5-sonnet")
 

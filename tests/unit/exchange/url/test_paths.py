@@ -8,7 +8,7 @@ from extproc.config.providers import PROVIDERS
 from extproc.exchange.upstream import Upstream
 from extproc.exchange.url.paths import Asked, asked_of, path_for, paths_of, unspoken_api
 from extproc.exchange.url.resources import API_OF, BASES, KEPT
-from extproc.policy.rules import Api
+from extproc.policy.target import Api
 
 CHAT = Asked(Api.CHAT, "/chat/completions")
 

@@ -11,7 +11,7 @@ from support.http2 import GREETING, data, kinds, read_frames, request, request_b
 from support.waiting import eventually
 
 from extproc.exchange.events import Proceed, Send
-from extproc.policy.rules import Instant
+from extproc.policy.units import Instant
 from extproc.transport.http2 import frames
 from extproc.transport.http2.frames import frame
 from extproc.transport.large_bodies import LARGE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extproc.gateway.hot_restart import envoy_options
+from extproc.gateway import envoy_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
