@@ -16,7 +16,7 @@ from extproc.gateway.hot_restart.coordinator import Envoys
 from extproc.gateway.launch import Launch
 from extproc.gateway.run import finish, stay
 from extproc.gateway.start import private_directory, start
-from extproc.system.child_processes import Family, StopAsked
+from extproc.system.child_processes import ChildProcesses, StopRequested
 from extproc.system.ports import free_port, is_free
 
 _USUAL_PORT = 12000
@@ -73,22 +73,22 @@ def demo(*, port: int | None, once: bool, envoy_binary: Path | None) -> None:
     envoy = find_envoy(envoy_binary)
     if port is None:
         port = _USUAL_PORT if is_free("127.0.0.1", _USUAL_PORT) else free_port()
-    with private_directory() as name, Family() as family:
-        code = _run(Path(name), family, envoy, port=port, once=once)
+    with private_directory() as name, ChildProcesses() as children:
+        code = _run(Path(name), children, envoy, port=port, once=once)
     sys.exit(code)
 
 
-def _run(directory: Path, family: Family, envoy: EnvoyBinary, *, port: int, once: bool) -> ExitCode:
-    urls = _start_providers(directory, family)
+def _run(directory: Path, children: ChildProcesses, envoy: EnvoyBinary, *, port: int, once: bool) -> ExitCode:
+    urls = _start_providers(directory, children)
     config = directory / "gateway.yaml"
     config.write_text(_CONFIG.format(port=port, **urls))
     launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, 1, _START, grace=5).in_directory(
         directory
     )
-    envoys = Envoys(launch, family, directory)
-    news = start(launch, family, directory)
-    if news is not None:
-        return finish(news, envoys)
+    envoys = Envoys(launch, children, directory)
+    event = start(launch, children, directory)
+    if event is not None:
+        return finish(event, envoys)
     click.echo(send_requests(launch.edge))
     if once:
         return ExitCode.OK
@@ -102,16 +102,16 @@ Ctrl-C ends it.""")
     return stay(envoys)
 
 
-def _start_providers(directory: Path, family: Family) -> dict[str, str]:
+def _start_providers(directory: Path, children: ChildProcesses) -> dict[str, str]:
     """Start the made-up providers and return where each listens."""
     for name, script in _PROVIDERS.items():
         command = [sys.executable, "-m", "extproc", "mock", "--name", name, "--script", script]
-        family.start(f"the made-up {name}", command, output=directory / name)
+        children.start(f"the made-up {name}", command, output=directory / name)
     deadline = time.monotonic() + _START
     while not all((directory / name).read_text().endswith("\n") for name in _PROVIDERS):
-        news = family.wait(_POLL)
-        if isinstance(news, StopAsked):
+        event = children.wait(_POLL)
+        if isinstance(event, StopRequested):
             raise click.exceptions.Exit(ExitCode.OK)
-        if news is not None or time.monotonic() > deadline:
-            raise Failure(f"the made-up providers have not started within {_START:g} s: {news or 'still trying'}.")
+        if event is not None or time.monotonic() > deadline:
+            raise Failure(f"the made-up providers have not started within {_START:g} s: {event or 'still trying'}.")
     return {name: (directory / name).read_text().split()[-1] for name in _PROVIDERS}

@@ -125,8 +125,8 @@ def _running(admin: Endpoint) -> Installation:
 
 
 def _answer(admin: Endpoint, path: str) -> str:
-    answer = admin.ask("GET", path)
-    if answer is None and not admin.may_be_asked():
+    answer = admin.request("GET", path)
+    if answer is None and not admin.is_accessible():
         raise NoEnvoy(f"{admin}: this socket is not for you; ask as the user of your Envoy.")
     if answer is None or answer[0] != 200:
         told = "nothing" if answer is None else answer[0]

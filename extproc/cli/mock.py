@@ -38,7 +38,7 @@ def mock(*, script: str, port: int, host: str, name: str) -> None:
         raise click.BadParameter(str(error), param_hint="--script") from error
 
     async def until_stopped() -> None:
-        await StopRequests.taken_over().cut_short(serve(host, port, parsed, name, click.echo))
+        await StopRequests.installed().run_until_stopped(serve(host, port, parsed, name, click.echo))
 
     try:
         asyncio.run(until_stopped())

@@ -19,7 +19,7 @@ from extproc.gateway.launch import Launch
 from extproc.gateway.registry import Run, Runs, start_time
 from extproc.gateway.run import finish, stay
 from extproc.gateway.start import private_directory, start
-from extproc.system.child_processes import Family
+from extproc.system.child_processes import ChildProcesses
 
 _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 
@@ -89,12 +89,12 @@ def up(
 
 
 def _in_foreground(launch: Launch, runs: Runs) -> ExitCode:
-    with private_directory() as name, Family() as family:
+    with private_directory() as name, ChildProcesses() as children:
         launch = launch.in_directory(Path(name))
-        envoys = Envoys(launch, family, Path(name))
-        news = start(launch, family, Path(name))
-        if news is not None:
-            return finish(news, envoys)
+        envoys = Envoys(launch, children, Path(name))
+        event = start(launch, children, Path(name))
+        if event is not None:
+            return finish(event, envoys)
         pid = os.getpid()
         run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name, launch.admin_address)
         with runs.recording(run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
-from extproc.system.http_endpoint import Endpoint, asked
+from extproc.system.http_endpoint import Endpoint, request_on
 
 if TYPE_CHECKING:
     import http.client
@@ -27,16 +27,16 @@ class Lines:
         for _ in range(_LINES):
             connection = admin.connection()
             # Only what has been answered has certainly been accepted by the one that serves now.
-            if asked(connection, "GET", "/ready") is None:
+            if request_on(connection, "GET", "/ready") is None:
                 break
             connection.auto_open = 0  # a new one would reach the other Envoy
             self._open.append(connection)
 
-    def ask(self, method: str, path: str) -> tuple[int, str] | None:
+    def request(self, method: str, path: str) -> tuple[int, str] | None:
         """Return status and body of the answer to *method* *path*, or None when no line is left."""
         while self._open:
             connection = self._open[-1]
-            answer = asked(connection, method, path)
+            answer = request_on(connection, method, path)
             if answer is None or connection.sock is None:
                 self._open.pop().close()
             if answer is not None:
@@ -55,7 +55,7 @@ Admin: TypeAlias = Endpoint | Lines
 
 def health_of(edge: Endpoint) -> int | None:
     """Return the status of the edge's `/healthz`: 200 when requests can be served; None when nobody answers."""
-    answer = edge.ask("GET", "/healthz")
+    answer = edge.request("GET", "/healthz")
     return None if answer is None else answer[0]
 
 
@@ -64,13 +64,13 @@ def stop_accepting(admin: Admin) -> None:
 
     Only inbound listeners are stopped: requests in flight still need the attempt listener for their next attempt.
     """
-    admin.ask("POST", "/healthcheck/fail")
-    admin.ask("POST", "/drain_listeners?inboundonly")
+    admin.request("POST", "/healthcheck/fail")
+    admin.request("POST", "/drain_listeners?inboundonly")
 
 
 def requests_in_flight(admin: Admin) -> int | None:
     """Return how many requests of clients are not answered yet; None when Envoy does not say."""
-    answer = admin.ask("GET", f"/stats?filter=^{_ACTIVE.replace('.', '%5C.')}$")
+    answer = admin.request("GET", f"/stats?filter=^{_ACTIVE.replace('.', '%5C.')}$")
     if answer is None:
         return None
     value = answer[1].strip().rpartition(": ")[2]
@@ -79,13 +79,13 @@ def requests_in_flight(admin: Admin) -> int | None:
 
 def hot_restart_version(admin: Admin) -> str | None:
     """Return the version of what Envoy and its successor must agree on."""
-    answer = admin.ask("GET", "/hot_restart_version")
+    answer = admin.request("GET", "/hot_restart_version")
     return None if answer is None else answer[1].strip()
 
 
 def serving_epoch(admin: Admin) -> int | None:
     """Return which one in a row of Envoys answers there; None when none does, or it does not serve yet."""
-    answer = admin.ask("GET", "/server_info")
+    answer = admin.request("GET", "/server_info")
     if answer is None:
         return None
     try:

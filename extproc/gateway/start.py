@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import Gateway
     from extproc.gateway.launch import Launch
-    from extproc.system.child_processes import Family, News
+    from extproc.system.child_processes import ChildProcesses, Event
 
 _POLL = 0.05
 _LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
@@ -46,7 +46,7 @@ def private_directory() -> Iterator[str]:
             envoy_options.forget(Path(name))
 
 
-def start(launch: Launch, family: Family, directory: Path) -> News | None:
+def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | None:
     """Start both, wait until the edge is healthy, and return None; or what happened before it was.
 
     Raises:
@@ -57,14 +57,14 @@ def start(launch: Launch, family: Family, directory: Path) -> News | None:
     require_vacant(launch.admin_address, what=f"{launch.config}: envoy.admin")
     listen = f"unix:{_socket_in(str(directory))}"
     click.echo("starting the sidecar …", err=True)
-    family.start(SIDECAR, _sidecar_command(launch, listen))
+    children.start(SIDECAR, _sidecar_command(launch, listen))
     # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
     from extproc.gateway.envoy_config import envoy_config  # noqa: PLC0415
 
     bootstrap_in(directory).write_text(envoy_config(_as_started(launch, listen, directory)))
     click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
-    family.start(ENVOY, envoy_command(launch, directory))
-    return _until_healthy(launch, family)
+    children.start(ENVOY, envoy_command(launch, directory))
+    return _until_healthy(launch, children)
 
 
 def _as_started(launch: Launch, listen: str, directory: Path) -> Gateway:
@@ -78,15 +78,15 @@ def _as_started(launch: Launch, listen: str, directory: Path) -> Gateway:
     )
 
 
-def _until_healthy(launch: Launch, family: Family) -> News | None:
+def _until_healthy(launch: Launch, children: ChildProcesses) -> Event | None:
     deadline = time.monotonic() + launch.start_timeout
     while (status := health_of(launch.edge)) != 200:
         if time.monotonic() > deadline:
             told = "nothing" if status is None else str(status)
             raise Failure(f"not healthy after {launch.start_timeout:g} s: {launch.edge}/healthz answers {told}.")
-        news = family.wait(_POLL)
-        if news is not None:
-            return news
+        event = children.wait(_POLL)
+        if event is not None:
+            return event
     return None
 
 

@@ -1,1 +1,1 @@
-"""What is asked of the operating system: processes, signals, sockets and ports."""
+"""The operating system's interfaces: processes, signals, sockets and ports."""

@@ -1,4 +1,4 @@
-"""HTTP endpoints of an Envoy on this host: by TCP, or by a socket in the file system."""
+"""HTTP endpoints of an Envoy on this host: a TCP port or a Unix socket."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _TIMEOUT = 2.0
 
 
 class Endpoint(ABC):
-    """Where an Envoy answers HTTP."""
+    """The address of an HTTP server, and requests to it."""
 
     @abstractmethod
     def connection(self) -> http.client.HTTPConnection:
-        """Return a connection to it, not made yet."""
+        """Return a connection object that is not connected yet."""
 
-    def may_be_asked(self) -> bool:
-        """Tell whether this user may connect to it, as far as the file system says."""
+    def is_accessible(self) -> bool:
+        """Return whether this user may connect, as far as file permissions say."""
         return True
 
-    def ask(self, method: str, path: str) -> tuple[int, str] | None:
-        """Return status and body of the answer to *method* *path*, or None when there is no answer."""
+    def request(self, method: str, path: str) -> tuple[int, str] | None:
+        """Return status and body of the response to *method* *path*, or None if there is no response."""
         connection = self.connection()
         try:
-            return asked(connection, method, path)
+            return request_on(connection, method, path)
         finally:
             connection.close()
 
 
 @dataclass(frozen=True)
 class Port(Endpoint):
-    """An endpoint that is reached by TCP."""
+    """A TCP endpoint."""
 
     host: str
     port: int
@@ -46,13 +46,13 @@ class Port(Endpoint):
         return f"http://{self.host}:{self.port}"
 
     def connection(self) -> http.client.HTTPConnection:
-        """Return a connection to it, not made yet."""
+        """Return a connection object that is not connected yet."""
         return http.client.HTTPConnection(self.host, self.port, timeout=_TIMEOUT)
 
 
 @dataclass(frozen=True)
 class SocketFile(Endpoint):
-    """An endpoint that is a socket in the file system, and so is for those who may use that."""
+    """A Unix socket, which is protected by file permissions."""
 
     path: str
 
@@ -60,11 +60,11 @@ class SocketFile(Endpoint):
         return f"unix:{self.path}"
 
     def connection(self) -> http.client.HTTPConnection:
-        """Return a connection to it, not made yet."""
+        """Return a connection object that is not connected yet."""
         return _SocketConnection(self.path)
 
-    def may_be_asked(self) -> bool:
-        """Tell whether this user may connect to it: one in a directory of others' cannot even be looked at."""
+    def is_accessible(self) -> bool:
+        """Return whether this user may connect: stat(2) fails where a parent directory belongs to another user."""
         try:
             Path(self.path).stat()
         except PermissionError:
@@ -81,25 +81,25 @@ def endpoint_at(address: str) -> Endpoint:
     return Port(reachable(host_of(address)), int(address.rpartition(":")[2]))
 
 
-def asked(connection: http.client.HTTPConnection, method: str, path: str) -> tuple[int, str] | None:
-    """Return status and body of the answer to *method* *path* on *connection*, or None when there is none."""
+def request_on(connection: http.client.HTTPConnection, method: str, path: str) -> tuple[int, str] | None:
+    """Return status and body of the response to *method* *path* on *connection*, or None if there is none."""
     try:
         connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException):
         return None
 
 
 class _SocketConnection(http.client.HTTPConnection):
-    """HTTP by a socket in the file system."""
+    """HTTP over a Unix socket."""
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=_TIMEOUT)
         self._path = path
 
     def connect(self) -> None:
-        """Connect."""
+        """Connect to the socket."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(_TIMEOUT)
         try:

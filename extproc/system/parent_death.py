@@ -1,4 +1,4 @@
-"""Tying a child process to its parent, so that nothing outlives the one who would have ended it."""
+"""PR_SET_PDEATHSIG: a child process is terminated when its parent dies, so that none is orphaned."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _PR_SET_NAME = 15
 _LIBC = ctypes.CDLL(None)  # before any fork: a child between fork and exec must not load libraries
 
 
-def tether() -> Callable[[], None]:
-    """Return what a child must call between fork and exec to end when this process does.
+def parent_death_signal() -> Callable[[], None]:
+    """Return a function that a child calls between fork and exec, so that it gets SIGTERM when this process dies.
 
-    The kernel sends it SIGTERM when the *thread* that started it has gone, however that came: so start children
-    from a thread that stays, and let the process have no other threads at the time.
+    The kernel sends the signal when the *thread* that started the child exits, for whatever reason (prctl(2)): start
+    children from a thread that outlives them, and have no other threads at the time of the fork.
     """
     parent = os.getpid()
 
     def in_child() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # gone before the kernel knew that we wanted to be told
+        if os.getppid() != parent:  # the parent died before the call above
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     return in_child
 
 
-def call_this_process(name: str) -> None:
-    """Have `top` and `ps -o comm` show *name*: processes that were forked share one command line."""
+def set_process_name(name: str) -> None:
+    """Set the name that `top` and `ps -o comm` show: forked processes share one command line."""
     _LIBC.prctl(_PR_SET_NAME, name.encode())

@@ -1,4 +1,4 @@
-"""TCP ports and other places to listen: whether one is free, and finding one that is."""
+"""TCP ports and Unix sockets: whether an address can be listened on, and finding a free port."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from extproc.transport.errors import ListenError
 from extproc.transport.listening import parse_address, vacate
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that mean all of this host's, and the one to reach them by from here."""
+"""Wildcard addresses, and the loopback address by which a listener on each is reached from this host."""
 
 
 def require_free(address: str, port: int, *, what: str) -> None:
-    """Make sure that nobody listens on *address* and *port*.
+    """Check that no process listens on *address* and *port*.
 
-    Envoy opens its listeners with SO_REUSEPORT: two of them share a port without a word, and each gets half of the
-    requests. So we look before it starts.
+    Envoy opens its listeners with SO_REUSEPORT: two Envoys share a port without an error, and each gets half of the
+    requests. So the port is checked before Envoy starts.
 
     Raises:
-        Failure: when somebody does; *what* says which setting to change.
+        Failure: one does; *what* names the setting to change.
     """
     try:
         with _listening(address, port):
@@ -30,12 +30,12 @@ def require_free(address: str, port: int, *, what: str) -> None:
 
 
 def require_vacant(address: str, *, what: str) -> None:
-    """Make sure that nobody listens at *address* (`unix:/path` or `host:port`).
+    """Check that no process listens at *address* (`unix:/path` or `host:port`).
 
-    Envoy removes whatever is where its socket is to be: another's socket, a file.
+    Envoy unlinks whatever is at its socket's path: another process's socket, a file.
 
     Raises:
-        Failure: when somebody does; *what* says which setting to change.
+        Failure: one does; *what* names the setting to change.
     """
     if not is_socket(address):
         require_free(host_of(address), int(address.rpartition(":")[2]), what=what)
@@ -47,14 +47,14 @@ def require_vacant(address: str, *, what: str) -> None:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Return a port on which nobody listens at the moment."""
+    """Return a port on which no process listens at the moment."""
     with _listening(address, 0) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def is_free(address: str, port: int) -> bool:
-    """Tell whether *port* can be listened on."""
+    """Return whether *port* can be listened on."""
     try:
         require_free(address, port, what="")
     except Failure:
@@ -72,7 +72,7 @@ def _listening(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Connections of an earlier run that the kernel still remembers (TIME_WAIT) are no reason to refuse.
+        # Connections of an earlier run in TIME_WAIT do not make the port busy.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(1)

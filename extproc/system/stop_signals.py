@@ -1,4 +1,4 @@
-"""Running something until this process is asked to stop."""
+"""Running a coroutine until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequests:
-    """Ctrl-C and SIGTERM, one by one, instead of their usual effect; to be made in a running loop.
+    """SIGINT and SIGTERM as awaitable requests, one by one; to be made in a running event loop.
 
-    Mutable: it takes over the signals of the process.
+    Mutable: installs signal handlers for the process.
     """
 
     def __init__(self) -> None:
         self._arrived = asyncio.Semaphore(0)
 
     @classmethod
-    def taken_over(cls) -> Self:
-        """Return the requests of this process from now on."""
+    def installed(cls) -> Self:
+        """Install the handlers and return the requests of this process from now on."""
         requests = cls()
         for number in _STOP_SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, requests._arrived.release)
         return requests
 
     async def next(self) -> None:
-        """Return when we are asked to stop, once for each time."""
+        """Return at the next request to stop, once for each request."""
         await self._arrived.acquire()
 
-    async def cut_short(self, work: Coroutine[None, None, None]) -> bool:
-        """Do *work* until it is done or we are asked to stop; tell whether we were."""
-        task, asked = asyncio.ensure_future(work), asyncio.ensure_future(self.next())
-        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-        cut_short = not task.done()
-        for one in (task, asked):
+    async def run_until_stopped(self, work: Coroutine[None, None, None]) -> bool:
+        """Run *work* until it is done or a request to stop arrives; return whether one cancelled it."""
+        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self.next())
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        cancelled = not task.done()
+        for one in (task, stop):
             one.cancel()
-        await asyncio.wait({task, asked})
+        await asyncio.wait({task, stop})
         if not task.cancelled():
             task.result()
-        return cut_short
+        return cancelled

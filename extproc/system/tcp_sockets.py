@@ -1,4 +1,4 @@
-"""The TCP sockets of another process, as the kernel tells them."""
+"""The TCP sockets of another process, from /proc (proc_pid_net(5))."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _LOCAL, _STATE, _INODE = 1, 3, 9  # fields of a line of /proc/net/tcp
 
 
 def connections_to(pid: int, port: int) -> int | None:
-    """Return how many connections to its *port* process *pid* holds, or None when that cannot be seen."""
+    """Return how many connections to its *port* process *pid* holds, or None if /proc does not show them."""
     states = _states(pid, port)
     return None if states is None else sum(state != _LISTEN for state in states)
 
 
 def listens(pid: int, port: int) -> bool:
-    """Tell whether process *pid* can be seen to accept connections to *port*."""
+    """Return whether process *pid* is seen to listen on *port*."""
     return _LISTEN in (_states(pid, port) or [])
 
 
@@ -29,7 +29,7 @@ def _states(pid: int, port: int) -> list[str] | None:
             with suppress(FileNotFoundError):  # closed meanwhile
                 held.add(str(file.readlink()))
         lines = [line for table in ("tcp", "tcp6") for line in (process / "net" / table).read_text().splitlines()[1:]]
-    except OSError:  # not ours, or it has ended meanwhile
+    except OSError:  # another user's process, or it has exited meanwhile
         return None
     return [
         fields[_STATE]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from extproc.exits import ExitCode
 from extproc.observe.log import log_event
-from extproc.system.parent_death import call_this_process, tether
+from extproc.system.parent_death import parent_death_signal, set_process_name
 from extproc.transport.errors import ListenError
 from extproc.transport.failure import describe
 from extproc.workers.worker import work
@@ -59,7 +59,7 @@ def fork(duty: Duty, listen: str) -> Child:
     ours.setblocking(False)
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    in_child = tether()
+    in_child = parent_death_signal()
     # A signal that reached the child before it has let go of our handlers would be taken for one to us.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     pid = os.fork()
@@ -83,7 +83,7 @@ def _let_go(keep: tuple[int, int]) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
-    call_this_process("extproc-worker")
+    set_process_name("extproc-worker")
     low, high = sorted(keep)
     for first, end in ((_FIRST_OWN, low), (low + 1, high), (high + 1, os.sysconf("SC_OPEN_MAX"))):
         os.closerange(first, end)

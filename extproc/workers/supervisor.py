@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from extproc.exits import ExitCode, Failure
 from extproc.observe.log import log_event
-from extproc.system.parent_death import call_this_process
+from extproc.system.parent_death import set_process_name
 from extproc.workers.block_hub_sockets import Switchboard
 from extproc.workers.process import REFUSED, SERVING, STOP_SIGNALS, Child, fork
 from extproc.workers.respawn_backoff import pause_before_restart
@@ -64,7 +64,7 @@ class Workers:
         Raises:
             Failure: when one of them cannot begin at all.
         """
-        call_this_process("extproc-sidecar")
+        set_process_name("extproc-sidecar")
         gc.collect()
         gc.freeze()  # what all workers share stays shared: the collector writes to whatever it looks at
         with self._stop_signals():

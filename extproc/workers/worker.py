@@ -64,7 +64,7 @@ async def _work(
 ) -> ExitCode:
     keep_freed_blocks()  # before the first body: bodies are what a worker has of large things
     trimming = asyncio.create_task(return_freed_memory_regularly())
-    requests = StopRequests.taken_over()
+    requests = StopRequests.installed()
     membership = await Membership.over(hub)
     blocks = Blocks(publish=membership.publish)
     await membership.join(blocks, duty.clock)  # first: nobody may be sent where the others know better
@@ -73,7 +73,7 @@ async def _work(
     await server.start()
     serving(server.address)
     await requests.next()
-    forced = await requests.cut_short(server.drain(duty.grace))
+    forced = await requests.run_until_stopped(server.drain(duty.grace))
     trimming.cancel()
     await membership.leave()
     return ExitCode.FORCED if forced else ExitCode.OK

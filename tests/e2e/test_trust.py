@@ -156,6 +156,6 @@ async def test_keys_are_unknown_to_envoy(trio: Gateway) -> None:
 
     assert f'"{names.CLUSTER}"' in config
     assert [leak for leak in credentials.ALL if leak in config] == []
-    commands = trio.up.family.values()
+    commands = trio.up.processes.values()
     assert len(commands) >= 4  # `up`, Envoy, the sidecar and a worker
     assert [leak for command in commands for leak in credentials.ALL if leak in command] == []

@@ -42,7 +42,7 @@ class Up:
         return self.log.read_text(errors="replace")
 
     @property
-    def family(self) -> dict[int, str]:
+    def processes(self) -> dict[int, str]:
         """Command lines of all its processes that still run, by process id."""
         found = {}
         for directory in Path("/proc").iterdir():
@@ -60,7 +60,7 @@ class Up:
     @property
     def envoys(self) -> list[int]:
         """Ids of its Envoys: two for some time after a restart, the oldest first."""
-        return [pid for pid, command in sorted(self.family.items()) if "--restart-epoch" in command]
+        return [pid for pid, command in sorted(self.processes.items()) if "--restart-epoch" in command]
 
     async def restart(self) -> None:
         """Have it replace its Envoy, as a user does: `extproc restart CONFIG` in a process of its own."""
@@ -89,7 +89,7 @@ class Up:
         return self._named("extproc-sidecar")[0]  # a worker that has just been started may have the name still
 
     def _named(self, name: str) -> list[int]:
-        return [pid for pid in sorted(self.family) if _name_of(pid) == name]
+        return [pid for pid in sorted(self.processes) if _name_of(pid) == name]
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def running_up(
     up = _start(config, environ or {})
     try:
         await _until_healthy(up, url)
-        commands = up.family
+        commands = up.processes
         assert {name for name in ("--restart-epoch", " up ") if any(name in one for one in commands.values())} == {
             "--restart-epoch",
             " up ",
@@ -170,7 +170,7 @@ async def _end(up: Up) -> None:
         up.process.terminate()
     with suppress(TimeoutError):
         await eventually(lambda: up.process.poll() is not None, within=_STOP)
-    left = up.family
+    left = up.processes
     for pid in left:
         try:
             os.kill(pid, signal.SIGKILL)

@@ -11,13 +11,13 @@ from extproc.exits import Failure
 from extproc.gateway import envoy_admin
 from extproc.gateway.envoy_binary import find_envoy, hot_restart_version_of
 from extproc.gateway.envoy_command import check_command, envoy_command
-from extproc.system.child_processes import Ended
+from extproc.system.child_processes import ChildExited
 from extproc.system.tcp_sockets import listens
 
 if TYPE_CHECKING:
     from extproc.gateway.envoy_admin import Admin
     from extproc.gateway.launch import Launch
-    from extproc.system.child_processes import Family, News
+    from extproc.system.child_processes import ChildProcesses, Event
 
 NEW = "the new Envoy"
 
@@ -25,13 +25,13 @@ _CHECK = "the new Envoy's check"
 _POLL = 0.05
 
 
-def check_new(launch: Launch, family: Family, directory: Path, serving: Admin) -> News | None:
-    """Make sure that a new Envoy would start and can take over; return what is more important, if there is such news.
+def check_new(launch: Launch, children: ChildProcesses, directory: Path, serving: Admin) -> Event | None:
+    """Check that a new Envoy would start and could take over; return an event that takes precedence, if one occurs.
 
-    That comes first because a new one that fails later may already have taken the admin endpoint.
+    Checked first, because a child that fails later may already have taken over the admin endpoint.
 
     Raises:
-        Failure: when it would not or cannot.
+        Failure: it would not or could not.
     """
     envoy = find_envoy(launch.envoy.path)
     old, new = envoy_admin.hot_restart_version(serving), hot_restart_version_of(envoy)
@@ -41,46 +41,46 @@ def check_new(launch: Launch, family: Family, directory: Path, serving: Admin) -
             f"{old}): `extproc down` and `extproc up` change to it."
         )
     told = directory / "check.log"
-    family.start(_CHECK, check_command(envoy.path, directory), output=Path(os.devnull), errors=told)
-    news = family.wait(launch.start_timeout)
-    if isinstance(news, Ended) and news.name == _CHECK:
-        if news.status != 0:
-            raise Failure(f"a new Envoy would not start: {told.read_text(errors='replace').strip() or news}")
+    children.start(_CHECK, check_command(envoy.path, directory), output=Path(os.devnull), errors=told)
+    event = children.wait(launch.start_timeout)
+    if isinstance(event, ChildExited) and event.name == _CHECK:
+        if event.status != 0:
+            raise Failure(f"a new Envoy would not start: {told.read_text(errors='replace').strip() or event}")
         return None
-    family.kill(_CHECK)
-    if news is None:
+    children.kill(_CHECK)
+    if event is None:
         raise Failure(f"a new Envoy has not read its configuration in {launch.start_timeout:g} s.")
-    return news
+    return event
 
 
-def start_new(launch: Launch, family: Family, directory: Path, *, epoch: int, before: int) -> News | None:
-    """Start the Envoy of *epoch* and wait until it serves; return what is more important, if there is such news.
+def start_new(launch: Launch, children: ChildProcesses, directory: Path, *, epoch: int, parent: int) -> Event | None:
+    """Start the Envoy of *epoch* and wait until it is live; return an event that takes precedence, if one occurs.
 
-    It is there afterwards exactly if it serves: then it has told the one *before*, a process id, to drain. That must
-    not end earlier: the new one would abort, for it tells nobody.
+    The child runs afterwards exactly if it is live; by then it has sent its *parent*, a process id, the drain request.
+    The parent must not exit earlier: the child would abort if that message had no receiver.
 
     Raises:
-        Failure: when it has ended, or does not serve in time.
+        Failure: the child exited, or is not live in time.
     """
-    family.start(NEW, envoy_command(launch, directory, epoch=epoch))
+    children.start(NEW, envoy_command(launch, directory, epoch=epoch))
     deadline = time.monotonic() + launch.start_timeout
-    while not _has_taken_over(launch, epoch, before):
+    while not _has_taken_over(launch, epoch, parent):
         if time.monotonic() > deadline:
-            family.kill(NEW)
+            children.kill(NEW)
             raise Failure(f"a new Envoy does not serve after {launch.start_timeout:g} s.{_aftermath(launch)}")
-        news = family.wait(_POLL)
-        if isinstance(news, Ended) and news.name == NEW:
-            raise Failure(f"{news}.{_aftermath(launch)}")
-        if news is not None:
-            if not _has_taken_over(launch, epoch, before):  # one that serves may have taken requests since we looked
-                family.kill(NEW)
-            return news
+        event = children.wait(_POLL)
+        if isinstance(event, ChildExited) and event.name == NEW:
+            raise Failure(f"{event}.{_aftermath(launch)}")
+        if event is not None:
+            if not _has_taken_over(launch, epoch, parent):  # one that serves may have taken requests since we looked
+                children.kill(NEW)
+            return event
     return None
 
 
-def _has_taken_over(launch: Launch, epoch: int, before: int) -> bool:
+def _has_taken_over(launch: Launch, epoch: int, parent: int) -> bool:
     # It says that it serves a moment before it tells the other one to drain, which then closes the socket.
-    return envoy_admin.serving_epoch(launch.admin) == epoch and not listens(before, launch.gateway.listener.port)
+    return envoy_admin.serving_epoch(launch.admin) == epoch and not listens(parent, launch.gateway.listener.port)
 
 
 def _aftermath(launch: Launch) -> str:
@@ -88,5 +88,5 @@ def _aftermath(launch: Launch) -> str:
 
     Envoy keeps in shared memory that one is starting, and only that one takes it back: later ones may refuse to start.
     """
-    admin = "" if launch.admin.ask("GET", "/ready") is not None else f" It has taken {launch.admin} with it."
+    admin = "" if launch.admin.request("GET", "/ready") is not None else f" It has taken {launch.admin} with it."
     return f"{admin} If that goes on, `extproc down` and `extproc up` help."

@@ -17,14 +17,14 @@ from extproc.gateway.hot_restart.child import NEW, check_new, start_new
 from extproc.gateway.hot_restart.parent import Predecessor
 from extproc.gateway.hot_restart.progress import Progress
 from extproc.gateway.launch import ENVOY
-from extproc.system.child_processes import Ended, RestartAsked
+from extproc.system.child_processes import ChildExited, RestartRequested
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.gateway.envoy_admin import Admin
     from extproc.gateway.launch import Launch
-    from extproc.system.child_processes import Family, News
+    from extproc.system.child_processes import ChildProcesses, Event
 
 _BEFORE = "the Envoy before"
 
@@ -47,9 +47,9 @@ class Envoys:
     that still answers.
     """
 
-    def __init__(self, launch: Launch, family: Family, directory: Path) -> None:
+    def __init__(self, launch: Launch, children: ChildProcesses, directory: Path) -> None:
         self.launch = launch
-        self._family = family
+        self._children = children
         self._directory = directory
         self._admin: Admin = launch.admin
         self._epoch = 0
@@ -57,21 +57,21 @@ class Envoys:
         self._stand_in: int | None = None
         self._progress = Progress()
 
-    def until_news(self) -> News:
+    def until_event(self) -> Event:
         """Replace Envoy whenever that is asked for, until something happens that ends it all."""
         self._tell(self._progress)
         while True:
-            news = self._family.wait_or_restart(None if self._before is None else _TEND)
-            if isinstance(news, RestartAsked):
-                news = self._restart()
+            event = self._children.wait_or_restart(None if self._before is None else _TEND)
+            if isinstance(event, RestartRequested):
+                event = self._restart()
             self._tend()
-            news = self._not_expected(news)
-            if news is not None:
-                return news
+            event = self._not_expected(event)
+            if event is not None:
+                return event
 
-    def wait(self, seconds: float) -> News | None:
+    def wait(self, seconds: float) -> Event | None:
         """Return the next thing that happens, other than the end of an Envoy that has been replaced."""
-        return self._not_expected(self._family.wait(seconds))
+        return self._not_expected(self._children.wait(seconds))
 
     def stop_accepting(self) -> None:
         """Have new connections refused; the Envoy before refuses them already."""
@@ -82,11 +82,11 @@ class Envoys:
         here = envoy_admin.requests_in_flight(self._admin) or 0
         return here if self._before is None else here + self._before.requests_in_flight()
 
-    def _restart(self) -> News | None:
+    def _restart(self) -> Event | None:
         """Replace Envoy, tell who has asked how that went, and return what was more important."""
         self._tell(self._progress.begin())
         try:
-            news = self._replace()
+            event = self._replace()
         except NotNow as failure:  # not logged: who has asked asks again, twice a second
             self._tell(self._progress.end(failure.message, for_now=True))
             return None
@@ -94,48 +94,48 @@ class Envoys:
             click.echo(f"Envoy is not replaced: {failure.message}", err=True)
             self._tell(self._progress.end(failure.message))
             return None
-        self._tell(self._progress.end("" if news is None else "it is being stopped."))
-        return news
+        self._tell(self._progress.end("" if event is None else "it is being stopped."))
+        return event
 
-    def _replace(self) -> News | None:
+    def _replace(self) -> Event | None:
         if not envoy_options.is_used(self._directory):
             raise Failure(f"{envoy_options.why_unavailable() or 'its Envoy was started without hot restart'}.")
-        news = self._part_with_the_one_before()
-        if news is None:
-            news = check_new(self.launch, self._family, self._directory, self._admin)
-        if news is None:
+        event = self._part_with_the_one_before()
+        if event is None:
+            event = check_new(self.launch, self._children, self._directory, self._admin)
+        if event is None:
             click.echo("starting a new Envoy …", err=True)
             # From here on it may be the new one that answers at the admin endpoint.
             lines = self._admin = self._admin if isinstance(self._admin, Lines) else Lines(self._admin)
-            serving, next_epoch = self._family.pid(ENVOY), self._epoch + 1
-            news = start_new(self.launch, self._family, self._directory, epoch=next_epoch, before=serving)
-            if self._family.has(NEW):
+            serving, next_epoch = self._children.pid(ENVOY), self._epoch + 1
+            event = start_new(self.launch, self._children, self._directory, epoch=next_epoch, parent=serving)
+            if self._children.has(NEW):
                 self._hand_over(lines)
-        return news
+        return event
 
     def _hand_over(self, lines: Lines) -> None:
         launch = self.launch
-        pid = self._family.pid(ENVOY)
-        self._family.rename(ENVOY, _BEFORE)
-        self._family.rename(NEW, ENVOY)
+        pid = self._children.pid(ENVOY)
+        self._children.rename(ENVOY, _BEFORE)
+        self._children.rename(NEW, ENVOY)
         self._epoch += 1
         self._admin = launch.admin
         longest = 2 * (launch.gateway.listener.timeout / 1000 + _ARRIVING)
         self._before = Predecessor(pid, launch.gateway.listener.port, lines, patience=longest)
         click.echo("the new Envoy serves; the one before finishes what it has begun.", err=True)
 
-    def _part_with_the_one_before(self) -> News | None:
-        """See to it that only one Envoy is left; return what is more important, if there is such news."""
+    def _part_with_the_one_before(self) -> Event | None:
+        """See to it that only one Envoy is left; return what is more important, if there is such an event."""
         if self._before is not None:
             left = self._before.requests_in_flight()
             if left:
                 raise NotNow(f"the Envoy before the one that serves still answers {left} request(s).")
             self._end_before(self._before)
         while self._before is not None:
-            news = self.wait(_POLL)
+            event = self.wait(_POLL)
             self._tend()
-            if news is not None:
-                return news
+            if event is not None:
+                return event
         return None
 
     def _tend(self) -> None:
@@ -147,19 +147,19 @@ class Envoys:
             if before.is_done:
                 self._end_before(before)
         elif time.monotonic() - before.told_to_end > _GRACE:
-            self._family.send(_BEFORE, signal.SIGKILL)
+            self._children.send(_BEFORE, signal.SIGKILL)
 
     def _end_before(self, before: Predecessor) -> None:
         if before.told_to_end is None:
             before.told_to_end = time.monotonic()
-            self._family.send(_BEFORE, signal.SIGTERM)
+            self._children.send(_BEFORE, signal.SIGTERM)
 
-    def _not_expected(self, news: News | None) -> News | None:
-        """Return *news*, unless it is that the Envoy before has ended."""
+    def _not_expected(self, event: Event | None) -> Event | None:
+        """Return *event*, unless it is that the Envoy before has ended."""
         before = self._before
-        if before is None or not isinstance(news, Ended) or news.name != _BEFORE:
-            return news
-        lost = "" if before.told_to_end is not None else f" {news}: what it still answered is lost."
+        if before is None or not isinstance(event, ChildExited) or event.name != _BEFORE:
+            return event
+        lost = "" if before.told_to_end is not None else f" {event}: what it still answered is lost."
         click.echo(f"the Envoy before is gone after {before.age:.0f} s.{lost}", err=True)
         before.close()
         if self._stand_in is not None:

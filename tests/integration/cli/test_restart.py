@@ -185,7 +185,7 @@ def test_the_sidecar_stays_as_it_is(home: Home) -> None:
     ("fault", "why"),
     [
         ("check", "a new Envoy would not start: no such authority"),
-        ("start", "the new Envoy has ended with exit code 7."),
+        ("start", "the new Envoy exited with code 7."),
         ("silence", "a new Envoy does not serve after 8 s."),
         ("another kind", "cannot take over from the one that serves (hot restart version 12.104, that has 11.104)"),
     ],
@@ -302,7 +302,7 @@ def test_the_death_of_the_old_one_is_not_the_end(home: Home, gateway: SmallGatew
         (old,) = envoys(home)
         assert home.run("restart", gateway.config).code == 0
         os.kill(old, signal.SIGKILL)
-        wait_until(lambda: "has ended by SIGKILL: what it still answered is lost" in up.output, what=lambda: up.output)
+        wait_until(lambda: "was killed by SIGKILL: what it still answered is lost" in up.output, what=lambda: up.output)
 
         assert home.run("restart", gateway.config).code == 0
         assert gateway.chat()[0] == 200

@@ -76,8 +76,8 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
 @pytest.mark.parametrize(
     ("part", "code", "message"),
     [
-        ("--restart-epoch", 5, "Envoy has ended by SIGKILL"),
-        ("extproc-sidecar", 6, "the sidecar has ended by SIGKILL"),
+        ("--restart-epoch", 5, "Envoy was killed by SIGKILL"),
+        ("extproc-sidecar", 6, "the sidecar was killed by SIGKILL"),
     ],
 )
 def test_when_one_ends_so_does_the_other(home: Home, gateway: SmallGateway, part: str, code: int, message: str) -> None:
@@ -174,7 +174,7 @@ def test_an_envoy_that_dies_at_start_is_told(home: Home, gateway: SmallGateway) 
     refused = home.run("up", gateway.config, "--envoy-binary", envoy)
 
     assert refused.code == 5
-    assert "no such filter\nEnvoy has ended with exit code 1" in refused.err
+    assert "no such filter\nEnvoy exited with code 1" in refused.err
 
 
 def test_a_gateway_that_is_not_healthy_in_time_is_ended(home: Home, gateway: SmallGateway) -> None:

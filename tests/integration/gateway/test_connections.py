@@ -118,7 +118,7 @@ def test_nobody_has_no_lines() -> None:
     with socket.create_server((HOST, 0)) as server:
         nobody = Port(HOST, server.getsockname()[1])
 
-    assert Lines(nobody).ask("GET", "/ready") is None
+    assert Lines(nobody).request("GET", "/ready") is None
 
 
 def test_what_is_no_envoy_has_no_epoch(admin: Admin) -> None:

@@ -26,8 +26,8 @@ def test_an_endpoint_is_reached_from_this_host(address: str, endpoint: Port | So
 
 
 def test_nobody_answers_where_nobody_is(tmp_path: Path) -> None:
-    assert endpoint_at(f"unix:{tmp_path}/missing").ask("GET", "/ready") is None
-    assert endpoint_at(f"unix:{tmp_path}/missing").may_be_asked()
+    assert endpoint_at(f"unix:{tmp_path}/missing").request("GET", "/ready") is None
+    assert endpoint_at(f"unix:{tmp_path}/missing").is_accessible()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -47,7 +47,7 @@ def test_a_socket_of_others_is_not_ones_own_to_ask(
             code = 2
             try:
                 os.setresuid(65534, 65534, 65534)
-                code = int(SocketFile("x.sock").may_be_asked())
+                code = int(SocketFile("x.sock").is_accessible())
             finally:
                 os._exit(code)
 
