@@ -49,7 +49,7 @@ _CLIENT_CREDENTIALS: Final = frozenset(
 _UNWANTED: Final = _NEVER_LEAVES | _CLIENT_CREDENTIALS
 
 # What holds for the client's own bytes and for no others (RFC 9530, RFC 3230, RFC 1864).
-_OF_THESE_BYTES: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
+OF_THESE_BYTES: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
 
 
 class HeaderChanges(NamedTuple):
@@ -94,7 +94,7 @@ def request_changes(
     unwanted, internal = unwanted_headers(upstream), names.INTERNAL_PREFIXES
     if body_length is not None:
         sent["content-length"] = str(body_length)
-        unwanted |= _OF_THESE_BYTES
+        unwanted |= OF_THESE_BYTES
     if decoded:
         unwanted |= {"content-encoding"}
     removed = (name for name in client if (name in unwanted or name.startswith(internal)) and name not in sent)

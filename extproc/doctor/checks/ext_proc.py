@@ -8,6 +8,7 @@ from extproc import names
 from extproc.bootstrap.timeouts import MARGIN
 from extproc.doctor.finding import error, warning
 from extproc.doctor.model.filters import ExtProc, Router, Unseen
+from extproc.doctor.mutated_headers import mutated_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,22 +16,6 @@ if TYPE_CHECKING:
     from extproc.doctor.context import Case
     from extproc.doctor.finding import Flaw
     from extproc.doctor.model.listeners import Manager
-
-CHANGED = (
-    ":authority",
-    ":path",
-    "authorization",
-    "x-api-key",
-    names.CLUSTER,
-    names.TRY_TIMEOUT,
-    names.RESPONSE_TIMEOUT,
-    names.STATE,
-    names.REDISPATCH,
-    names.UNJUDGED,
-    names.MODEL,
-    names.ATTEMPTS,
-)
-"""Headers that the sidecar sets."""
 
 READ = (
     ":path",
@@ -157,13 +142,13 @@ def obeyed(case: Case) -> Iterator[Flaw]:
 
 
 def mutation_rules(case: Case) -> Iterator[Flaw]:
-    """Find rules that forbid the sidecar to set a header."""
+    """Find rules that forbid the sidecar to set a header, or to remove one."""
     for one in ours(case):
-        refused = [name for name in CHANGED if not one.rules.allows(name)]
+        refused = [name for name in mutated_headers(case.gateway) if not one.rules.allows(name)]
         if refused:
             yield error(
                 one.rules.place,
-                f"Envoy drops these headers that the sidecar sets: {', '.join(refused)}",
+                f"Envoy does not let the sidecar set or remove {', '.join(refused)}",
                 "Set mutation_rules to {allow_all_routing: true, allow_envoy: true} and nothing else.",
             )
 

@@ -16,8 +16,20 @@ from unit.bootstrap.doctor.patients import (
     told,
     words,
 )
+from unit.config import files
 
 RULES = f"{EXT_PROC}.mutation_rules"
+MANY_HEADERS = files.gateway(
+    files.a_file(
+        files.a_provider(
+            "azure_openai/gpt-4o",
+            base_url="https://x.openai.azure.com",
+            headers={"X-Of-The-Operators-Own": "1"},
+            retry_policy={"idempotency_header": "X-Stainless-Idempotency"},
+        ),
+        files.a_provider(files.S),
+    )
+)
 PER_ROUTE = "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 
 
@@ -133,6 +145,36 @@ def test_rules_that_forbid_a_header_that_the_sidecar_sets_are_told(rules: object
 
     assert told(operator) == [(ERROR, "mutation-rules", RULES)]
     assert refused in words(operator)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api-key",
+        "anthropic-version",
+        "content-length",
+        "x-stainless-idempotency",
+        "x-of-the-operators-own",
+        "cookie",
+        "x-goog-api-key",
+        "content-encoding",
+        "content-digest",
+    ],
+)
+def test_no_header_that_the_sidecar_changes_for_this_configuration_may_be_forbidden(name: str) -> None:
+    """Else an Azure key is not sent, or a client's own is: which headers those are follows from the configuration."""
+    operator = an_operator(MANY_HEADERS).put(f"{RULES}.disallow_expression", {"regex": name})
+
+    assert told(operator, MANY_HEADERS) == [(ERROR, "mutation-rules", RULES)]
+    assert name in words(operator, MANY_HEADERS)
+
+
+@pytest.mark.parametrize("name", ["api-key", "x-of-the-operators-own", "x-stainless-idempotency"])
+def test_a_header_that_nothing_in_the_configuration_needs_may_be_forbidden(name: str) -> None:
+    """`api-key` is removed from every request, though it is sent to Azure alone."""
+    found = told(an_operator().put(f"{RULES}.disallow_expression", {"regex": name}))
+
+    assert [check for _, check, _ in found] == (["mutation-rules"] if name == "api-key" else [])
 
 
 def test_without_rules_the_most_important_headers_are_dropped() -> None:
