@@ -270,6 +270,5 @@ def _immediately(status: int, headers: Iterable[tuple[str, str]], body: bytes = 
 
 
 def _mutate(mutation: pb.HeaderMutation, fields: Iterable[tuple[str, str]], remove: Iterable[str] = ()) -> None:
-    for name, value in fields:
-        overwrite(mutation, name, value)
+    overwrite(mutation, fields)
     mutation.remove_headers.extend(remove)

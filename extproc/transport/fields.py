@@ -7,12 +7,16 @@ as it came.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from extproc._gen import wire_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+_KEPT_LENGTH = 256
+"""Characters of a value up to which its field is kept: keys and paths, but not whatever a client has made up."""
 
 _OVERWRITE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
@@ -32,13 +36,28 @@ def read_fields(message: pb.HeaderMap) -> Mapping[str, str]:
     return {name: ", ".join(repeated) for name, repeated in values.items()}
 
 
-def overwrite(mutation: pb.HeaderMutation, name: str, value: str) -> None:
-    """Add to *mutation* that the field *name* is *value*, whatever it was."""
+def overwrite(mutation: pb.HeaderMutation, fields: Iterable[tuple[str, str]]) -> None:
+    """Add to *mutation* that each of *fields*, a name and a value, is that and nothing else, whatever it was."""
+    mutation.MergeFromString(b"".join([_option(name, value) for name, value in fields]))
+
+
+def _option(name: str, value: str) -> bytes:
+    """Return a mutation that sets one field, in bytes. Messages that stand one behind another are read as one."""
+    return _kept_option(name, value) if len(value) <= _KEPT_LENGTH else _new_option(name, value)
+
+
+def _new_option(name: str, value: str) -> bytes:
+    mutation = pb.HeaderMutation()
     option = mutation.set_headers.add()
     option.append_action = _OVERWRITE
     header = option.header
     header.key = name
     header.raw_value = _raw(value)
+    return mutation.SerializeToString()
+
+
+# Most fields are the same for every attempt at a target: to make them anew costs ten times as much.
+_kept_option = lru_cache(maxsize=1024)(_new_option)
 
 
 def _raw(value: str) -> bytes:

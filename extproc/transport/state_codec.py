@@ -42,26 +42,32 @@ def _written(message: pb.Story) -> str:
 
 
 def _encode_story(story: Story) -> pb.Story:
-    return pb.Story(
-        primary=_name(story.primary),
-        began=story.began,
-        deadline=story.deadline,
-        next=pb.Step(
-            target=_name(story.next.target),
-            not_before=story.next.not_before,
-            reason=story.next.reason,
-            key=story.next.key,
-            waited=story.next.waited,
-        ),
-        failures=[_encode_failure(failure) for failure in story.failures],
-        first_failure=story.first_failure,
-        round=story.round,
-        round_start=story.round_start,
-        blocks=[pb.Block(kind=block.kind, subject=_name(block.subject), until=block.until) for block in story.blocks],
-        slow=[_name(target) for target in story.slow],
-        body_sha256=story.body_sha256,
-        freedom="" if story.freedom is Freedom.ANYWHERE else story.freedom,
-    )
+    """Return the message of *story*; what has its default is not touched, which is most of a first attempt's."""
+    message, following = pb.Story(), story.next
+    message.primary = _name(story.primary)
+    message.began = story.began
+    message.deadline = story.deadline
+    message.round = story.round
+    message.body_sha256 = story.body_sha256
+    step = message.next
+    step.target = _name(following.target)
+    step.not_before = following.not_before
+    step.reason = following.reason
+    step.key = following.key
+    step.waited = following.waited
+    if story.failures:
+        message.failures.extend([_encode_failure(failure) for failure in story.failures])
+    if story.first_failure is not None:
+        message.first_failure = story.first_failure
+    if story.round_start:
+        message.round_start = story.round_start
+    for block in story.blocks:
+        message.blocks.add(kind=block.kind, subject=_name(block.subject), until=block.until)
+    if story.slow:
+        message.slow.extend([_name(target) for target in story.slow])
+    if story.freedom is not Freedom.ANYWHERE:
+        message.freedom = story.freedom
+    return message
 
 
 def decode_state(text: str) -> Story | InFlight:

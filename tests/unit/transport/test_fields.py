@@ -10,7 +10,7 @@ from extproc.transport.fields import overwrite, read_fields
 
 def written(value: str) -> bytes:
     mutation = pb.HeaderMutation()
-    overwrite(mutation, "x-name", value)
+    overwrite(mutation, [("x-name", value)])
     return mutations(mutation)["x-name"]
 
 
