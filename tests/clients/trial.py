@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from clients.catalog import Speaks
 from clients.environments import command
-from support import credentials
-from support.gateway import running_gateway
-from support.providers import a_model
+from support.gateway import credentials
+from support.gateway.providers import a_model
+from support.gateway.running import running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from clients.catalog import Client
-    from support.providers import Json, Providers
+    from support.gateway.providers import Json, Providers
 
 DEADLINE = 150
 """Seconds after which a client is ended that is still trying."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from support.requests import CHAT, a_body, a_clients_headers
+from support.http.requests import CHAT, a_body, a_clients_headers
 
 from extproc.mock.record import Call
 

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.checks import check_answer, check_delivered, check_exhausted, check_sent
-from support.credentials import P_KEY, S_KEY, T_KEY
-from support.providers import P, S, T
-from support.requests import CHAT, a_body, a_clients_headers
-from support.streaming import content_of, read_events
+from support.gateway.checks import check_answer, check_delivered, check_exhausted, check_sent
+from support.gateway.credentials import P_KEY, S_KEY, T_KEY
+from support.gateway.providers import P, S, T
+from support.http.requests import CHAT, a_body, a_clients_headers
+from support.http.streaming import content_of, read_events
 
 if TYPE_CHECKING:
     from compose.conftest import Composed

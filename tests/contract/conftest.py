@@ -10,12 +10,12 @@ import pytest
 with warnings.catch_warnings():
     # envoy-data-plane was made for an older pydantic and says so while it is loaded; tests take warnings as errors.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from contract.worlds import a_world
+    from support.toys.world import a_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contract.worlds import World
+    from support.toys.world import World
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,9 @@ import httpx
 import pytest
 import pytest_asyncio
 import yaml
+from support.envoy.process import running_envoy
 from support.ports import reserved_ports
 from support.waiting import eventually
-from support_envoy import running_envoy
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap
-from support.compiled import a_cluster, a_gateway
-from support_envoy import validate
+from support.config.compiled import a_cluster, a_gateway
+from support.envoy.process import validate
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import kubernetes_validate
 import pytest
 import yaml
-from support import credentials
+from support.gateway import credentials
 
 from extproc.config.load import load_text
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.toy_provider import Reply
-from contract.worlds import a_world
-from support.compiled import a_cluster, a_gateway
+from support.config.compiled import a_cluster, a_gateway
+from support.toys.provider import Reply
+from support.toys.world import a_world
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load
@@ -20,7 +20,7 @@ from extproc.doctor.reading.live import read_live
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contract.worlds import World
+    from support.toys.world import World
 
     from extproc.doctor.model.envoy import Installation
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from contract.toy_provider import Reply
-from contract.worlds import DEAD, a_world
-from support_envoy import PATIENCE
+from support.envoy.process import PATIENCE
+from support.toys.provider import Reply
+from support.toys.world import DEAD, a_world
 
 from extproc import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from contract.worlds import World
+    from support.toys.world import World
 
 CHAT = "/v1/chat/completions"
 NAMED = ("https://app.example.com", "https://*.pages.example", "http://localhost:*", "chrome-extension://abc")

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.toy_process import a_worker_process
-from contract.toy_provider import Reply
-from contract.toy_sidecar import ToySidecar
-from contract.worlds import a_world, the_worker_dying
+from support.toys.process import a_worker_process
+from support.toys.provider import Reply
+from support.toys.sidecar import ToySidecar
+from support.toys.world import a_world, the_worker_dying
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from contract.worlds import World
+    from support.toys.world import World
 
 SOON = 2.0
 """Seconds within which a request must have its answer although its worker hangs."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from contract.toy_provider import ToyProvider
-from contract.toy_tls import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
+from support.config import files
+from support.envoy.process import PATIENCE, running_envoy, validate
 from support.ports import reserved_ports
+from support.toys.provider import ToyProvider
+from support.toys.tls_provider import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
 from support.waiting import wait_until
-from support_envoy import PATIENCE, running_envoy, validate
-from unit.config import files
 
 from extproc.bootstrap.degraded.secrets import secret_files
 from extproc.bootstrap.render import bootstrap, to_yaml

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.toy_provider import Reply
-from support_envoy import PATIENCE
+from support.envoy.process import PATIENCE
+from support.toys.provider import Reply
 
 if TYPE_CHECKING:
-    from contract.worlds import World
+    from support.toys.world import World
 
 HEADERS = "plan: a\r\ncontent-length: 2\r\n"
 

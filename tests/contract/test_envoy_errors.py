@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from contract.toy_provider import Reply
-from contract.worlds import DEAD, a_world, the_worker_dying
-from support_envoy import PATIENCE
+from support.envoy.process import PATIENCE
+from support.toys.provider import Reply
+from support.toys.world import DEAD, a_world, the_worker_dying
 
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.exchange.client_errors import kinds
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from contract.worlds import World
+    from support.toys.world import World
 
 LIMIT = 100_000
 

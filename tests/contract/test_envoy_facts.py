@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from contract.toy_provider import Reply
-from contract.worlds import DEAD
+from support.envoy.process import PATIENCE
+from support.toys.provider import Reply
+from support.toys.world import DEAD
 from support.waiting import wait_until
-from support_envoy import PATIENCE
 
 from extproc.policy.outcome import Flag
 
 if TYPE_CHECKING:
-    from contract.worlds import World
+    from support.toys.world import World
 
 
 def test_a_refused_connection_is_told_to_the_sidecar(world: World) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.toy_provider import Reply
+from support.toys.provider import Reply
 
 if TYPE_CHECKING:
-    from contract.worlds import World
+    from support.toys.world import World
 
 MANY = b"".join(b"x-header-%d: value\r\n" % number for number in range(199))
 LARGE = b"x-large: %s\r\n" % (b"a" * 80_000)

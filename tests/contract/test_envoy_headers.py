@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from contract.toy_provider import Reply
-from contract.worlds import DEAD, a_world, the_worker_dying
-from support_envoy import PATIENCE
+from support.envoy.process import PATIENCE
+from support.toys.provider import Reply
+from support.toys.world import DEAD, a_world, the_worker_dying
 
 from extproc import names
 
 if TYPE_CHECKING:
-    from contract.worlds import World
+    from support.toys.world import World
 
 INTERNAL = names.INTERNAL_PREFIXES
 

@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.toy_provider import ToyProvider
-from contract.toy_tls import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
-from contract.worlds import a_world
-from support.compiled import a_cluster
+from support.config.compiled import a_cluster
+from support.toys.provider import ToyProvider
+from support.toys.tls_provider import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
+from support.toys.world import a_world
 
 from extproc.policy.outcome import Flag
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from contract.worlds import World
+    from support.toys.world import World
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given
-from support.envoy_types import core, ext_proc, ext_proc_filter, google
-from support.ext_proc_messages import ENUMS, MESSAGES, OURS, THEIRS, requests, responses
+from support.envoy.message_types import core, ext_proc, ext_proc_filter, google
+from support.envoy.messages import ENUMS, MESSAGES, OURS, THEIRS, requests, responses
 
 from extproc._gen import wire_pb2
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseHeaders

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.gateway import Gateway, running_gateway
-from support.providers import IMPATIENCE_MS, S, T
+from support.gateway.providers import IMPATIENCE_MS, S, T
+from support.gateway.running import Gateway, running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_nothing_internal, check_sent
-from support.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, T, a_model
-from support.requests import EMBEDDINGS, MESSAGES, a_body
-from support.streaming import read_events
+from support.gateway.checks import check_answer, check_delivered, check_nothing_internal, check_sent
+from support.gateway.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY, T_KEY
+from support.gateway.providers import P, S, T, a_model
+from support.gateway.running import Gateway, running_gateway
+from support.http.requests import EMBEDDINGS, MESSAGES, a_body
+from support.http.streaming import read_events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_openai_error, check_sent
-from support.credentials import P_KEY, S_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, a_model
-from support.requests import CHAT, a_body, a_clients_headers
+from support.gateway.checks import check_answer, check_delivered, check_openai_error, check_sent
+from support.gateway.credentials import P_KEY, S_KEY, T_KEY
+from support.gateway.providers import P, S, a_model
+from support.gateway.running import Gateway, running_gateway
+from support.http.requests import CHAT, a_body, a_clients_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

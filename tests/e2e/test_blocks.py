@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_delivered, check_exhausted
-from support.credentials import P_KEY, S_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import IMPATIENCE_MS, P, S, T, a_model
+from support.gateway.checks import check_delivered, check_exhausted
+from support.gateway.credentials import P_KEY, S_KEY, T_KEY
+from support.gateway.providers import IMPATIENCE_MS, P, S, T, a_model
+from support.gateway.running import Gateway, running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from support.providers import Json
+    from support.gateway.providers import Json
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_exhausted
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S
+from support.gateway.checks import check_answer, check_delivered, check_exhausted
+from support.gateway.providers import P, S
+from support.gateway.running import Gateway, running_gateway
 from support.waiting import eventually
 
 from extproc import names

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.gateway import Gateway, running_gateway
-from support.requests import CHAT, MESSAGES
+from support.gateway.running import Gateway, running_gateway
+from support.http.requests import CHAT, MESSAGES
 
 from extproc import names
 

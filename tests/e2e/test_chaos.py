@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.gateway import running_gateway
-from support.load import Load
-from support.providers import IMPATIENCE_MS, S, T, refusing
+from support.gateway.load import Load
+from support.gateway.providers import IMPATIENCE_MS, S, T, refusing
+from support.gateway.running import running_gateway
 from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from support.gateway import Gateway
-    from support.up import Up
+    from support.gateway.running import Gateway
+    from support.gateway.up import Up
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 

@@ -7,11 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from support.checks import check_delivered
-from support.providers import P, S
+from support.gateway.checks import check_delivered
+from support.gateway.providers import P, S
 
 if TYPE_CHECKING:
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 

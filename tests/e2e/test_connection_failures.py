@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.checks import check_delivered, check_exhausted
-from support.providers import EARLY, IMPATIENCE_MS, P, S, refusing
+from support.gateway.checks import check_delivered, check_exhausted
+from support.gateway.providers import EARLY, IMPATIENCE_MS, P, S, refusing
 
 if TYPE_CHECKING:
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 

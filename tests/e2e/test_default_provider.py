@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import (
+from support.gateway.checks import (
     check_answer,
     check_anthropic_error,
     check_delivered,
@@ -17,13 +17,13 @@ from support.checks import (
     check_openai_error,
     check_sent,
 )
-from support.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY, T_KEY
-from support.gateway import running_gateway
-from support.providers import P, S, T, a_model, refusing
-from support.requests import CHAT, MESSAGES, a_body, a_clients_headers
-from support.streaming import content_of, read_events
+from support.gateway.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY, T_KEY
+from support.gateway.providers import P, S, T, a_model, refusing
+from support.gateway.running import running_gateway
+from support.gateway.workers import no_worker
+from support.http.requests import CHAT, MESSAGES, a_body, a_clients_headers
+from support.http.streaming import content_of, read_events
 from support.waiting import eventually
-from support.workers import no_worker
 
 from extproc import names
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
     from extproc.mock.record import Call
 

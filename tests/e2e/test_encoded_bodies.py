@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from compressors import FRAMED, WAYS
-from support.checks import check_delivered, check_openai_error, check_sent
-from support.credentials import S_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, T, a_model
-from support.requests import CHAT, MESSAGES, a_body, a_clients_headers
-from support.workers import no_worker
+from support.bodies.compressors import FRAMED, WAYS
+from support.gateway.checks import check_delivered, check_openai_error, check_sent
+from support.gateway.credentials import S_KEY, T_KEY
+from support.gateway.providers import P, S, T, a_model
+from support.gateway.running import Gateway, running_gateway
+from support.gateway.workers import no_worker
+from support.http.requests import CHAT, MESSAGES, a_body, a_clients_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_exhausted, check_sent
-from support.credentials import P_KEY, S_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, T, a_model
+from support.gateway.checks import check_answer, check_delivered, check_exhausted, check_sent
+from support.gateway.credentials import P_KEY, S_KEY, T_KEY
+from support.gateway.providers import P, S, T, a_model
+from support.gateway.running import Gateway, running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_openai_error, check_sent
-from support.credentials import CLIENT_KEY, P_KEY, S_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, a_model
-from support.workers import no_worker
+from support.gateway.checks import check_answer, check_delivered, check_openai_error, check_sent
+from support.gateway.credentials import CLIENT_KEY, P_KEY, S_KEY, T_KEY
+from support.gateway.providers import P, a_model
+from support.gateway.running import Gateway, running_gateway
+from support.gateway.workers import no_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_exhausted
-from support.credentials import P_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import a_model
+from support.gateway.checks import check_exhausted
+from support.gateway.credentials import P_KEY
+from support.gateway.providers import a_model
+from support.gateway.running import Gateway, running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

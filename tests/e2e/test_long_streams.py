@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import pytest_asyncio
-from support.checks import check_openai_error
-from support.gateway import Gateway, running_gateway
+from support.gateway.checks import check_openai_error
+from support.gateway.running import Gateway, running_gateway
 from support.waiting import eventually
 
 if TYPE_CHECKING:

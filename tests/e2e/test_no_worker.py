@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_delivered, check_openai_error
-from support.gateway import running_gateway
-from support.providers import P
+from support.gateway.checks import check_delivered, check_openai_error
+from support.gateway.providers import P
+from support.gateway.running import running_gateway
+from support.gateway.workers import no_worker
 from support.waiting import eventually
-from support.workers import no_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from contract.toy_provider import Reply, ToyProvider
-from support.checks import check_answer, check_delivered
-from support.credentials import CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, a_model
+from support.gateway.checks import check_answer, check_delivered
+from support.gateway.credentials import CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY
+from support.gateway.providers import P, S, a_model
+from support.gateway.running import Gateway, running_gateway
+from support.toys.provider import Reply, ToyProvider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

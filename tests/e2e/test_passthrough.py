@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.checks import check_answer, check_delivered, check_openai_error, check_sent
-from support.credentials import P_KEY, S_KEY
-from support.providers import P, S, refusing
+from support.gateway.checks import check_answer, check_delivered, check_openai_error, check_sent
+from support.gateway.credentials import P_KEY, S_KEY
+from support.gateway.providers import P, S, refusing
 
 if TYPE_CHECKING:
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_openai_error, check_sent
-from support.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, T_KEY
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, a_model
-from support.requests import CHAT, MESSAGES, a_body
+from support.gateway.checks import check_answer, check_delivered, check_openai_error, check_sent
+from support.gateway.credentials import ALL, CLIENT_KEY, P_KEY, S_KEY, T_KEY
+from support.gateway.providers import P, S, a_model
+from support.gateway.running import Gateway, running_gateway
+from support.http.requests import CHAT, MESSAGES, a_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

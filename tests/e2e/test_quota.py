@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_delivered
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S
+from support.gateway.checks import check_delivered
+from support.gateway.providers import P, S
+from support.gateway.running import Gateway, running_gateway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,15 +9,15 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.checks import check_answer, check_sent
-from support.credentials import P_KEY, S_KEY
-from support.providers import P
-from support.requests import CHAT, a_clients_headers
+from support.gateway.checks import check_answer, check_sent
+from support.gateway.credentials import P_KEY, S_KEY
+from support.gateway.providers import P
+from support.http.requests import CHAT, a_clients_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
     from extproc.mock.record import Call
 

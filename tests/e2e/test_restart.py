@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_delivered
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S, T
-from support.requests import CHAT, a_body, a_clients_headers
-from support.streaming import content_of, read_events
+from support.gateway.checks import check_delivered
+from support.gateway.providers import P, S, T
+from support.gateway.running import Gateway, running_gateway
+from support.http.requests import CHAT, a_body, a_clients_headers
+from support.http.streaming import content_of, read_events
 from support.waiting import eventually
 
 if TYPE_CHECKING:

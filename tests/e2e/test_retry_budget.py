@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.checks import check_delivered, check_openai_error
-from support.gateway import running_gateway
-from support.providers import S
+from support.gateway.checks import check_delivered, check_openai_error
+from support.gateway.providers import S
+from support.gateway.running import running_gateway
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]

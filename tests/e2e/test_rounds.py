@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.checks import check_answer, check_delivered, check_exhausted
-from support.gateway import Gateway, running_gateway
-from support.providers import P, S
-from support.requests import CHAT
+from support.gateway.checks import check_answer, check_delivered, check_exhausted
+from support.gateway.providers import P, S
+from support.gateway.running import Gateway, running_gateway
+from support.http.requests import CHAT
 from support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.checks import check_delivered
-from support.gateway import running_gateway
-from support.providers import S
+from support.gateway.checks import check_delivered
+from support.gateway.providers import S
+from support.gateway.running import running_gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow, pytest.mark.timeout(180)]
 

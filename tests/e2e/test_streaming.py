@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.checks import check_delivered, check_sent
-from support.credentials import S_KEY
-from support.providers import IMPATIENCE_MS, P, S
-from support.requests import CHAT, a_body, a_clients_headers
-from support.streaming import content_of, read_events
+from support.gateway.checks import check_delivered, check_sent
+from support.gateway.credentials import S_KEY
+from support.gateway.providers import IMPATIENCE_MS, P, S
+from support.http.requests import CHAT, a_body, a_clients_headers
+from support.http.streaming import content_of, read_events
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 

@@ -6,14 +6,14 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-from support import credentials
-from support.checks import check_answer, check_delivered, check_sent
-from support.providers import P, S
+from support.gateway import credentials
+from support.gateway.checks import check_answer, check_delivered, check_sent
+from support.gateway.providers import P, S
 
 from extproc import names
 
 if TYPE_CHECKING:
-    from support.gateway import Gateway
+    from support.gateway.running import Gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 

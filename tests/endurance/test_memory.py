@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from support.attempts import RESET, Abort, Attempts, Kind, refusal
-from support.commands import Home, a_home
+from support.gateway.commands import Home, a_home
+from support.sidecar.attempts import RESET, Abort, Attempts, Kind, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

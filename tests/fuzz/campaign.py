@@ -19,13 +19,13 @@ from fuzz.peer import Connection
 from fuzz.strangers import visit
 from fuzz.verdicts import Log, faults
 from fuzz.witness import Witness
-from support.commands import a_home
+from support.gateway.commands import a_home
 from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from support.commands import Home, Running
+    from support.gateway.commands import Home, Running
 
 MORE_MEMORY = 48 * 1024 * 1024
 """Bytes by which a worker may have grown between the end of the warm-up and the end of the run."""

@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
-from support.http2 import GREETING, SETTINGS_ACK, Remembering, request_block, setting, uint32
+from support.sidecar.http2 import GREETING, SETTINGS_ACK, Remembering, request_block, setting, uint32
 
 from extproc.transport.http2 import frames
 from extproc.transport.http2.connection import Connection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fuzz.bodies import error_body, request_body
 from fuzz.states import state
 from fuzz.values import any_int, field_value, moment, number, one_in, raw, text
-from support.ext_proc import FILTER
+from support.sidecar.ext_proc import FILTER
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 from fuzz.configuration import KEYS, RELAY, STEADY
 from fuzz.conversations import PROCESS
-from support.ext_proc import mutations, request_body, request_headers, response_headers
+from support.sidecar.ext_proc import mutations, request_body, request_headers, response_headers
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builders import always
 from hypothesis import given
 from hypothesis import strategies as st
+from support.policy.builders import always
 
 from extproc.policy.backoff import Backoff, Jitter, Reach
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from builders import NOW, a_high_latency, a_target, after
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.policy.builders import NOW, a_high_latency, a_target, after
 
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, Blocks, later

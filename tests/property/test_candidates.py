@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from situations import fitting
-from worlds import catalogs, policies
+from support.policy.scenes import catalogs, policies
+from support.policy.situations import fitting
 
 from extproc.policy.candidates import Quest, Roster, Terms
 from extproc.policy.rules import Strategy

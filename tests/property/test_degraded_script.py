@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from forms import MODEL_HEADERS, Form, Part, forms, names
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from json_texts import Reference, documents
-from support.lua import Script
+from support.bodies.forms import MODEL_HEADERS, Form, Part, forms, names
+from support.bodies.json_texts import Reference, documents
+from support.envoy.lua import Script
 
 from extproc.bootstrap.degraded.script import script
 from extproc.exchange.body.model_field import Malformed, ModelSpans, splice

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journeys import Journey
-from laws import obey_the_laws
-from moments import moments
-from worlds import Scene, Script, catalogs, replies, scenes, stories
+from support.policy.journeys import Journey
+from support.policy.laws import obey_the_laws
+from support.policy.moments import moments
+from support.policy.scenes import Scene, Script, catalogs, replies, scenes, stories
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Blocks

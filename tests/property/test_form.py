@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from forms import MODEL_HEADERS, Form, Part, forms, names
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.bodies.forms import MODEL_HEADERS, Form, Part, forms, names
 
 from extproc.exchange.body.form import insert_part
 from extproc.exchange.body.model_field import Malformed, ModelSpans, splice

@@ -9,7 +9,7 @@ import h2.connection
 import h2.events
 from hypothesis import given
 from hypothesis import strategies as st
-from support.http2 import GREETING, Remembering, Server, request
+from support.sidecar.http2 import GREETING, Remembering, Server, request
 
 from extproc.transport.http2 import frames
 from extproc.transport.http2.connection import Connection

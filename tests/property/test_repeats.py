@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builders import P, after, http
 from hypothesis import given
 from hypothesis import strategies as st
+from support.policy.builders import P, after, http
 
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from builders import NOW
 from hypothesis import given
 from hypothesis import strategies as st
+from support.policy.builders import NOW
 
 from extproc.policy.retry_after import read_retry_after
 

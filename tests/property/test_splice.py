@@ -8,7 +8,7 @@ from unittest import mock
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from json_texts import Reference, documents, names, spelled, values
+from support.bodies.json_texts import Reference, documents, names, spelled, values
 
 from extproc.exchange.body.model_field import Malformed, ModelSpans, read, splice
 

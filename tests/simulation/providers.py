@@ -6,11 +6,11 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from builders import CONNECTION_ERROR, NOW, SUCCESS, TIMEOUT, after, http
-from journeys import Reply
+from support.policy.builders import CONNECTION_ERROR, NOW, SUCCESS, TIMEOUT, after, http
+from support.policy.journeys import Reply
 
 if TYPE_CHECKING:
-    from journeys import Call
+    from support.policy.journeys import Call
 
     from extproc.policy.units import Dice, Instant, Millis
 

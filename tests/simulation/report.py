@@ -11,8 +11,8 @@ from extproc.policy.decision import Deliver, Exhausted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from journeys import Journey
     from simulation.providers import Provider
+    from support.policy.journeys import Journey
 
     from extproc.policy.units import Millis
 

@@ -11,12 +11,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import P, a_high_latency, a_policy, a_target, after
-from laws import obey_the_laws
-from moments import Witness
 from simulation.providers import Provider, Trouble
 from simulation.report import Report
-from traffic import Arrival, Traffic
+from support.policy.builders import P, a_high_latency, a_policy, a_target, after
+from support.policy.laws import obey_the_laws
+from support.policy.moments import Witness
+from support.policy.traffic import Arrival, Traffic
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Reach
@@ -28,7 +28,7 @@ from extproc.policy.rules import Measure, Policy, Rule, Strategy
 from extproc.policy.target import TargetId
 
 if TYPE_CHECKING:
-    from journeys import Call, Reply
+    from support.policy.journeys import Call, Reply
 
 REQUESTS = 10_000
 HOUR = 3_600_000

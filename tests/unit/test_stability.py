@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import P, http
+from support.policy.builders import P, http
 
 from extproc import names
 from extproc.config.schema.json_schema import json_schema

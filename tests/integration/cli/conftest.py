@@ -4,9 +4,9 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from support.commands import Home, a_home
+from support.gateway.commands import Home, a_home
+from support.gateway.small import SmallGateway, write_config
 from support.ports import reserved_ports
-from support.small_gateway import SmallGateway, write_config
 
 with warnings.catch_warnings():
     # envoy-data-plane was made for an older pydantic and says so while it is loaded; tests take warnings as errors.

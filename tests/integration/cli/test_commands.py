@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from support.commands import invoke
-from support.small_gateway import KEY
+from support.gateway.commands import invoke
+from support.gateway.small import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 
 def test_a_good_file_is_valid(gateway: SmallGateway) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 if TYPE_CHECKING:
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 
 def test_detached_it_returns_when_healthy_and_down_ends_it(home: Home, gateway: SmallGateway) -> None:

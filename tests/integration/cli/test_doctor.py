@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
-from support.commands import invoke
+from support.envoy.process import PATIENCE, running_envoy
+from support.gateway.commands import invoke
+from support.gateway.small import KEY, write_config
 from support.ports import reserved_ports
-from support.small_gateway import KEY, write_config
 from support.waiting import wait_until
-from support_envoy import PATIENCE, running_envoy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 EDGE = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config"
 LIMIT = f"{EDGE}.route_config.virtual_hosts[0].request_body_buffer_limit"

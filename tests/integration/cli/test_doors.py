@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from support.gateway.small import KEY
 from support.ports import reserved_ports
-from support.small_gateway import KEY
-from support.tls import Certificates
+from support.sidecar.certificates import Certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 NOBODY = 65534
 

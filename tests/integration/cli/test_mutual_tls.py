@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
-from support.commands import invoke
+from support.envoy.process import PATIENCE, running_envoy
+from support.gateway.commands import invoke
+from support.gateway.small import write_config
 from support.ports import reserved_ports
-from support.small_gateway import write_config
-from support.tls import Certificates
+from support.sidecar.certificates import Certificates
 from support.waiting import wait_until
-from support_envoy import PATIENCE, running_envoy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
-    from support_envoy import Envoy
+    from support.envoy.process import Envoy
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 FALLBACK = "anthropic/claude-3-5-sonnet"
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import yaml
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
-from support.commands import invoke
+from support.gateway.commands import invoke
 
 from extproc.transport.probe import why_not_serving
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 
 @pytest.fixture

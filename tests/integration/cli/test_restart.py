@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
+from support.envoy.process import PATIENCE, envoy_path
+from support.gateway.small import SmallGateway, write_config
 from support.ports import reserved_ports
-from support.small_gateway import SmallGateway, write_config
 from support.waiting import wait_until
-from support_envoy import PATIENCE, envoy_path
 
 from extproc.gateway.envoy_options import SHARED_MEMORY
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from support.commands import Finished, Home, Running
+    from support.gateway.commands import Finished, Home, Running
 
 UP = "Ctrl-C stops it."
 

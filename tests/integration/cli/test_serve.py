@@ -12,8 +12,8 @@ import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 
 if TYPE_CHECKING:
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 SETTINGS, PING, GOAWAY = 4, 6, 7
 PONG = b"\x00\x00\x08\x06\x01"

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.toy_tls import CA_FILE, OTHER_CA_FILE, TlsProvider
-from support.commands import invoke
-from support.small_gateway import write_config
+from support.gateway.commands import invoke
+from support.gateway.small import write_config
+from support.toys.tls_provider import CA_FILE, OTHER_CA_FILE, TlsProvider
 
 if TYPE_CHECKING:
-    from support.commands import Home
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home
+    from support.gateway.small import SmallGateway
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support.small_gateway import KEY, SmallGateway, write_config
+from support.gateway.small import KEY, SmallGateway, write_config
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.commands import Home
+    from support.gateway.commands import Home
 
 UP = "Ctrl-C stops it."
 

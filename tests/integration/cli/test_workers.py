@@ -13,7 +13,7 @@ import grpc
 import pytest
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
-from support.ext_proc import mutations, request_body, request_headers, response_headers
+from support.sidecar.ext_proc import mutations, request_body, request_headers, response_headers
 from support.waiting import wait_until
 
 from extproc import names
@@ -23,8 +23,8 @@ from extproc.transport.service import METHOD, SERVICE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from support.commands import Home, Running
-    from support.small_gateway import SmallGateway
+    from support.gateway.commands import Home, Running
+    from support.gateway.small import SmallGateway
 
 P, S = "openai/gpt-4o", "anthropic/claude-3-5-sonnet"
 REQUEST = [

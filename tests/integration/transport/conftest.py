@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from support.sidecar import MAX_BODY, Serve, Sidecar, running
+from support.sidecar.server import MAX_BODY, Serve, Sidecar, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from support.ext_proc import ScriptedSession
+    from support.sidecar.ext_proc import ScriptedSession
 
 
 @pytest.fixture

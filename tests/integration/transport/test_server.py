@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
-from support.ext_proc import ScriptedSession, request_body, request_headers
-from support.sidecar import ask, now
+from support.sidecar.ext_proc import ScriptedSession, request_body, request_headers
+from support.sidecar.server import ask, now
 from support.waiting import eventually
 
 from extproc.exchange.events import Proceed, Send
@@ -21,7 +21,7 @@ from extproc.transport.errors import ListenError
 from extproc.transport.server import LAST_WORDS
 
 if TYPE_CHECKING:
-    from support.sidecar import Serve
+    from support.sidecar.server import Serve
 
 
 class Directory:

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from support.ext_proc import ScriptedSession, mutations, request_body, request_headers, response_body, response_headers
-from support.sidecar import ask, now
-from support.stories import a_story, an_in_flight
+from support.policy.attempt_states import a_story, an_in_flight
+from support.sidecar.ext_proc import (
+    ScriptedSession,
+    mutations,
+    request_body,
+    request_headers,
+    response_body,
+    response_headers,
+)
+from support.sidecar.server import ask, now
 from support.waiting import eventually
 
 from extproc import names
@@ -32,7 +39,7 @@ from extproc.policy.units import Instant
 from extproc.transport.state_codec import encode_state
 
 if TYPE_CHECKING:
-    from support.sidecar import Serve
+    from support.sidecar.server import Serve
 
 CHAT = b'{"model": "gpt-4o", "messages": []}'
 SENT = Send(((names.CLUSTER, "openai"),), ("x-api-key",), body=CHAT.replace(b"gpt-4o", b"gpt-4.1"))

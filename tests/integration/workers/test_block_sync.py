@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, after
+from support.policy.builders import NOW, after
 from support.waiting import eventually
 
 from extproc.policy.blocks import Block, BlockKind, Blocks

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpConnectionManager
-from support.compiled import a_gateway
+from support.config.compiled import a_gateway
 
 from extproc.bootstrap.edge import edge_listener
 

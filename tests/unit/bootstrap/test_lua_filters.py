@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.lua import Request, Script, Stream
+from support.envoy.lua import Request, Script, Stream
 
 from extproc import names
 from extproc.bootstrap.lua_filters import END_MARKED_ANSWERS, state_script

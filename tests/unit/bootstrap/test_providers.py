@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from envoy_data_plane.envoy.config.cluster.v3 import ClusterDiscoveryType
-from support.compiled import a_cluster
+from support.config.compiled import a_cluster
 
 from extproc.bootstrap.providers import provider_cluster
 

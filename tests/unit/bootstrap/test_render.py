@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from support.compiled import a_cluster, a_gateway
+from support.config.compiled import a_cluster, a_gateway
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.bootstrap.timeouts import BRIDGING_TRIES

@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.config.files import Table, a_file, gateway, problems, warnings
+from support.config.files import TLS, Table, a_file, gateway, problems, warnings
 
 from extproc.config.gateway import TlsFiles, Transport
 
-TLS: Table = {
-    "ca": "/tls/ca.pem",
-    "cert": "/tls/sidecar.pem",
-    "key": "/tls/sidecar.key",
-    "client_cert": "/tls/envoy.pem",
-    "client_key": "/tls/envoy.key",
-}
 FILES = TlsFiles(
     "/tls/ca.pem", "/tls/sidecar.pem", "/tls/sidecar.key", "/tls/envoy.pem", "/tls/envoy.key", server_name=""
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.config.files import AT_POLICY, P, S, Table, a_file, a_provider, gateway, warnings, with_policy
+from support.config.files import AT_POLICY, P, S, Table, a_file, a_provider, gateway, warnings, with_policy
 
 from extproc.config.errors import Problem
 from extproc.config.warnings import undeclared_clusters

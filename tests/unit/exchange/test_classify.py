@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from compressors import WAYS
+from support.bodies.compressors import WAYS
 
 from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
 from extproc.exchange.events import ResponseHeaders

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from builders import P, S, T, a_catalog, a_target
+from support.policy.builders import P, S, T, a_catalog, a_target
 
 from extproc.exchange.events import Answer
 from extproc.exchange.local import local_answer

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
-from compressors import FRAMED
+from support.bodies.compressors import FRAMED
+from support.policy.builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
 
 from extproc import names
 from extproc.exchange.attempt_record import AttemptRecord, Ending

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders import P, a_target
+from support.policy.builders import P, a_target
 
 from extproc.exchange.upstream import Upstream, Upstreams
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.compiled import a_cluster, a_gateway
+from support.config.compiled import a_cluster, a_gateway
 
 from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.exits import Failure

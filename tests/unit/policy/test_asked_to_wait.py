@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     P2,
     SUCCESS,
@@ -21,7 +21,7 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.rules import CandidateOrder, Lifetime, Policy, RetryAfterHandling, Scope

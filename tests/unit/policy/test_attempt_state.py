@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
-from builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_story, after, http
+from support.policy.builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_story, after, http
 
 from extproc.policy.attempt_state import FailedAttempt, Reason, Story
 from extproc.policy.blocks import Block, BlockKind

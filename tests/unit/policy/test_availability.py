@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, P2, P, S, a_target, after
+from support.policy.builders import NOW, P2, P, S, a_target, after
 
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, Blocks, key_subject

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import always
+from support.policy.builders import always
 
 from extproc.policy.backoff import Backoff, Jitter, Reach
 

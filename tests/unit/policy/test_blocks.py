@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from builders import NOW, P, S, a_target, after
+from support.policy.builders import NOW, P, S, a_target, after
 
 from extproc.policy.blocks import Block, BlockKind, Blocks, Ledger, key_subject, later, subject_of
 from extproc.policy.rules import Scope

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import P2, P, S, T, a_catalog, a_policy, a_target
+from support.policy.builders import P2, P, S, T, a_catalog, a_policy, a_target
 
 from extproc.policy.candidates import Candidates, Exclusion, Quest, Roster, Terms
 from extproc.policy.rules import Policy, Strategy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import P2, P, S, a_catalog, a_policy, a_target
+from support.policy.builders import P2, P, S, a_catalog, a_policy, a_target
 
 from extproc.policy.catalog import Catalog
 from extproc.policy.target import Api, TargetId

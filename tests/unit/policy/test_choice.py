@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import HALF, NOW, P2, P, S, T, a_target, after, always, http
+from support.policy.builders import HALF, NOW, P2, P, S, T, a_target, after, always, http
 
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.availability import Availability

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import P, S, http
+from support.policy.builders import P, S, http
 
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     P2,
     P,
@@ -25,7 +25,7 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog

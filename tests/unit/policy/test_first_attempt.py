@@ -6,8 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import HALF, NOW, P2, P, S, T, a_high_latency, a_policy, a_rule, a_story, a_target, after, an_engine, http
-from journeys import Call, Journey
+from support.policy.builders import (
+    HALF,
+    NOW,
+    P2,
+    P,
+    S,
+    T,
+    a_high_latency,
+    a_policy,
+    a_rule,
+    a_story,
+    a_target,
+    after,
+    an_engine,
+    http,
+)
+from support.policy.journeys import Call, Journey
 
 from extproc.policy.attempt_state import Reason, Step
 from extproc.policy.blocks import Block, BlockKind, Blocks

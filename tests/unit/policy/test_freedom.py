@@ -5,8 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, P2, TIMEOUT, P, S, a_high_latency, a_policy, a_rule, a_target, after, an_engine, final, http
-from journeys import Journey, Reply
+from support.policy.builders import (
+    NOW,
+    P2,
+    TIMEOUT,
+    P,
+    S,
+    a_high_latency,
+    a_policy,
+    a_rule,
+    a_target,
+    after,
+    an_engine,
+    final,
+    http,
+)
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach

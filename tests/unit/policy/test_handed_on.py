@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from builders import (
+from support.policy.builders import (
     NOW,
     P,
     S,
@@ -20,8 +20,8 @@ from builders import (
     final,
     http,
 )
-from journeys import Journey, Reply
-from keyed import engine_of, keys
+from support.policy.journeys import Journey, Reply
+from support.policy.keyed import engine_of, keys
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     P2,
     SUCCESS,
@@ -22,8 +22,8 @@ from builders import (
     final,
     http,
 )
-from journeys import Journey, Reply
-from keyed import KEYED, aside, engine_of, keys
+from support.policy.journeys import Journey, Reply
+from support.policy.keyed import KEYED, aside, engine_of, keys
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.rules import CandidateOrder, Lifetime, RetryAfterHandling, Strategy

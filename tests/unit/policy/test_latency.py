@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders import NOW, P, S, a_high_latency, after
+from support.policy.builders import NOW, P, S, a_high_latency, after
 
 from extproc.policy.latency import SlowAnswers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     SUCCESS,
     TIMEOUT,
@@ -21,8 +21,8 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey, Reply
-from keyed import KEYED, aside, engine_of, keys
+from support.policy.journeys import Journey, Reply
+from support.policy.keyed import KEYED, aside, engine_of, keys
 
 from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks

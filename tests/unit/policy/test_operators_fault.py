@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     SUCCESS,
     P,
@@ -18,7 +18,7 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey
+from support.policy.journeys import Journey
 
 from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import CONNECTION_ERROR, SUCCESS, TIMEOUT, final, http
+from support.policy.builders import CONNECTION_ERROR, SUCCESS, TIMEOUT, final, http
 
 from extproc.policy.outcome import Flag, Kind, Outcome, Wish, classify_answer, classify_local_reply
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import after
+from support.policy.builders import after
 
 from extproc.policy.retry_after import read_retry_after
 from extproc.policy.units import Instant

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from builders import CONNECTION_ERROR, TIMEOUT, a_high_latency, a_policy, a_rule, a_target, http, on_status
+from support.policy.builders import (
+    CONNECTION_ERROR,
+    TIMEOUT,
+    a_high_latency,
+    a_policy,
+    a_rule,
+    a_target,
+    http,
+    on_status,
+)
 
 from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.outcome import Kind, Outcome

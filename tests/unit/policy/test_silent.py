@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import (
+from support.policy.builders import (
     CONNECTION_ERROR,
     NOW,
     P2,
@@ -19,7 +19,7 @@ from builders import (
     an_engine,
     http,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import (
+from support.policy.builders import (
     CONNECTION_ERROR,
     NOW,
     P2,
@@ -22,7 +22,7 @@ from builders import (
     final,
     http,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     P2,
     SUCCESS,
@@ -19,7 +19,7 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import (
+from support.policy.builders import (
     NOW,
     P2,
     SUCCESS,
@@ -20,7 +20,7 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import HALF, NOW, P2, P, S, a_target, after, http
+from support.policy.builders import HALF, NOW, P2, P, S, a_target, after, http
 
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.backoff import Backoff, Jitter, Reach

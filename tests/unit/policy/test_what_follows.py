@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders import (
+from support.policy.builders import (
     CONNECTION_ERROR,
     NOW,
     SUCCESS,
@@ -22,7 +22,7 @@ from builders import (
     http,
     on_status,
 )
-from journeys import Journey, Reply
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
 from extproc.policy.decision import Deliver, Try

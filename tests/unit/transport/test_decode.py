@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from support.ext_proc import FILTER, request_body, request_headers, response_headers
-from support.stories import a_story
+from support.policy.attempt_states import a_story
+from support.sidecar.ext_proc import FILTER, request_body, request_headers, response_headers
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from support.ext_proc import mutations
-from support.stories import a_story, an_in_flight
+from support.policy.attempt_states import a_story, an_in_flight
+from support.sidecar.ext_proc import mutations
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.ext_proc import header_map, mutations
+from support.sidecar.ext_proc import header_map, mutations
 
 from extproc._gen import wire_pb2 as pb
 from extproc.transport.fields import overwrite, read_fields

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from support.ext_proc import ScriptedSession, request_body, request_headers, response_headers
-from support.stories import an_in_flight
+from support.policy.attempt_states import an_in_flight
+from support.sidecar.ext_proc import ScriptedSession, request_body, request_headers, response_headers
 from support.waiting import eventually
 
 from extproc._gen import wire_pb2 as pb

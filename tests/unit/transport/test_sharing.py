@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from builders import NOW, after
+from support.policy.builders import NOW, after
 
 from extproc.policy.blocks import Block, BlockKind
 from extproc.workers.block_sync import Hub

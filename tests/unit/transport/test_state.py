@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.stories import a_story, an_in_flight
+from support.policy.attempt_states import a_story, an_in_flight
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight

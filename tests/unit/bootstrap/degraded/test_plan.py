@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from unit.config import files
+from support.config import files
 
 from extproc.bootstrap.degraded.plan import Degraded, degraded_of
 

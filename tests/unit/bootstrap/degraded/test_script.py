@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.lua import Script
-from unit.config import files
+from support.config import files
+from support.envoy.lua import Script
 
 from extproc.bootstrap.degraded.plan import degraded_of
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import yaml
-from unit.config import files
+from support.config import files
 
 from extproc.bootstrap.degraded.secrets import secret_files
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.bootstrap.doctor.patients import GATEWAY, an_operator
+from support.doctor.patients import GATEWAY, an_operator
 
 from extproc.config.errors import ConfigError
 from extproc.doctor.diagnose import diagnose

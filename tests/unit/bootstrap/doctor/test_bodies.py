@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.bootstrap.doctor.patients import (
+from support.doctor.patients import (
     ATTEMPT_HOST,
     ATTEMPT_LISTENER,
     ATTEMPT_ROUTE,

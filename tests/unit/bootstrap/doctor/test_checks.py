@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.bootstrap.doctor import test_degraded, test_edge, test_inside, test_workers
-from unit.bootstrap.doctor.patients import (
+from support.doctor.patients import (
     ATTEMPT_HOST,
     ATTEMPT_LISTENER,
     ATTEMPT_ROUTE,
@@ -28,6 +27,7 @@ from unit.bootstrap.doctor.patients import (
     an_operator,
     told,
 )
+from unit.bootstrap.doctor import test_degraded, test_edge, test_inside, test_workers
 
 from extproc import names
 from extproc.bootstrap.lua_filters import state_script

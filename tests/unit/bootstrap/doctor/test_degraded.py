@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unit.bootstrap.doctor.patients import (
+from support.config import files
+from support.doctor.patients import (
     ATTEMPT,
     ATTEMPT_HOST,
     ERROR,
@@ -11,7 +12,6 @@ from unit.bootstrap.doctor.patients import (
     an_operator,
     told,
 )
-from unit.config import files
 
 from extproc import names
 from extproc.bootstrap.lua_filters import state_script

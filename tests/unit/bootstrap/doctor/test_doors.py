@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.bootstrap.doctor.patients import ERROR, GATEWAY, WARNING, WORKERS, an_operator, told
-from unit.config import files
-from unit.config.test_exposure import TLS
+from support.config import files
+from support.config.files import TLS
+from support.doctor.patients import ERROR, GATEWAY, WARNING, WORKERS, an_operator, told
 
 ENDPOINT = f"{WORKERS}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address"
 CONTEXT = f"{WORKERS}.transport_socket.typed_config.common_tls_context"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from unit.bootstrap.doctor.patients import EDGE, EDGE_HOST, EDGE_ROUTE, ERROR, WARNING, an_operator, told
-from unit.config import files
+from support.config import files
+from support.doctor.patients import EDGE, EDGE_HOST, EDGE_ROUTE, ERROR, WARNING, an_operator, told
 
 NAMED = files.gateway(
     files.a_file(listeners=[{"type": "model", "cors": {"allow_origins": ["https://app.example.com"]}}])

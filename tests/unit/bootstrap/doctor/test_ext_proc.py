@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from unit.bootstrap.doctor.patients import (
+from support.config import files
+from support.doctor.patients import (
     ATTEMPT,
     ATTEMPT_HOST,
     ATTEMPT_ROUTE,
@@ -16,7 +17,6 @@ from unit.bootstrap.doctor.patients import (
     told,
     words,
 )
-from unit.config import files
 
 RULES = f"{EXT_PROC}.mutation_rules"
 MANY_HEADERS = files.gateway(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from unit.bootstrap.doctor.patients import (
+from support.doctor.patients import (
     ATTEMPT,
     EDGE,
     ERROR,

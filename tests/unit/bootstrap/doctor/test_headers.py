@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.bootstrap.doctor.patients import (
+from support.doctor.patients import (
     ATTEMPT_ROUTE,
     EDGE,
     EDGE_HOST,

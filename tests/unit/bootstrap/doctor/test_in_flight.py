@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.bootstrap.doctor.patients import ATTEMPT_HOST, ATTEMPT_ROUTE, ERROR, EXT_PROC, HTTP, INSIDE, an_operator, told
+from support.doctor.patients import ATTEMPT_HOST, ATTEMPT_ROUTE, ERROR, EXT_PROC, HTTP, INSIDE, an_operator, told
 
 CHAIN = f"{INSIDE}.{HTTP}.http_filters"
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.bootstrap.doctor.patients import ATTEMPT, CLUSTERS, EDGE, ERROR, WARNING, Operator, an_operator, told
+from support.doctor.patients import ATTEMPT, CLUSTERS, EDGE, ERROR, WARNING, Operator, an_operator, told
 
 from extproc.config.errors import ConfigError
 from extproc.doctor.reading.live import read_live

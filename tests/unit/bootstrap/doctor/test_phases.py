@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.bootstrap.doctor.patients import ERROR, EXT_PROC, WARNING, an_operator, told
+from support.doctor.patients import ERROR, EXT_PROC, WARNING, an_operator, told
 
 PHASES = f"{EXT_PROC}.processing_mode"
 

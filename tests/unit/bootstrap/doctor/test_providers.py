@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from unit.bootstrap.doctor.patients import CLUSTERS, ERROR, HTTP, PROVIDER, WARNING, an_operator, told, words
-from unit.config import files
+from support.config import files
+from support.doctor.patients import CLUSTERS, ERROR, HTTP, PROVIDER, WARNING, an_operator, told, words
 
 OPTIONS = f"{PROVIDER}.{HTTP}"
 SOCKET = f"{PROVIDER}.transport_socket"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.bootstrap.doctor.patients import ATTEMPT, ERROR, EXT_PROC, INSIDE, WARNING, WORKERS, an_operator, told
+from support.doctor.patients import ATTEMPT, ERROR, EXT_PROC, INSIDE, WARNING, WORKERS, an_operator, told
 
 
 @pytest.mark.parametrize("version", [(1, 36, 4), (1, 9, 0), (0, 40, 0)])

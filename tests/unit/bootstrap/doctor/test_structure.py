@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unit.bootstrap.doctor.patients import (
+from support.doctor.patients import (
     ATTEMPT,
     ATTEMPT_HOST,
     ATTEMPT_LISTENER,

@@ -6,7 +6,8 @@ import copy
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.bootstrap.doctor.patients import (
+from support.config import files
+from support.doctor.patients import (
     ATTEMPT,
     ATTEMPT_HOST,
     ATTEMPT_ROUTE,
@@ -17,7 +18,6 @@ from unit.bootstrap.doctor.patients import (
     an_operator,
     told,
 )
-from unit.config import files
 
 from extproc import names
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unit.bootstrap.doctor.patients import (
+from support.config import files
+from support.doctor.patients import (
     CLUSTERS,
     ERROR,
     EXT_PROC,
@@ -13,7 +14,6 @@ from unit.bootstrap.doctor.patients import (
     told,
     words,
 )
-from unit.config import files
 
 THRESHOLD = f"{WORKERS}.circuit_breakers.thresholds[0]"
 THREE = files.gateway(files.a_file(sidecar={"listen": "unix:/run/x.sock", "workers": 3}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.config.files import P, S, Table, a_file, a_provider, gateway, problems
+from support.config.files import P, S, Table, a_file, a_provider, gateway, problems
 
 from extproc.config.compiling import gateway as compiling
 from extproc.config.compiling.endpoints import Entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.config.files import S, a_file, a_provider, gateway, policy, with_policy
+from support.config.files import S, a_file, a_provider, gateway, policy, with_policy
 
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.rules import (

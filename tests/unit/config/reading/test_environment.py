@@ -1,6 +1,6 @@
 import pytest
 import yaml
-from unit.config.files import a_file, a_provider, gateway, problems
+from support.config.files import a_file, a_provider, gateway, problems
 
 from extproc.config.errors import ConfigError
 from extproc.config.gateway import RetryBudget

@@ -1,5 +1,5 @@
 import pytest
-from unit.config.files import problems
+from support.config.files import problems
 
 from extproc.config.errors import ConfigError
 from extproc.config.reading.yaml_document import Document, parse

@@ -1,5 +1,5 @@
 import pytest
-from unit.config.files import a_file, a_provider, gateway, problems
+from support.config.files import a_file, a_provider, gateway, problems
 
 from extproc.config.schema.addresses import BaseUrl, parse_base_url
 

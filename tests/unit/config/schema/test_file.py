@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.config.files import AT_POLICY, P, a_file, a_provider, policy, problems, with_policy
+from support.config.files import AT_POLICY, P, a_file, a_provider, policy, problems, with_policy
 
 PROVIDER = "model_providers[0]"
 WHOLE = "expected a whole number"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from unit.config.files import P, S, Table, a_file, a_provider, problems, with_policy
-from unit.config.test_exposure import TLS
+from support.config.files import TLS, P, S, Table, a_file, a_provider, problems, with_policy
 
 from extproc.config.schema.json_schema import json_schema
 

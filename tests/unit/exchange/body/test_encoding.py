@@ -6,7 +6,7 @@ import gzip
 import tracemalloc
 
 import pytest
-from compressors import FRAMED, WAYS, wide_zstd
+from support.bodies.compressors import FRAMED, WAYS, wide_zstd
 
 from extproc.exchange.body.encoding import ALWAYS_ALLOWED, MOST_EXPANDED, MOST_FRAMES, Undecodable, decoded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hpack
 import pytest
-from support.http2 import (
+from support.sidecar.http2 import (
     GREETING,
     SETTINGS_ACK,
     Server,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.http2 import Server, request, setting, uint32
+from support.sidecar.http2 import Server, request, setting, uint32
 
 from extproc.transport.http2 import frames
 from extproc.transport.http2.frames import frame

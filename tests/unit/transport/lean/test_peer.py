@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from support.ext_proc import ScriptedSession, request_body, request_headers
-from support.http2 import GREETING, data, kinds, read_frames, request, request_block, uint32
+from support.sidecar.ext_proc import ScriptedSession, request_body, request_headers
+from support.sidecar.http2 import GREETING, data, kinds, read_frames, request, request_block, uint32
 from support.waiting import eventually
 
 from extproc.exchange.events import Proceed, Send

@@ -1,0 +1,1 @@
+"""Bodies of requests: drawn by hypothesis with their parts known, or compressed."""

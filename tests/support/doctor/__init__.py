@@ -1,0 +1,1 @@
+"""Configurations of Envoy for the doctor, each with its fault."""

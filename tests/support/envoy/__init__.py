@@ -1,0 +1,1 @@
+"""A real Envoy, and what belongs to it: its admin endpoint, its messages, its Lua."""

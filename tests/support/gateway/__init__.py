@@ -1,0 +1,1 @@
+"""`extproc` as a user starts it, between clients and scripted providers."""

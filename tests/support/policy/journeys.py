@@ -1,0 +1,158 @@
+"""One request from its first attempt to its end, on a clock that only the test moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from extproc.policy.decision import Deliver, Exhausted, Try
+from extproc.policy.target import Api, Freedom
+from extproc.policy.units import Instant
+from support.policy.builders import HALF, NOW, SUCCESS, P
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from extproc.policy.attempt_state import Reason, Story
+    from extproc.policy.decision import Decision
+    from extproc.policy.engine import Engine
+    from extproc.policy.outcome import Outcome
+    from extproc.policy.target import TargetId
+    from extproc.policy.units import Dice, Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt as a provider sees it, and how it came about."""
+
+    target: TargetId
+    reason: Reason
+    waited: Millis
+    key: int
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an attempt comes to: headers after *took*, and the end *rest* later."""
+
+    outcome: Outcome = SUCCESS
+    took: Millis = 0
+    rest: Millis = 0
+
+
+World: TypeAlias = "Callable[[Call], Reply]"
+"""All providers: what each call comes to."""
+
+
+class Journey:
+    """A request under way. Mutable: `now` moves with each wait and each answer; `decided` is when it last did."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        primary: TargetId = P,
+        *,
+        api: Api = Api.CHAT,
+        freedom: Freedom = Freedom.ANYWHERE,
+        now: Instant = NOW,
+        timeout: Millis = 300_000,
+        dice: Dice = HALF,
+        resource: str = "",
+    ) -> None:
+        self.engine = engine
+        self.primary = primary
+        self.api = api
+        self.freedom = freedom
+        self.now = now
+        self.dice = dice
+        self.calls: list[Call] = []
+        self.replies: list[Reply] = []
+        self.resource = resource
+        self.deadline = Instant(now + timeout)
+        self.decision: Decision = engine.first(
+            engine.catalog[primary],
+            api,
+            now=now,
+            deadline=self.deadline,
+            dice=dice,
+            freedom=freedom,
+            resource=resource,
+        )
+        self._go_on()
+
+    @classmethod
+    def resumed(cls, engine: Engine, story: Story, *, dice: Dice = HALF) -> Journey:
+        """Return the journey whose next attempt is what *story* says, decided upon by somebody else."""
+        journey = cls(engine, story.primary, now=story.began, dice=dice)
+        journey.calls.clear()
+        journey.now, journey.decision = story.began, Try(story)
+        journey._go_on()
+        return journey
+
+    @property
+    def path(self) -> list[TargetId]:
+        """The targets called, in order."""
+        return [call.target for call in self.calls]
+
+    @property
+    def waits(self) -> list[Millis]:
+        """The waits before each of the calls."""
+        return [call.waited for call in self.calls]
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Why each of the calls went where it went."""
+        return [call.reason for call in self.calls]
+
+    @property
+    def story(self) -> Story:
+        """The story so far, of a request that is not exhausted."""
+        assert not isinstance(self.decision, Exhausted)
+        return self.decision.story
+
+    def gets(self, *replies: Outcome | Reply) -> Journey:
+        """Let the attempts under way come to *replies*, one after the other."""
+        for given in replies:
+            reply = given if isinstance(given, Reply) else Reply(given)
+            self.answered(reply)
+            if isinstance(self.decision, Deliver):
+                self.ended(reply)
+        return self
+
+    def through(self, world: World) -> Journey:
+        """Let *world* answer until there is nothing to answer."""
+        while isinstance(self.decision, Try):
+            self.gets(world(self.calls[-1]))
+        return self
+
+    def answered(self, reply: Reply) -> None:
+        """Let the headers of *reply* come."""
+        assert isinstance(self.decision, Try), f"nothing is under way any more: {self.decision}"
+        self.replies.append(reply)
+        self.now = Instant(self.now + reply.took)
+        self.decision = self.engine.after(
+            self.decision.story,
+            reply.outcome,
+            self.api,
+            duration=reply.took,
+            now=self.now,
+            dice=self.dice,
+            resource=self.resource,
+        )
+        self._go_on()
+
+    def ended(self, reply: Reply) -> None:
+        """Let the end of *reply*, which is being delivered, come."""
+        assert isinstance(self.decision, Deliver)
+        self.now = Instant(self.now + reply.rest)
+        duration = reply.took + reply.rest
+        self.engine.ended(self.decision.story, duration=duration, now=self.now, dice=self.dice)
+
+    def _go_on(self) -> None:
+        """Wait as long as decided, and call."""
+        self.decided = self.now
+        if isinstance(self.decision, Try):
+            step = self.decision.story.next
+            self.now = max(self.now, step.not_before)
+            self.calls.append(Call(step.target, step.reason, step.waited, step.key, self.now))

@@ -1,0 +1,120 @@
+"""A real Envoy on the rendered configuration, between a toy sidecar and toy providers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from extproc import names
+from extproc.bootstrap.ca_bundle import CA_FILES
+from extproc.bootstrap.render import bootstrap, to_yaml
+from support.config.compiled import a_cluster, a_gateway
+from support.envoy.process import PATIENCE, Envoy, running_envoy
+from support.policy.builders import a_catalog, a_policy
+from support.ports import reserved_ports
+from support.toys.provider import Reply, ToyProvider
+from support.toys.sidecar import ToySidecar
+from support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from extproc.config.gateway import Cluster
+
+DEAD = "dead"
+"""A cluster whose only host refuses connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that runs. Providers *a* and *b* are clusters of the same names."""
+
+    url: str
+    port: int
+    envoy: Envoy
+    sidecar: ToySidecar
+    a: ToyProvider
+    b: ToyProvider
+
+    def post(
+        self,
+        plan: str,
+        body: bytes = b"{}",
+        headers: Mapping[str, str] | None = None,
+        path: str = "/v1/chat/completions",
+        **more: str,
+    ) -> httpx.Response:
+        """Send a request that is to try the clusters of *plan* in turn; return the answer."""
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        return httpx.post(
+            f"{self.url}{path}",
+            content=body,
+            headers={"plan": plan, **(headers or {}), **named},
+            timeout=PATIENCE,
+        )
+
+    def forget(self) -> None:
+        """Make it as new: nothing recorded, every provider answers with 200."""
+        for provider in (self.a, self.b):
+            provider.reply = Reply()
+            provider.calls.clear()
+        self.sidecar.streams.clear()
+
+    def is_healthy(self) -> bool:
+        """Tell whether the edge says that the sidecar is healthy."""
+        return httpx.get(f"{self.url}/healthz", timeout=PATIENCE).status_code == 200
+
+
+@contextmanager
+def a_world(
+    directory: Path,
+    *,
+    timeout: int = 300_000,
+    body_limit: int = 32 << 20,
+    origins: Sequence[str] = (),
+    clusters: Sequence[Cluster] = (),
+    more_workers: Sequence[str] = (),
+    ca_file: str = CA_FILES[0],
+) -> Iterator[World]:
+    """Start everything, wait until it is healthy, end it at last."""
+    with ExitStack() as stack:
+        sidecar = stack.enter_context(ToySidecar())
+        a, b = stack.enter_context(ToyProvider()), stack.enter_context(ToyProvider())
+        port, admin, dead = stack.enter_context(reserved_ports(3))
+        gateway = a_gateway(
+            port=port,
+            admin=admin,
+            clusters=[a_cluster("a", port=a.port), a_cluster("b", port=b.port), a_cluster(DEAD, port=dead), *clusters],
+            timeout=timeout,
+            body_limit=body_limit,
+            catalog=a_catalog(policy=a_policy()),
+            origins=origins,
+        )
+        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
+        envoy = stack.enter_context(running_envoy(config, admin, directory))
+        world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
+        wait_until(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
+        yield world
+
+
+@contextmanager
+def the_worker_dying(world: World, *, when: Callable[[], bool], heir: bool = False) -> Iterator[None]:
+    """End the worker as soon as *when* holds; an *heir* takes its place when the edge has tried in vain a few times."""
+    with ExitStack() as stack:
+
+        def act() -> None:
+            wait_until(when, what="the time to die has come")
+            world.sidecar.die()
+            if heir:
+                wait_until(lambda: world.envoy.counter("http.attempt.no_cluster") >= 5, what="tries in vain")
+                stack.enter_context(ToySidecar(world.sidecar.port))
+
+        fate = threading.Thread(target=act)
+        fate.start()
+        yield
+        fate.join()
