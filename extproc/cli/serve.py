@@ -12,10 +12,10 @@ import click
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config
 from extproc.exits import TABLE
 from extproc.observe.log import log_event, set_up_logging
-from extproc.workers.access_checks import check_doors
+from extproc.workers.access_checks import check_access
 from extproc.workers.clock import anchored_clock
-from extproc.workers.supervisor import Workers
-from extproc.workers.worker import Duty
+from extproc.workers.supervisor import Supervisor
+from extproc.workers.worker import WorkerConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +47,9 @@ def serve(*, config: Path, listen: str | None, workers: int | None, grace: float
     loaded = load_config(config)
     settings = loaded.gateway.sidecar
     settings = replace(settings, listen=listen or settings.listen, workers=workers or settings.workers)
-    remarks = check_doors(config, settings)
+    warnings = check_access(config, settings)
     set_up_logging(settings.log_format, sys.stderr)
-    for warning in (*loaded.warnings, *remarks):
+    for warning in (*loaded.warnings, *warnings):
         log_event("configuration", {"place": warning.place, "problem": warning.text}, level=logging.WARNING)
-    duty = Duty(replace(loaded.gateway, sidecar=settings), anchored_clock(), int(grace * 1000))
-    sys.exit(Workers(duty).run())
+    worker_config = WorkerConfig(replace(loaded.gateway, sidecar=settings), anchored_clock(), int(grace * 1000))
+    sys.exit(Supervisor(worker_config).run())

@@ -1,1 +1,1 @@
-"""The sidecar's processes: a supervisor, and workers that serve Envoy."""
+"""The sidecar's processes: a supervisor, and the workers that serve Envoy's ext_proc streams."""

@@ -1,4 +1,4 @@
-"""Before the sidecar listens: whether only those can come in who should."""
+"""Checks before the sidecar listens: that no other user or host can connect."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from extproc.transport.listening import Address
 
 
-def check_doors(config: Path, settings: SidecarSettings) -> tuple[Problem, ...]:
-    """Make sure that a sidecar with *settings* may listen; return what its operator should know all the same.
+def check_access(config: Path, settings: SidecarSettings) -> tuple[Problem, ...]:
+    """Check that a sidecar with *settings* may listen; return warnings about its access control.
 
-    What *config* itself says has been checked when it was read, an address of the command line has not.
+    The settings of *config* were checked when it was loaded; an address from the command line was not.
 
     Raises:
-        BadParameter: that address is none, or would hand keys to strangers.
-        BadConfig: a file that TLS needs cannot be used.
-        Failure: the directory of its socket is missing and cannot be made.
+        BadParameter: that address is invalid, or would expose the keys.
+        BadConfig: a TLS file cannot be used.
+        Failure: the socket's directory is missing and cannot be created.
     """
     try:
         address = parse_address(settings.listen)
@@ -46,21 +46,21 @@ def check_doors(config: Path, settings: SidecarSettings) -> tuple[Problem, ...]:
             raise BadConfig(f"{config}: {error}") from error
     if isinstance(address, UnixAddress):
         _make_directory(address, settings)
-    return tuple(_remarks(address, settings))
+    return tuple(_warnings(address, settings))
 
 
 def _make_directory(address: UnixAddress, settings: SidecarSettings) -> None:
     try:
         make_directory(address.path.parent, SocketAccess(settings.socket_mode, settings.socket_group))
     except ListenError as error:
-        raise Failure(f"{error}. Make it, or name another place with sidecar.listen or --listen.") from error
+        raise Failure(f"{error}. Create it, or set another address with sidecar.listen or --listen.") from error
 
 
-def _remarks(address: Address, settings: SidecarSettings) -> Iterator[Problem]:
+def _warnings(address: Address, settings: SidecarSettings) -> Iterator[Problem]:
     if isinstance(address, UnixAddress):
         who = who_could_replace(address.path)
         if who is not None:
-            yield Problem("sidecar.listen", f"{who}: others can put a socket of their own in its place")
+            yield Problem("sidecar.listen", f"{who}: other users can replace the socket")
     elif settings.tls is not None:
         for name in keys_in_reach(settings.tls):
-            yield Problem(f"sidecar.tls.{name}", "others than its owner can get at this key: its mode should be 0600")
+            yield Problem(f"sidecar.tls.{name}", "the key is readable by other users: its mode should be 0600")

@@ -1,10 +1,10 @@
-"""Blocks shared between the workers of one host.
+"""Replication of blocks between the workers of one host.
 
-Every worker has a socket to a hub in the process that started it. A block that is new to a worker goes to the hub,
-and from there to all the others; a worker that joins is told everything that is in force before it serves anybody.
-Merging is `max`, so neither the order nor the number of times a block is told matters, and nothing needs a lock.
+Every worker has a socket to a broker in the supervisor process. A block that is new to a worker goes to the broker,
+which forwards it to all other workers; a new worker receives a snapshot of all blocks in force before it serves.
+Merging is `max`, so that neither the order nor the number of deliveries matters, and no lock is needed.
 
-What is told: one JSON value a line, a block or the mark that ends the greeting.
+On the wire: one JSON value a line, a block or the mark that ends the snapshot.
 """
 
 from __future__ import annotations
@@ -20,72 +20,72 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-_GREETED: Final = b'"greeted"\n'
+_END_OF_SNAPSHOT: Final = b'"end_of_snapshot"\n'
 
 
-class Hub:
-    """What the workers of one host tell each other goes through here; whoever owns the sockets moves the bytes.
+class BlockBroker:
+    """Merges and forwards the workers' blocks; the owner of the sockets moves the bytes.
 
-    Mutable: knows every block in force, and what each member has begun to say.
+    Mutable: holds every block in force, and the incomplete line of each worker.
     """
 
     def __init__(self) -> None:
         self._blocks = Blocks()
-        self._unfinished: dict[int, bytes] = {}
+        self._incomplete: dict[int, bytes] = {}
 
-    def join(self, member: int, *, now: Instant) -> bytes:
-        """Return what *member*, which is new, has to be told first; from here on it must be told all news."""
-        self._unfinished[member] = b""
-        return b"".join(map(_line, self._blocks.snapshot(now=now))) + _GREETED
+    def subscribe(self, worker: int, *, now: Instant) -> bytes:
+        """Add *worker* and return the snapshot to send it first; every later update must be sent to it, too."""
+        self._incomplete[worker] = b""
+        return b"".join(map(_line, self._blocks.snapshot(now=now))) + _END_OF_SNAPSHOT
 
-    def hear(self, member: int, data: bytes, *, now: Instant) -> bytes:
-        """Take note of what *member* says; return what all others have to be told."""
-        *lines, self._unfinished[member] = (self._unfinished[member] + data).split(b"\n")
-        news = [block for block in map(_block, lines) if self._blocks.merge(block, now=now)]
-        return b"".join(map(_line, news))
+    def receive(self, worker: int, data: bytes, *, now: Instant) -> bytes:
+        """Merge the *data* that *worker* has sent; return the update to send to all other workers."""
+        *lines, self._incomplete[worker] = (self._incomplete[worker] + data).split(b"\n")
+        changed = [block for block in map(_block, lines) if self._blocks.merge(block, now=now)]
+        return b"".join(map(_line, changed))
 
-    def leave(self, member: int) -> None:
-        """Forget *member*. One that was killed in the middle of a line has not told it."""
-        del self._unfinished[member]
+    def unsubscribe(self, worker: int) -> None:
+        """Remove *worker*. The incomplete line of one that was killed is dropped."""
+        del self._incomplete[worker]
 
 
-class Membership:
-    """A worker's side of the exchange. Mutable: owns the connection and the task that listens to it."""
+class BlockPeer:
+    """A worker's end of the replication. Mutable: owns the connection and the task that reads from it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._listening: asyncio.Task[None] | None = None
+        self._receiving: asyncio.Task[None] | None = None
 
     @classmethod
-    async def over(cls, connection: socket.socket) -> Membership:
-        """Return the membership of the worker at the other end of the hub's *connection*."""
+    async def over(cls, connection: socket.socket) -> BlockPeer:
+        """Return the peer of the broker at the other end of *connection*."""
         return cls(*await asyncio.open_connection(sock=connection))
 
     def publish(self, block: Block) -> None:
-        """Tell the other workers of *block*; what the socket cannot take at once is kept for it."""
+        """Send *block* to the other workers; what the socket cannot take at once is buffered."""
         self._writer.write(_line(block))
 
-    async def join(self, blocks: Blocks, clock: Callable[[], Instant]) -> None:
-        """Merge what the others know into *blocks*, then go on doing so in the background.
+    async def subscribe(self, blocks: Blocks, clock: Callable[[], Instant]) -> None:
+        """Merge the snapshot into *blocks*, then merge updates in the background.
 
         Raises:
-            EOFError: the hub has gone before it had told everything.
+            EOFError: the broker closed the connection before the end of the snapshot.
         """
-        while (line := await self._reader.readline()) != _GREETED:
+        while (line := await self._reader.readline()) != _END_OF_SNAPSHOT:
             if not line.endswith(b"\n"):
-                raise EOFError("the hub of the workers has gone")
+                raise EOFError("the block broker closed the connection")
             blocks.merge(_block(line), now=clock())
-        self._listening = asyncio.create_task(self._listen(blocks, clock))
+        self._receiving = asyncio.create_task(self._receive(blocks, clock))
 
-    async def leave(self) -> None:
-        """Stop listening and close the connection."""
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait({self._listening})
+    async def close(self) -> None:
+        """Stop receiving and close the connection."""
+        if self._receiving is not None:
+            self._receiving.cancel()
+            await asyncio.wait({self._receiving})
         self._writer.close()
 
-    async def _listen(self, blocks: Blocks, clock: Callable[[], Instant]) -> None:
+    async def _receive(self, blocks: Blocks, clock: Callable[[], Instant]) -> None:
         while (line := await self._reader.readline()).endswith(b"\n"):
             blocks.merge(_block(line), now=clock())
 

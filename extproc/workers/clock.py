@@ -1,4 +1,4 @@
-"""The one clock of a process."""
+"""The clock of a process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def anchored_clock(
     wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
 ) -> Callable[[], Instant]:
-    """Return a clock that tells the time of day and never runs backwards.
+    """Return a clock of the time of day that never runs backwards.
 
-    The wall clock is read once and the monotonic one counts from there: a step of the system's time moves no block
-    and shortens no wait of this process, while instants still mean the same to another process on the host.
+    The wall clock is read once, and the monotonic clock counts from there: a step of the system time moves no block and
+    shortens no wait of this process, while instants are still comparable with those of another process on the host.
     """
     anchor = wall() - monotonic()
     return lambda: Instant(int((anchor + monotonic()) * 1000))

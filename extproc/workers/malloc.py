@@ -1,4 +1,4 @@
-"""How the C library keeps the memory that bodies have needed."""
+"""Settings of the C library's allocator: reuse of freed memory, and its return to the system."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import ctypes
 from typing import Final
 
 _KEPT: Final = 32 * 1024 * 1024
-"""Bytes up to which a block is kept for the next one, and that may stay free at the end of the heap: the largest value
-that the GNU C library takes for the first. What is larger is rare enough to be asked for and given back each time."""
+"""Bytes: the largest allocation that is served from the heap, and how much may stay free at its end. The GNU C
+library takes no larger value for the first; larger allocations are rare enough to be mapped and unmapped each time."""
 
-_EVERY: Final = 10.0
-"""Seconds between two times at which free memory goes back to the system."""
+_INTERVAL: Final = 10.0
+"""Seconds between two returns of freed memory to the system."""
 
 # malloc.h of the GNU C library
 _M_TRIM_THRESHOLD: Final = -1
@@ -19,27 +19,27 @@ _M_MMAP_THRESHOLD: Final = -3
 
 
 def keep_freed_blocks() -> bool:
-    """Have blocks of any body's size be used again and again; return whether that can be set.
+    """Reuse freed allocations of any body's size; return whether the allocator supports that (mallopt(3)).
 
-    Memory that is new to a process costs a page fault for every 4 KiB: for a body of 2 MB, which is copied several
-    times, more time than all else that is done with it. Small blocks then settle between the large ones, and a process
-    would grow for as long as bodies of megabytes come: `return_freed_memory` is the other half of it.
+    Newly mapped memory costs a page fault for every 4 KiB: for a body of 2 MB, which is copied several times, more time
+    than all other work on it. Small allocations then fragment the heap, and a process would grow for as long as bodies
+    of megabytes arrive: `return_freed_memory` prevents that.
     """
     mallopt = _function("mallopt")
     return mallopt is not None and all(mallopt(option, _KEPT) == 1 for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))
 
 
-async def return_freed_memory_regularly() -> None:
-    """Give pages that hold nothing back to the system, wherever they are in the heap (malloc_trim(3)); never returns.
+async def return_freed_memory() -> None:
+    """Return free pages anywhere in the heap to the system, periodically (malloc_trim(3)); never returns.
 
-    That takes some milliseconds at the most.
+    One call takes a few milliseconds at most.
     """
     malloc_trim = _function("malloc_trim")
     while malloc_trim is not None:
-        await asyncio.sleep(_EVERY)
+        await asyncio.sleep(_INTERVAL)
         malloc_trim(0)
 
 
 def _function(name: str) -> ctypes._NamedFuncPointer | None:
-    """Return that function of the C library; None when it is another library, which has ways of its own."""
+    """Return the function *name* of the C library; None if it is another library than GNU's."""
     return getattr(ctypes.CDLL(None), name, None)

@@ -1,7 +1,8 @@
-"""Starting a worker as a copy of this process.
+"""Starting a worker by fork(2).
 
-A new Python takes about a second of CPU to load what a worker needs; a copy of one that has loaded it serves within
-some tens of milliseconds. That is safe because this process has one thread and has never used gRPC or asyncio.
+A new Python interpreter takes about a second of CPU to import what a worker needs; the fork of a process that has
+imported it serves within some tens of milliseconds. That is safe because this process has one thread and has never used
+gRPC or asyncio.
 """
 
 from __future__ import annotations
@@ -18,67 +19,67 @@ from extproc.observe.log import log_event
 from extproc.system.parent_death import parent_death_signal, set_process_name
 from extproc.transport.errors import ListenError
 from extproc.transport.failure import describe
-from extproc.workers.worker import work
+from extproc.workers.worker import run_worker
 
 if TYPE_CHECKING:
-    from extproc.workers.worker import Duty
+    from extproc.workers.worker import WorkerConfig
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 SERVING, REFUSED = "serving", "refused"
-"""First words of a worker's one report: on which address it serves, or why it cannot."""
+"""First words of a worker's only report: the address that it serves on follows, or the reason why it cannot."""
 
-_FIRST_OWN = 3  # after standard input, output and error
+_FIRST_OWN = 3  # after stdin, stdout and stderr
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """A worker's process, and what ties us to it."""
+class WorkerProcess:
+    """A worker's process and the descriptors that the supervisor has of it."""
 
     pid: int
-    ended: int  # a descriptor that becomes readable when it has
-    report: int  # where its report can be read
-    hub: socket.socket  # our end of what it tells the hub and is told
+    exited: int  # a pidfd, which becomes readable when it exits
+    report: int  # the read end of the pipe of its report
+    broker: socket.socket  # the broker's end of its block replication
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it *number*; it is not reaped before we look, so this never reaches a stranger."""
+        """Send it *number*; it is reaped by `reap` alone, so that its process id cannot have been reused."""
         os.kill(self.pid, number)
 
     def reap(self) -> int:
-        """Return how it ended, as an exit code or minus a signal, and let go of everything."""
+        """Reap it, close all descriptors, and return its exit code, or minus the signal that terminated it."""
         _, status = os.waitpid(self.pid, 0)
-        os.close(self.ended)
+        os.close(self.exited)
         os.close(self.report)
-        self.hub.close()
+        self.broker.close()
         return os.waitstatus_to_exitcode(status)
 
 
-def fork(duty: Duty, listen: str) -> Child:
+def fork_worker(config: WorkerConfig, listen: str) -> WorkerProcess:
     """Start a worker that serves on *listen*."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    in_child = parent_death_signal()
-    # A signal that reached the child before it has let go of our handlers would be taken for one to us.
+    die_with_parent = parent_death_signal()
+    # A signal that reached the child before it has reset the handlers would be taken for one to the parent.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     pid = os.fork()
     if pid == 0:
         code = int(ExitCode.FAILED)
         try:
-            _let_go(keep=(theirs.fileno(), writing))
-            in_child()
-            code = _worked(duty, listen, theirs, writing)
-        finally:  # whatever happens: this copy must not go on as the one it is a copy of
+            _detach(keep=(theirs.fileno(), writing))
+            die_with_parent()
+            code = _run(config, listen, theirs, writing)
+        finally:  # whatever happens: the child must not go on running the parent's code
             os._exit(code)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     os.close(writing)
-    return Child(pid, os.pidfd_open(pid), reading, ours)
+    return WorkerProcess(pid, os.pidfd_open(pid), reading, ours)
 
 
-def _let_go(keep: tuple[int, int]) -> None:
-    """Leave our parent's signals, terminal and open files alone: siblings must see it hang up when it has gone."""
+def _detach(keep: tuple[int, int]) -> None:
+    """Give up the parent's signal handlers, terminal and descriptors: siblings must see EOF when the parent dies."""
     signal.set_wakeup_fd(-1)
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
@@ -89,18 +90,18 @@ def _let_go(keep: tuple[int, int]) -> None:
         os.closerange(first, end)
 
 
-def _worked(duty: Duty, listen: str, hub: socket.socket, report: int) -> int:
+def _run(config: WorkerConfig, listen: str, broker: socket.socket, report: int) -> int:
     try:
-        return work(duty, listen, hub, lambda address: _tell(report, f"{SERVING} {address}"))
+        return run_worker(config, listen, broker, lambda address: _report(report, f"{SERVING} {address}"))
     except ListenError as error:
-        _tell(report, f"{REFUSED} {error}")
-    except EOFError:  # our parent has gone, and so must we
+        _report(report, f"{REFUSED} {error}")
+    except EOFError:  # the parent died, and so must the worker
         pass
-    except Exception as error:  # noqa: BLE001 -- the process's boundary: nobody else is left to say it
+    except Exception as error:  # noqa: BLE001 -- the process's boundary: no caller is left to log it
         log_event("worker_failed", describe(error), level=logging.ERROR)
     return ExitCode.FAILED
 
 
-def _tell(report: int, text: str) -> None:
+def _report(report: int, text: str) -> None:
     os.write(report, text.encode())
     os.close(report)

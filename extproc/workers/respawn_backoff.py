@@ -1,4 +1,4 @@
-"""How soon a worker that has ended is started again."""
+"""Back-off before a worker that exited is started again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ _LONGEST = 5.0
 _YOUNG = 1.0
 
 
-def pause_before_restart(*, failures: int, lived: float, crashed: bool) -> float:
-    """Return how many seconds to wait before a worker that has *lived* for so many is started again.
+def respawn_delay(*, failures: int, lived: float, crashed: bool) -> float:
+    """Return how many seconds to wait before a worker that ran for *lived* seconds is started again.
 
-    *failures* is how many starts in a row have ended before they served: only these back off, because trying again
-    soon cannot help them. One that has served is missed, so it comes back at once; a moment later when it has *crashed*
-    young, for one that dies of every request must not take a processor for itself.
+    *failures* is the number of consecutive starts that failed before the worker served: only these back off
+    exponentially. A worker that has served is replaced at once, or after a short delay if it *crashed* within a second:
+    one that crashes at every request must not keep a core busy.
     """
     if failures:
         return min(_LONGEST, _FIRST * 2.0 ** min(failures - 1, 16))

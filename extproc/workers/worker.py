@@ -1,4 +1,4 @@
-"""What one worker of the sidecar does from its start to its end."""
+"""One worker process of the sidecar: start, serve, drain."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from extproc.transport.lean.server import LeanServer
 from extproc.transport.server import Server
 from extproc.transport.service import Processor
 from extproc.transport.socket_files import SocketAccess
-from extproc.workers.block_sync import Membership
-from extproc.workers.malloc import keep_freed_blocks, return_freed_memory_regularly
+from extproc.workers.block_sync import BlockPeer
+from extproc.workers.malloc import keep_freed_blocks, return_freed_memory
 
 if TYPE_CHECKING:
     import socket
@@ -35,47 +35,47 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
-    """What every worker of a sidecar is there for; *clock* is one for all, so that their instants compare."""
+class WorkerConfig:
+    """What all workers of a sidecar share; *clock* is the same for all, so that their instants are comparable."""
 
     gateway: Gateway
     clock: Callable[[], Instant]
     grace: Millis
 
 
-def work(duty: Duty, listen: str, hub: socket.socket, serving: Callable[[str], None]) -> ExitCode:
-    """Serve Envoy on *listen* until told to stop; *serving* is told the address once that has begun.
+def run_worker(config: WorkerConfig, listen: str, broker: socket.socket, serving: Callable[[str], None]) -> ExitCode:
+    """Serve Envoy on *listen* until a request to stop; *serving* is called with the address once it listens.
 
     Raises:
         ListenError: the address is in use or cannot be used.
-        EOFError: the other end of *hub* has gone.
+        EOFError: the other end of *broker* was closed.
     """
-    style = duty.gateway.sidecar.log_format
+    style = config.gateway.sidecar.log_format
     with batched_log(style, sys.stderr) as lines, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_work(duty, listen, hub, serving, attempt_log(style, lines)))
+        return runner.run(_run(config, listen, broker, serving, attempt_log(style, lines)))
 
 
-async def _work(
-    duty: Duty,
+async def _run(
+    config: WorkerConfig,
     listen: str,
-    hub: socket.socket,
+    broker: socket.socket,
     serving: Callable[[str], None],
     observe: Callable[[AttemptRecord], None],
 ) -> ExitCode:
-    keep_freed_blocks()  # before the first body: bodies are what a worker has of large things
-    trimming = asyncio.create_task(return_freed_memory_regularly())
+    keep_freed_blocks()  # before the first body: bodies are the large allocations of a worker
+    trimming = asyncio.create_task(return_freed_memory())
     requests = StopRequests.installed()
-    membership = await Membership.over(hub)
-    blocks = Blocks(publish=membership.publish)
-    await membership.join(blocks, duty.clock)  # first: nobody may be sent where the others know better
-    processor = _processor(duty, blocks, observe)
-    server = _server(duty.gateway.sidecar, processor, listen)
+    peer = await BlockPeer.over(broker)
+    blocks = Blocks(publish=peer.publish)
+    await peer.subscribe(blocks, config.clock)  # before serving: no attempt may go to a target blocked already
+    processor = _processor(config, blocks, observe)
+    server = _server(config.gateway.sidecar, processor, listen)
     await server.start()
     serving(server.address)
     await requests.next()
-    forced = await requests.run_until_stopped(server.drain(duty.grace))
+    forced = await requests.run_until_stopped(server.drain(config.grace))
     trimming.cancel()
-    await membership.leave()
+    await peer.close()
     return ExitCode.FORCED if forced else ExitCode.OK
 
 
@@ -90,13 +90,15 @@ def _server(settings: SidecarSettings, processor: Processor[AttemptRecord], list
             assert_never(settings.transport)
 
 
-def _processor(duty: Duty, blocks: Blocks, observe: Callable[[AttemptRecord], None]) -> Processor[AttemptRecord]:
-    """Return what serves Envoy, with everything that outlives requests: *blocks*, slow answers, whose turn it is."""
+def _processor(
+    config: WorkerConfig, blocks: Blocks, observe: Callable[[AttemptRecord], None]
+) -> Processor[AttemptRecord]:
+    """Return the ext_proc service with all state that outlives a request: *blocks*, slow responses, round-robin."""
     exchange = Exchange(
-        Engine(duty.gateway.catalog, blocks, SlowAnswers()),
-        duty.gateway.upstreams,
-        duty.gateway.listener.timeout,
-        duty.gateway.sidecar.max_body_bytes,
+        Engine(config.gateway.catalog, blocks, SlowAnswers()),
+        config.gateway.upstreams,
+        config.gateway.listener.timeout,
+        config.gateway.sidecar.max_body_bytes,
     )
-    dice = random.SystemRandom().random  # workers must not draw alike, however they were started
-    return Processor(lambda: exchange.open(dice), duty.clock, observe)
+    dice = random.SystemRandom().random  # forked workers must not share a seed
+    return Processor(lambda: exchange.open(dice), config.clock, observe)

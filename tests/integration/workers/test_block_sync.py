@@ -1,4 +1,4 @@
-"""A worker's side of the exchange of blocks, over a real socket."""
+"""A worker's end of the block replication, over a real socket."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from support.policy.builders import NOW, after
 from support.waiting import eventually
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
-from extproc.workers.block_sync import Membership
+from extproc.workers.block_sync import BlockPeer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GREETED = b'"greeted"\n'
+END_OF_SNAPSHOT = b'"end_of_snapshot"\n'
 
 
 def a_block(in_ms: int, subject: str = "openai/gpt-4o", kind: BlockKind = BlockKind.RETRY_AFTER) -> Block:
     return Block(kind, subject, after(in_ms))
 
 
-def told(block: Block) -> bytes:
+def line(block: Block) -> bytes:
     return json.dumps([block.kind, block.subject, block.until]).encode() + b"\n"
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Return the worker's and the hub's end of a connection."""
+    """Return the worker's and the broker's end of a connection."""
     ours, theirs = socket.socketpair()
     theirs.settimeout(5)
     with ours, theirs:
@@ -37,43 +37,47 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @pytest.mark.asyncio
-async def test_a_worker_knows_what_is_in_force_when_it_has_joined(ends: tuple[socket.socket, socket.socket]) -> None:
+async def test_a_worker_has_all_blocks_in_force_when_it_has_subscribed(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = ends
     blocks = Blocks()
-    theirs.send(told(a_block(5000)) + told(a_block(7000, "x/y#1", BlockKind.KEY)) + GREETED)
-    membership = await Membership.over(ours)
+    theirs.send(line(a_block(5000)) + line(a_block(7000, "x/y#1", BlockKind.KEY)) + END_OF_SNAPSHOT)
+    peer = await BlockPeer.over(ours)
 
-    await membership.join(blocks, lambda: NOW)
+    await peer.subscribe(blocks, lambda: NOW)
 
     assert blocks.snapshot(now=NOW) == (a_block(5000), a_block(7000, "x/y#1", BlockKind.KEY))
-    await membership.leave()
+    await peer.close()
 
 
 @pytest.mark.asyncio
-async def test_a_worker_whose_hub_has_gone_does_not_begin(ends: tuple[socket.socket, socket.socket]) -> None:
-    """It would serve without knowing what is blocked."""
+async def test_a_worker_without_a_broker_does_not_start(ends: tuple[socket.socket, socket.socket]) -> None:
+    """It would serve without the blocks in force."""
     ours, theirs = ends
-    theirs.send(told(a_block(5000)))
+    theirs.send(line(a_block(5000)))
     theirs.close()
-    membership = await Membership.over(ours)
+    peer = await BlockPeer.over(ours)
 
     with pytest.raises(EOFError):
-        await membership.join(Blocks(), lambda: NOW)
-    await membership.leave()
+        await peer.subscribe(Blocks(), lambda: NOW)
+    await peer.close()
 
 
 @pytest.mark.asyncio
-async def test_a_worker_tells_what_it_learns_and_not_what_it_is_told(ends: tuple[socket.socket, socket.socket]) -> None:
+async def test_a_worker_publishes_its_own_blocks_and_not_received_ones(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = ends
-    theirs.send(GREETED)
-    membership = await Membership.over(ours)
-    blocks = Blocks(publish=membership.publish)
-    await membership.join(blocks, lambda: NOW)
+    theirs.send(END_OF_SNAPSHOT)
+    peer = await BlockPeer.over(ours)
+    blocks = Blocks(publish=peer.publish)
+    await peer.subscribe(blocks, lambda: NOW)
 
-    theirs.send(told(a_block(5000)))
+    theirs.send(line(a_block(5000)))
     await eventually(lambda: bool(blocks.snapshot(now=NOW)))
     blocks.add(a_block(5000), now=NOW)
     blocks.add(a_block(6000), now=NOW)
-    await membership.leave()
+    await peer.close()
 
-    assert theirs.recv(1000) == told(a_block(6000))
+    assert theirs.recv(1000) == line(a_block(6000))

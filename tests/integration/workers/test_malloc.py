@@ -17,7 +17,7 @@ async def main():
     if "keep" in sys.argv:
         assert malloc.keep_freed_blocks()
     body = bytes(8_000_000)
-    kept = [bytes(100_000) for _ in range(20)]  # what settles above it
+    kept = [bytes(100_000) for _ in range(20)]  # allocations above it in the heap
     before = faults()
     for _ in range(10):
         body = b""
@@ -26,15 +26,15 @@ async def main():
     body = b""
     held = resident()
     if "return" in sys.argv:
-        malloc._EVERY = 0.01
-        returning = asyncio.create_task(malloc.return_freed_memory_regularly())
+        malloc._INTERVAL = 0.01
+        returning = asyncio.create_task(malloc.return_freed_memory())
         await asyncio.sleep(0.2)
         returning.cancel()
     print("returned", held - resident() > 4_000_000)
 
 asyncio.run(main())
 """
-"""Whether a body needs new pages although one of its size has gone, and whether what is free goes back."""
+"""Prints whether a body causes page faults after one of its size was freed, and whether free pages are returned."""
 
 
 def _seen(*arguments: str) -> dict[str, bool]:
@@ -42,11 +42,11 @@ def _seen(*arguments: str) -> dict[str, bool]:
     return {word: value == "True" for word, value in map(str.split, done.stdout.splitlines())}
 
 
-def test_the_memory_of_a_body_serves_the_next_one() -> None:
-    """By themselves the blocks of bodies larger than the largest so far are new each time."""
+def test_the_memory_of_a_body_is_reused() -> None:
+    """By default an allocation larger than the largest one so far is mapped anew."""
     assert _seen("keep") == {"faults": False, "returned": False}
 
 
-def test_what_is_free_goes_back_to_the_system() -> None:
-    """Also from below what is still in use: nothing grows for as long as bodies come."""
+def test_free_memory_is_returned_to_the_system() -> None:
+    """Also from below allocations that are in use."""
     assert _seen("keep", "return") == {"faults": False, "returned": True}
