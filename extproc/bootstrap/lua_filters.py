@@ -50,7 +50,10 @@ local function undecided(headers, mark, in_flight)
   local lost = taken(headers, "{names.LOST}") or mark == "0" and in_flight and "{names.BROKEN}"
   if not lost or mark == "{names.JUDGED}" then return mark, mark end
   local word, why = lost:match("^(%S+)(.*)$")
-  if mark and (tonumber(mark) or 0) >= 400 then word = mark end
+  if mark and (tonumber(mark) or 0) >= 400 then
+    word = mark
+    headers:replace(":status", mark) -- Envoy's own would be a 502, which clients repeat
+  end
   headers:replace("{names.UNJUDGED}", word)
   return word, word .. why
 end
@@ -93,7 +96,6 @@ function envoy_on_response(handle)
   if not judged then state = in_flight end
   if state == "{names.FINAL}" then
     headers:remove("{names.UNJUDGED}") -- no attempt may follow this one
-    if (tonumber(mark) or 0) >= 400 then headers:replace(":status", mark) end
   elseif headers:get("{names.REDISPATCH}") or not judged then
     local calls = (kept["calls"] or 0) + 1
     metadata:set(KEPT, "calls", calls)

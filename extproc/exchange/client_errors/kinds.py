@@ -95,7 +95,10 @@ GATEWAY_TIMEOUT: Final = ErrorKind(
     "timeout", "No answer within this gateway's time limit.", _OUR_FAULT, "timeout_error"
 )
 CONNECTION_ERROR: Final = ErrorKind(
-    "connection_error", "The connection to the model provider failed before it answered.", _OUR_FAULT, "api_error"
+    "connection_error",
+    "The connection to the model provider failed before its response was complete.",
+    _OUR_FAULT,
+    "api_error",
 )
 OVERLOADED: Final = ErrorKind(
     "overloaded", "The gateway cannot take the request now. Try again shortly.", _OUR_FAULT, "overloaded_error"

@@ -78,24 +78,28 @@ def undecided(mark: str, lost: str | None = None, *, state: str | None = "in fli
 
 
 @pytest.mark.parametrize(
-    ("mark", "lost", "told"),
+    ("mark", "lost", "told", "status"),
     [
-        ("429", None, "429"),
-        ("429", names.BROKEN, "429"),  # the status was in its headers, the rest has broken off
-        ("503", names.BROKEN, "503"),
-        ("200", names.BROKEN, names.BROKEN),
-        ("0", names.BROKEN, names.BROKEN),  # refused or reset: nobody has answered at all
-        ("0", names.TIMED_OUT, names.TIMED_OUT),
-        ("0", None, names.BROKEN),  # by an Envoy that does not say so
+        ("429", None, "429", "502"),
+        ("429", names.BROKEN, "429", "429"),  # the status was in its headers, the rest has broken off
+        ("503", names.BROKEN, "503", "503"),
+        ("422", names.BROKEN, "422", "422"),
+        ("200", names.BROKEN, names.BROKEN, "502"),
+        ("0", names.BROKEN, names.BROKEN, "502"),  # refused or reset: nobody has answered at all
+        ("0", names.TIMED_OUT, names.TIMED_OUT, "502"),
+        ("0", None, names.BROKEN, "502"),  # by an Envoy that does not say so
     ],
 )
 def test_what_nobody_has_decided_on_is_told_to_the_next_try(
-    either: Script, mark: str, lost: str | None, told: str
+    either: Script, mark: str, lost: str | None, told: str, status: str
 ) -> None:
-    """With the attempt that it was, so that it can be charged; and the edge's router sees why it tries again."""
+    """With the attempt that it was, so that it can be charged; and the edge's router sees why it tries again.
+
+    Where no try follows, the client is told the status that the provider has sent, not that Envoy has no response.
+    """
     tries = Tries(either)
 
-    assert tries.answered(undecided(mark, lost)) == {":status": "502", names.UNJUDGED: told}
+    assert tries.answered(undecided(mark, lost)) == {":status": status, names.UNJUDGED: told}
     assert tries.sent() == {names.STATE: "in flight", names.UNJUDGED: told}
 
 
