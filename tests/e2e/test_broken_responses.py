@@ -126,7 +126,7 @@ async def test_a_clients_mistake_that_breaks_off_stays_the_clients(
     try:
         response = await pair.chat()
     except httpx.RemoteProtocolError:  # half of the body was on its way already
-        assert "gap" in options
+        assert options.get("sent") != 0
     else:
         assert response.status_code == status
         check_answer(response)
