@@ -6,7 +6,7 @@ from itertools import cycle
 from statistics import median, quantiles
 from time import perf_counter_ns
 
-from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, Reason, Step
 from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
@@ -28,7 +28,7 @@ TARGETS = [
     for n in range(20)
 ]
 PRIMARY = TARGETS[0]
-STORY = Story(PRIMARY.id, NOW, Instant(NOW + 300_000), Step(PRIMARY.id, NOW, Reason.PRIMARY))
+STATE = AttemptState(PRIMARY.id, NOW, Instant(NOW + 300_000), Step(PRIMARY.id, NOW, Reason.PRIMARY))
 
 
 def an_engine(blocked: list[Target]) -> Engine:
@@ -58,7 +58,7 @@ def measure(name: str, engine: Engine, outcome: Outcome) -> float:
         times: list[int] = []
         for _ in range(RUN):
             start = perf_counter_ns()
-            engine.after(STORY, outcome, Api.CHAT, duration=800, now=NOW, dice=numbers.__next__)
+            engine.after(STATE, outcome, Api.CHAT, duration=800, now=NOW, dice=numbers.__next__)
             times.append(perf_counter_ns() - start)
         runs.append(times)
     best = min(runs, key=median)

@@ -6,7 +6,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class Story(_message.Message):
+class AttemptState(_message.Message):
     __slots__ = ("primary", "began", "deadline", "next", "failures", "first_failure", "round", "round_start", "blocks", "slow", "body_sha256", "in_flight", "freedom")
     PRIMARY_FIELD_NUMBER: _ClassVar[int]
     BEGAN_FIELD_NUMBER: _ClassVar[int]

@@ -111,7 +111,7 @@ end
 """Carries the attempt state from answer N to request N + 1, and ends the tries of a request that meets no worker.
 
 It stands in the upstream chain of cluster `attempt`, which sees every attempt of a request and shares the metadata of
-the one stream they all belong to. Without it each attempt would begin the story anew, and none would end it.
+the one stream they all belong to. Without it each attempt would begin a new span, and none would end it.
 
 When no worker has been there for as long as the restart of one may take, the request is refused; or, with
 `LET_THROUGH`, one more try is let through to the default target. Once it is known that none is coming (each of Envoy's

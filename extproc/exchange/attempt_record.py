@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.policy.attempt_state import Reason, Story
+    from extproc.policy.attempt_state import AttemptState, Reason
     from extproc.policy.decision import StopReason
     from extproc.policy.outcome import Outcome
     from extproc.policy.target import Api, TargetId
@@ -53,16 +53,16 @@ class AttemptRecord:
 
 
 def record_of(
-    story: Story | None, *, request_id: str, api: Api, ending: Ending, why: str, charged: str
+    state: AttemptState | None, *, request_id: str, api: Api, ending: Ending, why: str, charged: str
 ) -> AttemptRecord:
-    """Return the record of the attempt `story.next`; None: there is none yet."""
-    if story is None:
+    """Return the record of the attempt `state.next`; None: there is none yet."""
+    if state is None:
         return AttemptRecord(request_id, api, attempt=1, ending=ending, why=why, charged=charged)
-    step = story.next
+    step = state.next
     return AttemptRecord(
         request_id,
         api,
-        attempt=story.attempts_made + 1,
+        attempt=state.attempts_made + 1,
         ending=ending,
         target=step.target,
         key=step.key,

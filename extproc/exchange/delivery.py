@@ -13,25 +13,25 @@ from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
     from extproc.exchange.events import ResponseHeaders
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.target import Api
 
 
 def delivered(
-    event: ResponseHeaders, story: Story, outcome: Outcome, api: Api, *, request_id: str, overdue: bool
+    event: ResponseHeaders, state: AttemptState, outcome: Outcome, api: Api, *, request_id: str, overdue: bool
 ) -> Deliver | Answer:
     """Return how the response *event* is passed on; one whose body is *overdue* cannot be."""
     if overdue:
-        return lost(Outcome(Kind.CONNECTION_ERROR, 502), story, api, request_id=request_id)
+        return lost(Outcome(Kind.CONNECTION_ERROR, 502), state, api, request_id=request_id)
     if is_local_reply(event) or outcome.redirects:
-        return lost(outcome, story, api, request_id=request_id)
-    return Deliver(gateway_headers(story), answer_removals(event.headers))
+        return lost(outcome, state, api, request_id=request_id)
+    return Deliver(gateway_headers(state), answer_removals(event.headers))
 
 
-def lost(outcome: Outcome, story: Story, api: Api, *, request_id: str) -> Answer:
+def lost(outcome: Outcome, state: AttemptState, api: Api, *, request_id: str) -> Answer:
     """Return what the client gets in place of a response that there is none of any more."""
     if outcome.redirects:
         answer = errors.redirected(api, request_id=request_id)
     else:
         answer = errors.no_answer(api, outcome.kind, outcome.status, request_id=request_id)
-    return replace(answer, headers=(*answer.headers, *gateway_headers(story)))
+    return replace(answer, headers=(*answer.headers, *gateway_headers(state)))

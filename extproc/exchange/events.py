@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.exchange.in_flight import InFlight
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.units import Instant
 
 Headers: TypeAlias = "Mapping[str, str]"
@@ -31,7 +31,7 @@ class RequestHeaders:
 
     headers: Headers
     end_of_stream: bool  # there is no body
-    carried: Story | InFlight | None = None
+    carried: AttemptState | InFlight | None = None
     state_unreadable: bool = False
 
 
@@ -113,10 +113,10 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Redispatch:
-    """Discard the answer and have the edge make the next attempt, carrying *story* to it."""
+    """Discard the answer and have the edge make the next attempt, carrying *state* to it."""
 
     status: int
-    story: Story
+    state: AttemptState
 
 
 @dataclass(frozen=True, slots=True)

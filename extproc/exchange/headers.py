@@ -16,7 +16,7 @@ from extproc.exchange.upstream import CredentialStyle
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstream
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.target import Api
     from extproc.policy.units import Millis
 
@@ -119,9 +119,9 @@ def answer_removals(answer: Headers) -> tuple[str, ...]:
     return tuple(name for name in answer if name.startswith(names.INTERNAL_PREFIXES))
 
 
-def gateway_headers(story: Story) -> tuple[tuple[str, str], ...]:
+def gateway_headers(state: AttemptState) -> tuple[tuple[str, str], ...]:
     """Return the headers that tell a client who answered, and how many attempts it took."""
-    return (names.MODEL, story.next.target), (names.ATTEMPTS, str(story.attempts_made + 1))
+    return (names.MODEL, state.next.target), (names.ATTEMPTS, str(state.attempts_made + 1))
 
 
 def idempotency_value(request_id: str, body_sha256: bytes, provider: str) -> str:

@@ -9,7 +9,7 @@ from extproc import names
 from extproc.policy.outcome import Kind, Outcome, classify_answer
 
 if TYPE_CHECKING:
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.rules import Policy
     from extproc.policy.units import Instant, Millis
 
@@ -18,7 +18,7 @@ _STATUS_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """The attempt `story.next`, sent at *sent*.
+    """The attempt `state.next`, sent at *sent*.
 
     *limit* is the time allowed until response headers; None: what is left of the listener's timeout.
 
@@ -27,7 +27,7 @@ class InFlight:
     other failure: the limits of the policy hold whatever breaks.
     """
 
-    story: Story
+    state: AttemptState
     sent: Instant
     limit: Millis | None = None
     outcome: Outcome | None = None
@@ -39,15 +39,15 @@ class InFlight:
         return self.outcome is not None and not self.outcome.retriable
 
     @classmethod
-    def begun(cls, story: Story, limit: Millis | None, *, now: Instant) -> InFlight:
-        """Return the attempt `story.next` as it is made, with a *limit* of its own that is there to reach others."""
-        sent = max(now, story.next.not_before)
-        return cls(story, sent, None if limit is None or limit > story.deadline - sent else limit)
+    def begun(cls, state: AttemptState, limit: Millis | None, *, now: Instant) -> InFlight:
+        """Return the attempt `state.next` as it is made, with a *limit* of its own that is there to reach others."""
+        sent = max(now, state.next.not_before)
+        return cls(state, sent, None if limit is None or limit > state.deadline - sent else limit)
 
     @property
     def time_limit(self) -> Millis:
         """The time allowed until response headers, with which the listener's timeout ends too."""
-        return self.limit or max(1, self.story.deadline - self.sent)
+        return self.limit or max(1, self.state.deadline - self.sent)
 
     def lasted(self, now: Instant) -> Millis:
         """Return the time to response headers, or to *now* when there were none."""

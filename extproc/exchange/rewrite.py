@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from extproc.exchange.in_flight import InFlight
     from extproc.exchange.request import ClientRequest
     from extproc.exchange.upstream import Upstream
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.rules import Policy
     from extproc.policy.units import Instant
 
@@ -31,7 +31,7 @@ def send(
     Everything is derived from the client's own bytes, never from an earlier attempt's. Without a policy no other
     attempt follows, whatever becomes of this one.
     """
-    story = attempt.story
+    state = attempt.state
     body = request.plain
     if request.text is not None and request.model is not None:
         add = request.asked.model is not None
@@ -41,17 +41,17 @@ def send(
         upstream=upstream,
         api=request.api,
         path=path_for(request.path, request.asked, upstream),
-        key=story.next.key,
+        key=state.next.key,
         body_length=None if body is None else len(body),
         decoded=request.plain is not None,
         time_limit=attempt.time_limit,
-        extra=_idempotency(request, story, policy),
+        extra=_idempotency(request, state, policy),
     )
     in_flight = None if policy is None else attempt
-    return Send(set_headers, remove_headers, body, story.next.held_until(now), in_flight)
+    return Send(set_headers, remove_headers, body, state.next.held_until(now), in_flight)
 
 
-def _idempotency(request: ClientRequest, story: Story, policy: Policy | None) -> tuple[tuple[str, str], ...]:
+def _idempotency(request: ClientRequest, state: AttemptState, policy: Policy | None) -> tuple[tuple[str, str], ...]:
     """Return the header by which a provider recognises work it has done already, if the policy asks for one.
 
     A value that the client chose itself is left alone: it also covers the client's own retries.
@@ -59,5 +59,5 @@ def _idempotency(request: ClientRequest, story: Story, policy: Policy | None) ->
     name = None if policy is None else policy.idempotency_header
     if name is None or name.lower() in request.headers:
         return ()
-    provider = story.next.target.partition("/")[0]
-    return ((name.lower(), idempotency_value(request.request_id, story.body_sha256, provider)),)
+    provider = state.next.target.partition("/")[0]
+    return ((name.lower(), idempotency_value(request.request_id, state.body_sha256, provider)),)

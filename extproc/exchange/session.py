@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstreams
     from extproc.exchange.url.paths import Asked
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
@@ -77,12 +77,12 @@ class Session:
         self._resource = ""
         self._asked: Asked  # there once the path is known to ask for something
         self._request_id = ""
-        self._carried: Story | None = None
+        self._carried: AttemptState | None = None
         self._charged = ""
         self._why = ""
         self._sent: InFlight | None = None
         self._heard: tuple[InFlight, ResponseHeaders]  # there in phase ANSWER_BODY
-        self._delivered: Story | None = None
+        self._delivered: AttemptState | None = None
         self._record: AttemptRecord | None = None
 
     def receive(self, event: Event, *, now: Instant) -> Directive:
@@ -157,23 +157,23 @@ class Session:
         Envoy has *told* in a word what became of its response, and why.
         """
         response, _, why = told.partition(" ")
-        story, policy = attempt.story, self._engine.policy_of(attempt.story)
+        state, policy = attempt.state, self._engine.policy_of(attempt.state)
         outcome, duration = attempt.ended_in(response, policy), attempt.lasted(now)
         self._charged = f"{outcome.label} ({why})" if why else outcome.label
-        if not self._engine.knows(story):
-            self._carried = story.with_failure(outcome, None, duration, now=now)
+        if not self._engine.knows(state):
+            self._carried = state.with_failure(outcome, None, duration, now=now)
             return None
-        self._carried = story
-        decision = self._after(story, outcome, duration, now)
+        self._carried = state
+        decision = self._after(state, outcome, duration, now)
         if isinstance(decision, Try):
-            self._carried = decision.story
+            self._carried = decision.state
             return None
         self._phase = Phase.END
         if isinstance(decision, Exhausted):
             self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=decision.reason)
             return self._exhausted(decision, policy)
         self._record = self._told(Ending.DELIVERED, outcome, duration)
-        return lost(outcome, story, self._api, request_id=self._request_id)
+        return lost(outcome, state, self._api, request_id=self._request_id)
 
     def _on_request(self, body: bytes | None, now: Instant) -> Directive:
         most = self._exchange.max_body
@@ -182,21 +182,21 @@ class Session:
         request = read_request(self._headers, self._asked, body, limit=most)
         if isinstance(request, Undecodable):
             return self._refused(errors.body_undecodable(self._api, request, request_id=self._request_id))
-        story = self._story(request, now)
-        if isinstance(story, Answer):
-            return self._refused(story)
-        target, policy = self._engine.catalog[story.next.target], self._engine.policy_of(story)
+        state = self._state_for(request, now)
+        if isinstance(state, Answer):
+            return self._refused(state)
+        target, policy = self._engine.catalog[state.next.target], self._engine.policy_of(state)
         upstream = self._exchange.upstreams.of(target)
         limit = upstream.first_byte
         if limit is None and policy is not None and policy.attempt_timeout:
-            may_move_on = self._engine.has_alternative(story, self._api, now=now, dice=self._dice)
+            may_move_on = self._engine.has_alternative(state, self._api, now=now, dice=self._dice)
             limit = policy.attempt_timeout if may_move_on else None
-        self._sent = InFlight.begun(story, limit, now=now)
+        self._sent = InFlight.begun(state, limit, now=now)
         self._phase = Phase.ANSWER
         return send(request, upstream, self._sent, policy, now=now)
 
-    def _story(self, request: ClientRequest, now: Instant) -> Story | Answer:
-        """Return the story that the attempt continues or begins, or the answer when nobody can be called."""
+    def _state_for(self, request: ClientRequest, now: Instant) -> AttemptState | Answer:
+        """Return the attempt state that the attempt continues or begins, or the answer when nobody can be called."""
         carried = self._carried
         if carried is None:
             return self._begun(request, now)
@@ -216,7 +216,7 @@ class Session:
             first_failure=carried.first_failure,
         )
 
-    def _begun(self, request: ClientRequest, now: Instant) -> Story | Answer:
+    def _begun(self, request: ClientRequest, now: Instant) -> AttemptState | Answer:
         primary = primary_of(request, self._engine.catalog)
         if isinstance(primary, Answer):
             return primary
@@ -234,16 +234,16 @@ class Session:
         if isinstance(first, Exhausted):
             self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)
             return self._exhausted(first, self._engine.catalog.policy_of(primary))
-        return first.story
+        return first.state
 
     def _on_answer(self, event: ResponseHeaders, now: Instant) -> Directive:
         sent = self._sent
         if sent is None:
             return self._refused(errors.local_reply(self._api, event.status, request_id=self._request_id))
-        policy = self._engine.policy_of(sent.story)
+        policy = self._engine.policy_of(sent.state)
         if tells_more(event, policy):
             outcome = outcome_of(event, policy, limit=sent.limit, now=now)
-            self._engine.heard(sent.story, outcome, self._api, now=now, dice=self._dice)
+            self._engine.heard(sent.state, outcome, self._api, now=now, dice=self._dice)
             known = replace(sent, outcome=outcome, duration=sent.lasted(now))
             self._phase, self._heard = Phase.ANSWER_BODY, (known, event)
             return ReadAnswer(known)
@@ -253,28 +253,28 @@ class Session:
         """Decide on an answer of which *body* is known: b"" when nobody asked for it, None when it is overdue."""
         self._why = event.details if is_local_reply(event) else ""
         self._phase = Phase.END
-        policy, duration = self._engine.policy_of(sent.story), sent.lasted(now)
+        policy, duration = self._engine.policy_of(sent.state), sent.lasted(now)
         outcome = outcome_of(event, policy, limit=sent.limit, now=now, body=body or b"")
-        decision = self._after(sent.story, outcome, duration, now)
+        decision = self._after(sent.state, outcome, duration, now)
         match decision:
-            case Delivered(story=story):
-                self._delivered = story
+            case Delivered(state=state):
+                self._delivered = state
                 self._record = self._told(Ending.DELIVERED, outcome, duration)
                 overdue = body is None
-                return delivered(event, story, outcome, self._api, request_id=self._request_id, overdue=overdue)
-            case Try(story=story):
+                return delivered(event, state, outcome, self._api, request_id=self._request_id, overdue=overdue)
+            case Try(state=state):
                 told = self._told(Ending.REDISPATCHED, outcome, duration)
-                self._record = replace(told, next_target=story.next.target)
-                return Redispatch(BAD_GATEWAY if outcome.redirects else event.status, story)
+                self._record = replace(told, next_target=state.next.target)
+                return Redispatch(BAD_GATEWAY if outcome.redirects else event.status, state)
             case Exhausted(reason=reason):
                 self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=reason)
                 return self._exhausted(decision, policy)
             case _:
                 assert_never(decision)
 
-    def _after(self, story: Story, outcome: Outcome, duration: Millis, now: Instant) -> Decision:
+    def _after(self, state: AttemptState, outcome: Outcome, duration: Millis, now: Instant) -> Decision:
         return self._engine.after(
-            story, outcome, self._api, duration=duration, now=now, dice=self._dice, resource=self._resource
+            state, outcome, self._api, duration=duration, now=now, dice=self._dice, resource=self._resource
         )
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:
@@ -293,8 +293,8 @@ class Session:
 
     def _told(self, ending: Ending, outcome: Outcome | None = None, first_byte: Millis | None = None) -> AttemptRecord:
         """Return the record of the attempt as far as it has come."""
-        story = self._carried if self._sent is None else self._sent.story
+        state = self._carried if self._sent is None else self._sent.state
         record = record_of(
-            story, request_id=self._request_id, api=self._api, ending=ending, why=self._why, charged=self._charged
+            state, request_id=self._request_id, api=self._api, ending=ending, why=self._why, charged=self._charged
         )
         return record if outcome is None else record.with_outcome(outcome, first_byte)

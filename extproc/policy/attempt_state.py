@@ -1,4 +1,4 @@
-"""The story of one request so far: what was tried, what it cost, what comes next."""
+"""The attempt state of one request: what was tried, what it cost, what comes next."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FailedAttempt:
 
 
 @value
-class Story:
+class AttemptState:
     """What survives from one attempt to the next; a value, never changed in place.
 
     Whatever can be derived from *failures* is not stored a second time.
@@ -112,20 +112,20 @@ class Story:
         """Return how often *rule* was charged in this request."""
         return sum(failure.rule == rule for failure in self.failures)
 
-    def with_failure(self, outcome: Outcome, rule: str | None, duration: Millis, *, now: Instant) -> Story:
-        """Return the story with the failure of its next step added, charged to *rule*."""
+    def with_failure(self, outcome: Outcome, rule: str | None, duration: Millis, *, now: Instant) -> AttemptState:
+        """Return the attempt state with the failure of its next step added, charged to *rule*."""
         step = self.next
         failure = FailedAttempt(step.target, outcome, rule, step.key, step.waited, duration)
         first = now if self.first_failure is None else self.first_failure
         return self._but(step, (*self.failures, failure), first)
 
-    def then(self, step: Step) -> Story:
-        """Return the story whose next attempt is *step*."""
+    def then(self, step: Step) -> AttemptState:
+        """Return the attempt state whose next attempt is *step*."""
         return self._but(step, self.failures, self.first_failure)
 
-    def _but(self, step: Step, failures: tuple[FailedAttempt, ...], first_failure: Instant | None) -> Story:
+    def _but(self, step: Step, failures: tuple[FailedAttempt, ...], first_failure: Instant | None) -> AttemptState:
         # Field by field: `replace` takes three times as long, and this happens at every decision.
-        return Story(
+        return AttemptState(
             self.primary,
             self.began,
             self.deadline,

@@ -10,7 +10,7 @@ from extproc.policy.outcome import Kind
 from extproc.policy.value import value
 
 if TYPE_CHECKING:
-    from extproc.policy.attempt_state import FailedAttempt, Story
+    from extproc.policy.attempt_state import AttemptState, FailedAttempt
     from extproc.policy.target import TargetId
     from extproc.policy.units import Millis
 
@@ -29,19 +29,19 @@ class StopReason(StrEnum):
 
 @value
 class Try:
-    """Make the attempt that `story.next` describes."""
+    """Make the attempt that `state.next` describes."""
 
-    story: Story
+    state: AttemptState
 
 
 @value
 class Deliver:
     """Pass the answer on to the client as it is.
 
-    *story* includes what the answer has taught about its target.
+    *state* includes what the answer has taught about its target.
     """
 
-    story: Story
+    state: AttemptState
 
 
 @value

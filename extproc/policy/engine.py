@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extproc.policy import feedback
-from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, Reason, Step
 from extproc.policy.candidates import Roster, Terms
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
 from extproc.policy.outcome import Kind
@@ -51,28 +51,28 @@ class Engine:
     ) -> Try | Exhausted:
         """Return whom to call first for a request whose primary is *primary*.
 
-        *deadline* is when the listener's timeout ends the request; *body_sha256* and *freedom* are what its story will
-        carry. By that digest and by *resource*, its method and path, a request is known that everybody has just
-        failed: it ends at once.
+        *deadline* is when the listener's timeout ends the request; *body_sha256* and *freedom* go into its attempt
+        state. A request that has just been exhausted, known by its digest and its *resource* (method and path), is
+        exhausted at once.
         """
         if api.kept and freedom is Freedom.ANYWHERE:
             freedom = Freedom.THERE
         step = Step(primary.id, now, Reason.PRIMARY)
-        story = Story(primary.id, now, deadline, step, body_sha256=body_sha256, freedom=freedom)
-        terms = self._terms(story, api)
+        state = AttemptState(primary.id, now, deadline, step, body_sha256=body_sha256, freedom=freedom)
+        terms = self._terms(state, api)
         if terms is not None:  # then somebody else may be called, or another key: the plan says
             if _is_remembered(terms.policy, primary, resource):
                 repeated = self._repeats.recall(Request(primary.id, resource, body_sha256), now=now)
                 if repeated is not None:
                     return repeated
-            return Plan(self._memory, terms, story, now, dice).begin()
+            return Plan(self._memory, terms, state, now, dice).begin()
         if freedom is not Freedom.ANYWHERE:
-            return Try(story)
-        return Try(story.then(replace(step, key=self._memory.take_key(primary, now))))
+            return Try(state)
+        return Try(state.then(replace(step, key=self._memory.take_key(primary, now))))
 
     def after(
         self,
-        story: Story,
+        state: AttemptState,
         outcome: Outcome,
         api: Api,
         *,
@@ -81,23 +81,23 @@ class Engine:
         dice: Dice,
         resource: str = "",
     ) -> Decision:
-        """Return what follows the attempt `story.next`, which ended in *outcome* after *duration* milliseconds.
+        """Return what follows the attempt `state.next`, which ended in *outcome* after *duration* milliseconds.
 
         An answer is delivered, whatever it is, where there is no retry policy or it allowed no retry for this one.
         Where nothing more is tried, that is remembered for a moment, by *resource* as `first` knows it.
         """
-        terms, target = self._terms(story, api), self.catalog.get(story.next.target)
+        terms, target = self._terms(state, api), self.catalog.get(state.next.target)
         if terms is None or target is None:
-            return Deliver(story)
-        decision = self._followed(story, outcome, terms, target, duration=duration, now=now, dice=dice)
+            return Deliver(state)
+        decision = self._followed(state, outcome, terms, target, duration=duration, now=now, dice=dice)
         if isinstance(decision, Exhausted) and _is_remembered(terms.policy, terms.primary, resource):
-            request = Request(story.primary, resource, story.body_sha256)
+            request = Request(state.primary, resource, state.body_sha256)
             self._repeats.note(request, decision, window=terms.policy.repeat_window, now=now)
         return decision
 
     def _followed(
         self,
-        story: Story,
+        state: AttemptState,
         outcome: Outcome,
         terms: Terms,
         target: Target,
@@ -115,60 +115,60 @@ class Engine:
         """
         learn = feedback.Lessons(terms.policy, self._memory, now, dice)
         if outcome.kind is not Kind.CONNECTION_ERROR:
-            story = learn.timed(story, target, duration)
-        if learn.key_refused(story, target, outcome):
-            another_key = Plan(self._memory, terms, story, now, dice).next_key(target, outcome, duration)
+            state = learn.timed(state, target, duration)
+        if learn.key_refused(state, target, outcome):
+            another_key = Plan(self._memory, terms, state, now, dice).next_key(target, outcome, duration)
             if another_key is not None:
                 return another_key
-        if outcome.kind is Kind.FINAL and target.id != story.primary:
-            unfit = story.with_failure(replace(outcome, kind=Kind.UNFIT), None, duration, now=now)
+        if outcome.kind is Kind.FINAL and target.id != state.primary:
+            unfit = state.with_failure(replace(outcome, kind=Kind.UNFIT), None, duration, now=now)
             return Plan(self._memory, terms, unfit, now, dice).instead_of_unfit()
-        operators = _is_operators(outcome, target) and _may_ask_elsewhere(story, terms.policy)
+        operators = _is_operators(outcome, target) and _may_ask_elsewhere(state, terms.policy)
         if not (outcome.retriable or operators):
-            return Deliver(story)
+            return Deliver(state)
         failure = replace(outcome, kind=Kind.HTTP) if operators else outcome
-        failed = learn.failed(story, target, failure, duration)
+        failed = learn.failed(state, target, failure, duration)
         following = Plan(self._memory, terms, failed, now, dice).next_attempt(target)
-        if operators and not isinstance(following, Try) and all(before.rule is None for before in story.failures):
-            return Deliver(story)  # nobody else was asked, and it says better than we could what is wrong
-        return following or Deliver(story)
+        if operators and not isinstance(following, Try) and all(before.rule is None for before in state.failures):
+            return Deliver(state)  # nobody else was asked, and it says better than we could what is wrong
+        return following or Deliver(state)
 
-    def heard(self, story: Story, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
+    def heard(self, state: AttemptState, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
         """Take note of the wait that an answer asks for, of which more is still to come: it may break off.
 
-        It is no use for a block of lifetime request, which is the story's.
+        It is no use for a block of lifetime request: the attempt state carries that one.
         """
-        terms, target = self._terms(story, api), self.catalog.get(story.next.target)
+        terms, target = self._terms(state, api), self.catalog.get(state.next.target)
         if terms is not None and target is not None:
-            feedback.Lessons(terms.policy, self._memory, now, dice).told_to_wait(story, target, outcome)
+            feedback.Lessons(terms.policy, self._memory, now, dice).told_to_wait(state, target, outcome)
 
-    def ended(self, story: Story, *, duration: Millis, now: Instant, dice: Dice) -> None:
+    def ended(self, state: AttemptState, *, duration: Millis, now: Instant, dice: Dice) -> None:
         """Take note that a delivered answer has ended, *duration* milliseconds after its request was sent."""
-        policy, target = self.policy_of(story), self.catalog.get(story.next.target)
+        policy, target = self.policy_of(state), self.catalog.get(state.next.target)
         if policy is None or target is None or policy.high_latency is None:
             return
         if policy.high_latency.measure is Measure.TOTAL:
-            feedback.Lessons(policy, self._memory, now, dice).timed(story, target, duration)
+            feedback.Lessons(policy, self._memory, now, dice).timed(state, target, duration)
 
-    def has_alternative(self, story: Story, api: Api, *, now: Instant, dice: Dice) -> bool:
-        """Return whether another attempt could follow at once if `story.next` ran into a time limit."""
-        terms, target = self._terms(story, api), self.catalog.get(story.next.target)
+    def has_alternative(self, state: AttemptState, api: Api, *, now: Instant, dice: Dice) -> bool:
+        """Return whether another attempt could follow at once if `state.next` ran into a time limit."""
+        terms, target = self._terms(state, api), self.catalog.get(state.next.target)
         if terms is None or target is None:
             return False
-        return Plan(self._memory, terms, story, now, dice).has_alternative(target)
+        return Plan(self._memory, terms, state, now, dice).has_alternative(target)
 
-    def knows(self, story: Story) -> bool:
-        """Return whether everything *story* needs to go on is configured; it may come from before a restart."""
-        return None not in {self.catalog.get(story.primary), self.catalog.get(story.next.target)}
+    def knows(self, state: AttemptState) -> bool:
+        """Return whether everything *state* needs to go on is configured; it may come from before a restart."""
+        return None not in {self.catalog.get(state.primary), self.catalog.get(state.next.target)}
 
-    def policy_of(self, story: Story) -> Policy | None:
-        """Return the retry policy that governs the request of *story*; None: no retry at all."""
-        primary = self.catalog.get(story.primary)
-        return None if primary is None or story.freedom is Freedom.ONCE else self.catalog.policy_of(primary)
+    def policy_of(self, state: AttemptState) -> Policy | None:
+        """Return the retry policy that governs the request of *state*; None: no retry at all."""
+        primary = self.catalog.get(state.primary)
+        return None if primary is None or state.freedom is Freedom.ONCE else self.catalog.policy_of(primary)
 
-    def _terms(self, story: Story, api: Api) -> Terms | None:
+    def _terms(self, state: AttemptState, api: Api) -> Terms | None:
         """Return the terms of a request that has a policy; None for one that has none."""
-        primary, policy = self.catalog.get(story.primary), self.policy_of(story)
+        primary, policy = self.catalog.get(state.primary), self.policy_of(state)
         return None if primary is None or policy is None else Terms(policy, primary, api)
 
 
@@ -185,6 +185,6 @@ def _is_operators(outcome: Outcome, target: Target) -> bool:
     return outcome.kind is Kind.FINAL and outcome.operators and target.credential is Credential.OWN
 
 
-def _may_ask_elsewhere(story: Story, policy: Policy) -> bool:
+def _may_ask_elsewhere(state: AttemptState, policy: Policy) -> bool:
     """Return whether the request may be served by somebody else: asking again with the same key is no use."""
-    return story.freedom is Freedom.ANYWHERE and policy.default.strategy is not Strategy.SAME_MODEL
+    return state.freedom is Freedom.ANYWHERE and policy.default.strategy is not Strategy.SAME_MODEL

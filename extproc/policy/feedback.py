@@ -14,7 +14,7 @@ from extproc.policy.units import Instant
 if TYPE_CHECKING:
     from collections import Counter
 
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.blocks import Blocks
     from extproc.policy.candidates import Roster
     from extproc.policy.latency import SlowAnswers
@@ -61,23 +61,23 @@ class Lessons:
         self.now = now
         self.dice = dice
 
-    def timed(self, story: Story, target: Target, duration: Millis) -> Story:
+    def timed(self, state: AttemptState, target: Target, duration: Millis) -> AttemptState:
         """Take note of how long *target* took, if that is longer than on_high_latency allows.
 
         A request reports a target once, whatever its rounds.
         """
         rule = self.policy.high_latency
-        if rule is None or duration <= rule.threshold or target.id in story.slow:
-            return story
-        story = replace(story, slow=(*story.slow, target.id))
+        if rule is None or duration <= rule.threshold or target.id in state.slow:
+            return state
+        state = replace(state, slow=(*state.slow, target.id))
         subject = subject_of(target, rule.scope)
         if not self.memory.slow_answers.note(rule, subject, now=self.now):
-            return story
+            return state
         block = Block(BlockKind.LATENCY, subject, Instant(self.now + rule.block))
-        return self._blocked(story, block, rule.apply_to)
+        return self._blocked(state, block, rule.apply_to)
 
-    def failed(self, story: Story, target: Target, outcome: Outcome, duration: Millis) -> Story:
-        """Add the failure of `story.next` to the story, and the block that the provider asked for or that we guess."""
+    def failed(self, state: AttemptState, target: Target, outcome: Outcome, duration: Millis) -> AttemptState:
+        """Add the failure of `state.next`, and the block that the provider asked for or that we guess."""
         slow = self.policy.high_latency
         if (
             slow is not None
@@ -86,23 +86,23 @@ class Lessons:
             and outcome.status not in self.policy.on_status
         ):
             outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)
-        story = story.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
+        state = state.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
         if outcome.kind is Kind.TIMEOUT and self.policy.timeout_block:
             # The client may give up as soon as we do: its own retry is to go elsewhere.
             silent = Block(BlockKind.LATENCY, target.id, Instant(self.now + self.policy.timeout_block))
-            story = self._blocked(story, silent, Lifetime.GLOBAL)
-        return self.told_to_wait(story, target, outcome)
+            state = self._blocked(state, silent, Lifetime.GLOBAL)
+        return self.told_to_wait(state, target, outcome)
 
-    def told_to_wait(self, story: Story, target: Target, outcome: Outcome) -> Story:
+    def told_to_wait(self, state: AttemptState, target: Target, outcome: Outcome) -> AttemptState:
         """Add the block that the provider asked for, if it did."""
         if outcome.retry_after is None or _speaks_of_key(target, outcome):
-            return story
+            return state
         handling = self.policy.retry_after
         until = Instant(self.now + min(outcome.retry_after, handling.cap))
         block = Block(BlockKind.RETRY_AFTER, subject_of(target, handling.scope), until)
-        return self._blocked(story, block, handling.apply_to)
+        return self._blocked(state, block, handling.apply_to)
 
-    def key_refused(self, story: Story, target: Target, outcome: Outcome) -> bool:
+    def key_refused(self, state: AttemptState, target: Target, outcome: Outcome) -> bool:
         """Set the key that was used aside if the answer speaks of it; return whether it does.
 
         The wait is the one the provider asked for, or `KEY_REST`.
@@ -110,18 +110,18 @@ class Lessons:
         if not _speaks_of_key(target, outcome):
             return False
         rest = KEY_REST if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
-        # The story may come from a process that was configured with more keys: this is the one that was sent.
-        key = story.next.key % target.keys
+        # The attempt state may come from a process that was configured with more keys: this is the one that was sent.
+        key = state.next.key % target.keys
         block = Block(BlockKind.KEY, key_subject(target, key), Instant(self.now + rest))
         self.memory.blocks.add(block, now=self.now)
         return True
 
-    def _blocked(self, story: Story, block: Block, lifetime: Lifetime) -> Story:
+    def _blocked(self, state: AttemptState, block: Block, lifetime: Lifetime) -> AttemptState:
         """Record *block* where its lifetime says: with the request, or for all of them."""
         if lifetime is Lifetime.REQUEST:
-            return replace(story, blocks=later(story.blocks, block))
+            return replace(state, blocks=later(state.blocks, block))
         self.memory.blocks.add(replace(block, until=self._spread(block)), now=self.now)
-        return story
+        return state
 
     def _spread(self, block: Block) -> Instant:
         """Return an end for *block* that is later by up to a tenth if it is long, so that not everyone returns at once.

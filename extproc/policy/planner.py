@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, Reason, Step
 from extproc.policy.availability import Availability
 from extproc.policy.candidates import Candidates
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
@@ -39,20 +39,20 @@ _PAUSE = 1000
 
 
 class Plan:
-    """One request at one instant: its terms, its story so far, and what is known beyond it. Never changed in place."""
+    """One request at one instant: its terms, its attempt state, and what outlives it. Never changed in place."""
 
-    def __init__(self, memory: Memory, terms: Terms, story: Story, now: Instant, dice: Dice) -> None:
+    def __init__(self, memory: Memory, terms: Terms, state: AttemptState, now: Instant, dice: Dice) -> None:
         self.memory = memory
         self.terms = terms
         self.policy = policy = terms.policy
-        self.story = story
+        self.state = state
         self.now = now
         self.dice = dice
-        first, most = story.first_failure, policy.max_duration
+        first, most = state.first_failure, policy.max_duration
         budget_end = None if first is None or most is None else Instant(first + most)
-        self._limits = Limits(now, policy.retry_after.max_wait, story.deadline, budget_end)
-        self._bound = story.freedom is Freedom.THERE
-        self._availability = Availability(memory.blocks, story.blocks, now, first_key_only=self._bound)
+        self._limits = Limits(now, policy.retry_after.max_wait, state.deadline, budget_end)
+        self._bound = state.freedom is Freedom.THERE
+        self._availability = Availability(memory.blocks, state.blocks, now, first_key_only=self._bound)
 
     def begin(self, pause: Pause = _AT_ONCE, reason: Reason = Reason.PRIMARY) -> Try | Exhausted:
         """Return the first attempt of a round: the primary's, or whose the primary's block leads to."""
@@ -65,7 +65,7 @@ class Plan:
             if strategy is not Strategy.SAME_MODEL:
                 pool = self.memory.roster.candidates(self.terms, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.
-                pool = Candidates((primary, *pool.named), pool.others).without(self.story.unfit)
+                pool = Candidates((primary, *pool.named), pool.others).without(self.state.unfit)
         chosen = self._choose(pool, pause)
         return self._try(chosen, reason) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
@@ -74,32 +74,32 @@ class Plan:
 
         It costs no rule anything, but counts as an attempt. It is no way round a block of the target itself.
         """
-        used, availability = self.story.next.key, self._availability
-        refused = {used} | {failure.key for failure in self.story.failures if failure.target == target.id}
+        used, availability = self.state.next.key, self._availability
+        refused = {used} | {failure.key for failure in self.state.failures if failure.target == target.id}
         in_turn = ((used + step) % target.keys for step in range(1, target.keys))
         free = (key for key in in_turn if key not in refused and availability.key_released(target, key) is None)
         key = next(free, None)
         if self._bound or key is None or availability.released(target) is not None:
             return None
-        if self._spent(self.story.attempts_made + 1) is not None:
+        if self._spent(self.state.attempts_made + 1) is not None:
             return None
-        story = self.story.with_failure(outcome, None, duration, now=self.now)
-        return Try(story.then(Step(target.id, self.now, Reason.NEXT_KEY, key)))
+        state = self.state.with_failure(outcome, None, duration, now=self.now)
+        return Try(state.then(Step(target.id, self.now, Reason.NEXT_KEY, key)))
 
     def next_attempt(self, failed: Target) -> Try | Exhausted | None:
-        """Return what follows the last failure of the story, which was *failed*'s.
+        """Return what follows the last failure of the attempt state, which was *failed*'s.
 
         None if it was the only attempt, and was never to be followed by another.
         """
-        story = self.story
-        rule = self.policy.rule_for(story.failures[-1].outcome)
-        if story.attempts_made == 1 and (rule.max_attempts == 0 or self.policy.max_total_attempts == 1):
+        state = self.state
+        rule = self.policy.rule_for(state.failures[-1].outcome)
+        if state.attempts_made == 1 and (rule.max_attempts == 0 or self.policy.max_total_attempts == 1):
             return None
-        if story.charged(rule.name) > rule.max_attempts:
+        if state.charged(rule.name) > rule.max_attempts:
             return self._stop(StopReason.RULE_SPENT)
-        if (spent := self._spent(story.attempts_made)) is not None:
+        if (spent := self._spent(state.attempts_made)) is not None:
             return self._stop(spent)
-        backoff = Pause(rule.backoff, self._fit(story.failures))
+        backoff = Pause(rule.backoff, self._fit(state.failures))
         return self._follow(rule, failed, backoff, next_round=backoff)
 
     def instead_of_unfit(self) -> Try | Exhausted:
@@ -107,23 +107,23 @@ class Plan:
 
         It is charged to no rule, but counts as an attempt. Whatever there was to wait for came before it.
         """
-        story = self.story
-        if (spent := self._spent(story.attempts_made)) is not None:
+        state = self.state
+        if (spent := self._spent(state.attempts_made)) is not None:
             return self._stop(spent)
-        failures = [failure for failure in story.this_round if failure.target not in story.unfit]
+        failures = [failure for failure in state.this_round if failure.target not in state.unfit]
         failed = self.memory.roster.catalog.get(failures[-1].target) if failures else None
         if failed is None:
             return self.begin()
         rule = self.policy.rule_for(failures[-1].outcome)
-        return self._follow(rule, failed, _AT_ONCE, next_round=Pause(rule.backoff, self._fit(story.failures)))
+        return self._follow(rule, failed, _AT_ONCE, next_round=Pause(rule.backoff, self._fit(state.failures)))
 
     def has_alternative(self, target: Target) -> bool:
         """Return whether another attempt could follow at once if *target* ran into its time limit."""
         rule = self.policy.on_timeout or self.policy.default
-        story = self.story
+        state = self.state
         if self._bound:
             return False
-        if story.charged(rule.name) >= rule.max_attempts or self._spent(story.attempts_made + 1) is not None:
+        if state.charged(rule.name) >= rule.max_attempts or self._spent(state.attempts_made + 1) is not None:
             return False
         pool = self._candidates(rule.strategy, target)
         return any(self._availability.released(other) is None for other in pool)
@@ -137,8 +137,8 @@ class Plan:
         if isinstance(chosen, Chosen):
             return self._try(chosen, _REASONS[rule.strategy])
         # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
-        rounds_remain = rule.strategy is not Strategy.SAME_MODEL and self.story.round < self.policy.rounds
-        if rounds_remain and all(failure.outcome.transient for failure in self._fit(self.story.this_round)):
+        rounds_remain = rule.strategy is not Strategy.SAME_MODEL and self.state.round < self.policy.rounds
+        if rounds_remain and all(failure.outcome.transient for failure in self._fit(self.state.this_round)):
             pause = replace(next_round, at_least=self.policy.round_delay)
             return self._next_round().begin(pause, Reason.NEXT_ROUND)
         return self._stop(chosen, pool)
@@ -162,12 +162,12 @@ class Plan:
         """Return who may follow *failed* in this round, blocked or not."""
         pool = self.memory.roster.candidates(self.terms, strategy, failed)
         # No strategy but same_model leads to the failed target itself, and there it is meant.
-        tried = (self.story.tried - {failed.id}) | self.story.unfit
+        tried = (self.state.tried - {failed.id}) | self.state.unfit
         return pool.without(tried) if tried else pool
 
     def _next_round(self) -> Plan:
-        story = replace(self.story, round=self.story.round + 1, round_start=self.story.attempts_made)
-        return Plan(self.memory, self.terms, story, self.now, self.dice)
+        state = replace(self.state, round=self.state.round + 1, round_start=self.state.attempts_made)
+        return Plan(self.memory, self.terms, state, self.now, self.dice)
 
     def _choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
         turns, subject, order = self.memory.turns, self.terms.primary.entry, self.policy.candidate_order
@@ -183,19 +183,19 @@ class Plan:
             reason = Reason.LAST_RESORT
         key = 0 if self._bound else self.memory.take_key(target, self.now)
         step = Step(target.id, Instant(self.now + chosen.wait), reason, key, waited=chosen.wait)
-        return Try(self.story.then(step))
+        return Try(self.state.then(step))
 
     def _stop(self, reason: StopReason, pool: Iterable[Target] = ()) -> Exhausted:
         availability = self._availability
-        tried = (self.memory.roster.catalog.get(failure.target) for failure in self.story.failures)
+        tried = (self.memory.roster.catalog.get(failure.target) for failure in self.state.failures)
         concerned = (self.terms.primary, *(target for target in tried if target is not None), *pool)
         releases = [until for target in concerned if (until := availability.released(target)) is not None]
         shortest = min(releases) - self.now if releases else None
         return Exhausted(
             reason,
-            self.story.failures,
+            self.state.failures,
             shortest,
-            primary=self.story.primary,
+            primary=self.state.primary,
             pause=self.policy.repeat_window or _PAUSE,
         )
 

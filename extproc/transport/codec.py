@@ -153,9 +153,9 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
             return _read_answer(directive)
         case Deliver():
             return _deliver(directive, event)
-        case Redispatch(status=status, story=story):
+        case Redispatch(status=status, state=state):
             # No body: Envoy then ends the failed answer at once, and needs to reset nothing to replace it.
-            mark = ((names.REDISPATCH, "1"), (names.STATE, encode_state(story)))
+            mark = ((names.REDISPATCH, "1"), (names.STATE, encode_state(state)))
             return _immediately(status, mark)
         case Answer(status=status, headers=headers, body=body):
             return _immediately(status, headers, body)

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.target import Freedom, TargetId
@@ -22,55 +22,55 @@ _LONGEST = 64 * 1024
 """Envoy lets fewer bytes through in all headers of a request together: nobody has written a longer state."""
 
 
-def encode_state(state: Story | InFlight) -> str:
-    """Return *state* as the value of a header: a story, or an attempt that nobody has decided on yet."""
-    if isinstance(state, Story):
-        return _written(_encode_story(state))
-    message = _encode_story(state.story)
+def encode_state(value: AttemptState | InFlight) -> str:
+    """Return *value* as the text of a header: an attempt state, or an attempt that nobody has decided on yet."""
+    if isinstance(value, AttemptState):
+        return _written(_encode_attempt_state(value))
+    message = _encode_attempt_state(value.state)
     in_flight = message.in_flight
-    in_flight.sent = state.sent
-    if state.limit is not None:
-        in_flight.limit = state.limit
-    if state.outcome is not None:
-        in_flight.outcome.CopyFrom(_encode_outcome(state.outcome))
-        in_flight.duration = state.duration
+    in_flight.sent = value.sent
+    if value.limit is not None:
+        in_flight.limit = value.limit
+    if value.outcome is not None:
+        in_flight.outcome.CopyFrom(_encode_outcome(value.outcome))
+        in_flight.duration = value.duration
     return _written(message)
 
 
-def _written(message: pb.Story) -> str:
+def _written(message: pb.AttemptState) -> str:
     return b2a_base64(message.SerializeToString(), newline=False).decode("ascii")
 
 
-def _encode_story(story: Story) -> pb.Story:
-    """Return the message of *story*; what has its default is not touched, which is most of a first attempt's."""
-    message, following = pb.Story(), story.next
-    message.primary = _name(story.primary)
-    message.began = story.began
-    message.deadline = story.deadline
-    message.round = story.round
-    message.body_sha256 = story.body_sha256
+def _encode_attempt_state(state: AttemptState) -> pb.AttemptState:
+    """Return the message of *state*; what has its default is not touched, which is most of a first attempt's."""
+    message, following = pb.AttemptState(), state.next
+    message.primary = _name(state.primary)
+    message.began = state.began
+    message.deadline = state.deadline
+    message.round = state.round
+    message.body_sha256 = state.body_sha256
     step = message.next
     step.target = _name(following.target)
     step.not_before = following.not_before
     step.reason = following.reason
     step.key = following.key
     step.waited = following.waited
-    if story.failures:
-        message.failures.extend([_encode_failure(failure) for failure in story.failures])
-    if story.first_failure is not None:
-        message.first_failure = story.first_failure
-    if story.round_start:
-        message.round_start = story.round_start
-    for block in story.blocks:
+    if state.failures:
+        message.failures.extend([_encode_failure(failure) for failure in state.failures])
+    if state.first_failure is not None:
+        message.first_failure = state.first_failure
+    if state.round_start:
+        message.round_start = state.round_start
+    for block in state.blocks:
         message.blocks.add(kind=block.kind, subject=_name(block.subject), until=block.until)
-    if story.slow:
-        message.slow.extend([_name(target) for target in story.slow])
-    if story.freedom is not Freedom.ANYWHERE:
-        message.freedom = story.freedom
+    if state.slow:
+        message.slow.extend([_name(target) for target in state.slow])
+    if state.freedom is not Freedom.ANYWHERE:
+        message.freedom = state.freedom
     return message
 
 
-def decode_state(text: str) -> Story | InFlight:
+def decode_state(text: str) -> AttemptState | InFlight:
     """Return what *text*, the value of a header, holds.
 
     Raises:
@@ -80,13 +80,13 @@ def decode_state(text: str) -> Story | InFlight:
     if len(text) > _LONGEST:
         raise StateError(f"attempt state: expected at most {_LONGEST} characters, got {len(text)}")
     try:
-        message = pb.Story.FromString(a2b_base64(text, strict_mode=True))
+        message = pb.AttemptState.FromString(a2b_base64(text, strict_mode=True))
         if not (message.primary and message.HasField("next")):
             raise StateError("attempt state: expected a primary and a next step, got neither or one")
         if message.next.not_before > message.deadline:  # it would be held for as long as somebody likes
             raise StateError("attempt state: expected the next step before the deadline, got a later one")
-        story = _decode_story(message)
-        return _decode_in_flight(story, message.in_flight) if message.HasField("in_flight") else story
+        state = _decode_attempt_state(message)
+        return _decode_in_flight(state, message.in_flight) if message.HasField("in_flight") else state
     except (ValueError, DecodeError) as error:
         # The text of *error* may quote what it has choked on.
         raise StateError(f"attempt state: {type(error).__name__}") from error
@@ -113,9 +113,9 @@ def _encode_outcome(outcome: Outcome) -> pb.Outcome:
     )
 
 
-def _decode_in_flight(story: Story, message: pb.InFlight) -> InFlight:
+def _decode_in_flight(state: AttemptState, message: pb.InFlight) -> InFlight:
     return InFlight(
-        story,
+        state,
         sent=Instant(message.sent),
         limit=message.limit if message.HasField("limit") else None,
         outcome=_decode_outcome(message.outcome) if message.HasField("outcome") else None,
@@ -123,9 +123,9 @@ def _decode_in_flight(story: Story, message: pb.InFlight) -> InFlight:
     )
 
 
-def _decode_story(message: pb.Story) -> Story:
+def _decode_attempt_state(message: pb.AttemptState) -> AttemptState:
     step = message.next
-    return Story(
+    return AttemptState(
         primary=_target(message.primary),
         began=Instant(message.began),
         deadline=Instant(message.deadline),

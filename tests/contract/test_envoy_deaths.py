@@ -81,7 +81,7 @@ def test_a_request_without_any_worker_waits_for_one(world: World, size: int) -> 
     assert (answer.status_code, len(world.a.calls)) == (200, 1)
 
 
-def test_the_story_survives_the_worker_that_told_it(world: World) -> None:
+def test_the_attempt_state_survives_the_worker_that_told_it(world: World) -> None:
     """What failed before is known to the worker that comes next: the state is kept in Envoy, not in a worker."""
     world.a.reply = Reply(status=429)
 

@@ -23,7 +23,7 @@ from extproc.transport.state_codec import decode_state
 if TYPE_CHECKING:
     from random import Random
 
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
 
 _RULES = ("default", "on_status_codes[0]", "on_high_latency", "on_timeout", "nobody")
 _SUBJECTS = (*TARGETS, "openai", "mistral/large", "mistral/*#1", "openai/gpt-4o#0", "https://api.openai.com:443", "")
@@ -48,44 +48,44 @@ def is_held(message: bytes, now: int) -> bool:
         return False
     if not isinstance(event, RequestHeaders) or event.carried is None:
         return False
-    return _story_of(event.carried).next.not_before > now
+    return _attempt_state_of(event.carried).next.not_before > now
 
 
-def _story_of(state: Story | InFlight) -> Story:
-    return state.story if isinstance(state, InFlight) else state
+def _attempt_state_of(carried: AttemptState | InFlight) -> AttemptState:
+    return carried.state if isinstance(carried, InFlight) else carried
 
 
 def _any_state(chance: Random, body: bytes, *, now: int, patient: bool) -> bytes:
-    story = _plausible(chance, body, now)
+    state = _plausible(chance, body, now)
     match chance.randrange(8):
         case 0:
             return text(chance).encode()
         case 1:
             return b64encode(raw(chance, 200))
         case 2:
-            return b64encode(damaged(chance, story.SerializeToString()))
+            return b64encode(damaged(chance, state.SerializeToString()))
         case 3:
-            return damaged(chance, b64encode(story.SerializeToString()))
+            return damaged(chance, b64encode(state.SerializeToString()))
         case 4:
-            _go_to_extremes(chance, story, now, patient=patient)
+            _go_to_extremes(chance, state, now, patient=patient)
         case 5 if one_in(chance, 50):
-            _swell(chance, story, now)
+            _swell(chance, state, now)
         case _:
             pass
-    return b64encode(story.SerializeToString())
+    return b64encode(state.SerializeToString())
 
 
 def _waits(value: bytes, now: int) -> bool:
     try:
-        return _story_of(decode_state(value.decode("latin-1"))).next.not_before > now
+        return _attempt_state_of(decode_state(value.decode("latin-1"))).next.not_before > now
     except StateError:
         return False
 
 
-def _plausible(chance: Random, body: bytes, now: int) -> pb.Story:
-    """Return a story that a sidecar with this configuration could have written a moment ago."""
+def _plausible(chance: Random, body: bytes, now: int) -> pb.AttemptState:
+    """Return an attempt state that a sidecar with this configuration could have written a moment ago."""
     failures = [_failure(chance) for _ in range(chance.randrange(4))]
-    return pb.Story(
+    return pb.AttemptState(
         primary=_target(chance),
         began=now - 1_000,
         deadline=now + 60_000,
@@ -118,38 +118,38 @@ def _in_flight(chance: Random, now: int) -> pb.InFlight | None:
     )
 
 
-def _go_to_extremes(chance: Random, story: pb.Story, now: int, *, patient: bool) -> None:
-    """Let every field of *story* be as far out as its type allows."""
-    story.began, story.deadline = instant(chance, now), instant(chance, now)
-    story.next.not_before = now - 500 if patient else instant(chance, now)
-    story.next.key, story.next.waited = _int32(chance), any_int(chance, LEAST, MOST)
-    story.round, story.round_start = _int32(chance), _int32(chance)
+def _go_to_extremes(chance: Random, state: pb.AttemptState, now: int, *, patient: bool) -> None:
+    """Let every field of *state* be as far out as its type allows."""
+    state.began, state.deadline = instant(chance, now), instant(chance, now)
+    state.next.not_before = now - 500 if patient else instant(chance, now)
+    state.next.key, state.next.waited = _int32(chance), any_int(chance, LEAST, MOST)
+    state.round, state.round_start = _int32(chance), _int32(chance)
     if one_in(chance, 3):
-        story.next.target = _name(chance)
+        state.next.target = _name(chance)
     if one_in(chance, 3):
-        story.primary = _name(chance)
+        state.primary = _name(chance)
     if one_in(chance, 2):
-        story.first_failure = instant(chance, now)
-    for failure in story.failures:
+        state.first_failure = instant(chance, now)
+    for failure in state.failures:
         failure.key, failure.waited, failure.duration = _int32(chance), instant(chance, 5), instant(chance, 5)
         failure.outcome.status = _int32(chance)
         failure.outcome.retry_after, failure.outcome.limit = instant(chance, 5), instant(chance, 5)
         if one_in(chance, 3):
             failure.target = _name(chance)
-    for block in story.blocks:
+    for block in state.blocks:
         block.until = instant(chance, now)
         if one_in(chance, 3):
             block.subject = _name(chance)
     if one_in(chance, 4):
-        story.body_sha256 = raw(chance, 40)
+        state.body_sha256 = raw(chance, 40)
 
 
-def _swell(chance: Random, story: pb.Story, now: int) -> None:
-    """Make the lists of *story* longer than any request could make them."""
+def _swell(chance: Random, state: pb.AttemptState, now: int) -> None:
+    """Make the lists of *state* longer than any request could make them."""
     many = 10 ** chance.randrange(2, 5)
-    story.failures.extend([_failure(chance)] * many)
-    story.blocks.extend(_block(chance, now) for _ in range(many))
-    story.slow.extend([_target(chance)] * many)
+    state.failures.extend([_failure(chance)] * many)
+    state.blocks.extend(_block(chance, now) for _ in range(many))
+    state.slow.extend([_target(chance)] * many)
 
 
 def _failure(chance: Random) -> pb.FailedAttempt:

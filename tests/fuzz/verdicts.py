@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fuzz.conversations import Conversation
     from fuzz.peer import Heard
 
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
 
 _CREDENTIALS = {"authorization", "api-key", "x-api-key"}
 _SECRET = b"sk-fuzz-"
@@ -104,8 +104,8 @@ def _attempts_before(messages: Sequence[bytes]) -> int:
     return 0
 
 
-def _attempts(state: Story | InFlight) -> int:
-    return len(state.story.failures) + 1 if isinstance(state, InFlight) else len(state.failures)
+def _attempts(state: AttemptState | InFlight) -> int:
+    return len(state.state.failures) + 1 if isinstance(state, InFlight) else len(state.failures)
 
 
 def _uncounted(answer: pb.ProcessingResponse, *, attempts: int) -> Iterator[str]:

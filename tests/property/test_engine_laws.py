@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.policy.journeys import Journey
 from support.policy.laws import obey_the_laws
 from support.policy.moments import moments
-from support.policy.scenes import Scene, Script, catalogs, replies, scenes, stories
+from support.policy.scenes import Scene, Script, attempt_states, catalogs, replies, scenes
 
 from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Blocks
@@ -27,7 +27,7 @@ def test_every_decision_obeys_the_laws() -> None:
         obey_the_laws(decided)
         for moment in decided:
             if isinstance(moment.decision, Try):
-                seen.add(moment.decision.story.next.reason)
+                seen.add(moment.decision.state.next.reason)
             if isinstance(moment.decision, Exhausted):
                 seen.add(moment.decision.reason)
 
@@ -50,12 +50,12 @@ def test_the_same_chance_and_clock_give_the_same_decisions(scene: Scene) -> None
 @given(st.data())
 @settings(max_examples=80)
 def test_the_plan_from_any_state_terminates(data: st.DataObject) -> None:
-    """Whatever a story says, it ends, after no more calls than max_total_attempts leaves."""
+    """Whatever an attempt state says, it ends, after no more calls than max_total_attempts leaves."""
     catalog = data.draw(catalogs())
-    engine, story = Engine(catalog, Blocks(), SlowAnswers()), data.draw(stories(catalog))
-    policy, script = engine.policy_of(story), Script(tuple(data.draw(st.lists(replies, min_size=1))))
+    engine, state = Engine(catalog, Blocks(), SlowAnswers()), data.draw(attempt_states(catalog))
+    policy, script = engine.policy_of(state), Script(tuple(data.draw(st.lists(replies, min_size=1))))
 
-    journey = Journey.resumed(engine, story).through(script)
+    journey = Journey.resumed(engine, state).through(script)
 
-    left = 1 if policy is None else policy.max_total_attempts - story.attempts_made
+    left = 1 if policy is None else policy.max_total_attempts - state.attempts_made
     assert len(journey.calls) <= max(1, left)

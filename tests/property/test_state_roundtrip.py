@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.target import Freedom, TargetId
@@ -43,8 +43,8 @@ failures = st.builds(
     duration=durations,
 )
 blocks = st.builds(Block, kind=st.sampled_from(BlockKind), subject=names, until=instants)
-stories = st.builds(  # but for a next step after the deadline: that is refused
-    Story,
+states = st.builds(  # but for a next step after the deadline: that is refused
+    AttemptState,
     primary=targets,
     began=instants,
     deadline=instants,
@@ -57,14 +57,14 @@ stories = st.builds(  # but for a next step after the deadline: that is refused
     slow=st.lists(targets, max_size=3).map(tuple),
     body_sha256=st.binary(max_size=32),
     freedom=st.sampled_from(Freedom),
-).filter(lambda story: story.next.not_before <= story.deadline)
+).filter(lambda state: state.next.not_before <= state.deadline)
 
-known = {"story": stories, "sent": instants, "limit": st.none() | durations}
+known = {"state": states, "sent": instants, "limit": st.none() | durations}
 in_flight = st.builds(InFlight, **known, outcome=outcomes, duration=durations) | st.builds(InFlight, **known)
 
 
-@given(stories | in_flight)
-def test_every_state_survives(state: Story | InFlight) -> None:
+@given(states | in_flight)
+def test_every_state_survives(state: AttemptState | InFlight) -> None:
     """Encoding loses nothing, and what it makes can stand in a header."""
     text = encode_state(state)
 
@@ -75,7 +75,7 @@ def test_every_state_survives(state: Story | InFlight) -> None:
 
 @given(st.text())
 def test_arbitrary_text_is_refused_by_one_error(text: str) -> None:
-    """Whatever a header holds, reading it ends in a story or in StateError."""
+    """Whatever a header holds, reading it ends in an attempt state or in StateError."""
     _read(text)
 
 
@@ -85,8 +85,8 @@ def test_arbitrary_bytes_are_refused_by_one_error(raw: bytes) -> None:
     _read(b64encode(raw).decode())
 
 
-@given(stories | in_flight, st.data())
-def test_a_damaged_state_is_refused_by_one_error(state: Story | InFlight, data: st.DataObject) -> None:
+@given(states | in_flight, st.data())
+def test_a_damaged_state_is_refused_by_one_error(state: AttemptState | InFlight, data: st.DataObject) -> None:
     """The same with one character changed, which may well leave a valid message."""
     text = encode_state(state)
     place = data.draw(st.integers(min_value=0, max_value=len(text) - 1))

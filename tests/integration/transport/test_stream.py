@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from support.policy.attempt_states import a_story, an_in_flight
+from support.policy.attempt_states import a_state, an_in_flight
 from support.sidecar.ext_proc import (
     ScriptedSession,
     mutations,
@@ -71,7 +71,7 @@ async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
 @pytest.mark.asyncio
 async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
     """What Envoy carries from the failed answer to the next request is understood there."""
-    failing, next_one = ScriptedSession(Redispatch(429, a_story())), ScriptedSession(Proceed())
+    failing, next_one = ScriptedSession(Redispatch(429, a_state())), ScriptedSession(Proceed())
     sidecar = await serve(failing, next_one)
 
     answer = await ask(sidecar.stream(), response_headers(429))
@@ -80,14 +80,14 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
 
     [event] = next_one.received
     assert isinstance(event, RequestHeaders)
-    assert event.carried == a_story()
-    assert state.decode() == encode_state(a_story())
+    assert event.carried == a_state()
+    assert state.decode() == encode_state(a_state())
 
 
 @pytest.mark.asyncio
 async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
     """What comes in time is judged, and is not overdue."""
-    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_story()))
+    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
 
     first = await ask(call, response_headers(429))
@@ -101,7 +101,7 @@ async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) 
 @pytest.mark.asyncio
 async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
     """A provider that stalls in the middle of an error keeps nobody from the next one."""
-    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_story()))
+    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
     await ask(call, response_headers(429))
 

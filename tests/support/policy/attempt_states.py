@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.target import TargetId
@@ -12,9 +12,9 @@ from extproc.policy.units import Instant
 BEGAN = Instant(1_700_000_000_000)
 
 
-def a_story() -> Story:
-    """Return the story of a request whose first two attempts have failed."""
-    return Story(
+def a_state() -> AttemptState:
+    """Return the attempt state of a request whose first two attempts have failed."""
+    return AttemptState(
         primary=TargetId("openai/gpt-4o"),
         began=BEGAN,
         deadline=Instant(BEGAN + 300_000),
@@ -49,4 +49,4 @@ def a_story() -> Story:
 def an_in_flight(outcome: Outcome | None = None) -> InFlight:
     """Return the third attempt of that request while it is under way; *outcome* is what its headers mean."""
     duration = 0 if outcome is None else 7
-    return InFlight(a_story(), sent=Instant(BEGAN + 900), limit=60_000, outcome=outcome, duration=duration)
+    return InFlight(a_state(), sent=Instant(BEGAN + 900), limit=60_000, outcome=outcome, duration=duration)

@@ -6,7 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, Reason, Step
 from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
@@ -151,6 +151,6 @@ def a_step(
     return Step(target, after(wait, now=now), reason, key, waited=wait)
 
 
-def a_story(step: Step | None = None, *, timeout: Millis = 300_000) -> Story:
-    """Return the story of a request that begins now, with the primary P."""
-    return Story(P, NOW, after(timeout), a_step() if step is None else step)
+def a_state(step: Step | None = None, *, timeout: Millis = 300_000) -> AttemptState:
+    """Return the attempt state of a request that begins now, with the primary P."""
+    return AttemptState(P, NOW, after(timeout), a_step() if step is None else step)

@@ -13,7 +13,7 @@ from support.policy.builders import HALF, NOW, SUCCESS, P
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from extproc.policy.attempt_state import Reason, Story
+    from extproc.policy.attempt_state import AttemptState, Reason
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
@@ -82,11 +82,11 @@ class Journey:
         self._go_on()
 
     @classmethod
-    def resumed(cls, engine: Engine, story: Story, *, dice: Dice = HALF) -> Journey:
-        """Return the journey whose next attempt is what *story* says, decided upon by somebody else."""
-        journey = cls(engine, story.primary, now=story.began, dice=dice)
+    def resumed(cls, engine: Engine, state: AttemptState, *, dice: Dice = HALF) -> Journey:
+        """Return the journey whose next attempt is what *state* says, decided upon by somebody else."""
+        journey = cls(engine, state.primary, now=state.began, dice=dice)
         journey.calls.clear()
-        journey.now, journey.decision = story.began, Try(story)
+        journey.now, journey.decision = state.began, Try(state)
         journey._go_on()
         return journey
 
@@ -106,10 +106,10 @@ class Journey:
         return [call.reason for call in self.calls]
 
     @property
-    def story(self) -> Story:
-        """The story so far, of a request that is not exhausted."""
+    def state(self) -> AttemptState:
+        """The attempt state, of a request that is not exhausted."""
         assert not isinstance(self.decision, Exhausted)
-        return self.decision.story
+        return self.decision.state
 
     def gets(self, *replies: Outcome | Reply) -> Journey:
         """Let the attempts under way come to *replies*, one after the other."""
@@ -132,7 +132,7 @@ class Journey:
         self.replies.append(reply)
         self.now = Instant(self.now + reply.took)
         self.decision = self.engine.after(
-            self.decision.story,
+            self.decision.state,
             reply.outcome,
             self.api,
             duration=reply.took,
@@ -147,12 +147,12 @@ class Journey:
         assert isinstance(self.decision, Deliver)
         self.now = Instant(self.now + reply.rest)
         duration = reply.took + reply.rest
-        self.engine.ended(self.decision.story, duration=duration, now=self.now, dice=self.dice)
+        self.engine.ended(self.decision.state, duration=duration, now=self.now, dice=self.dice)
 
     def _go_on(self) -> None:
         """Wait as long as decided, and call."""
         self.decided = self.now
         if isinstance(self.decision, Try):
-            step = self.decision.story.next
+            step = self.decision.state.next
             self.now = max(self.now, step.not_before)
             self.calls.append(Call(step.target, step.reason, step.waited, step.key, self.now))

@@ -31,7 +31,7 @@ def most_of(policy: Policy) -> dict[str, int]:
 
 def no_rule_allows_more_than_it_says(choice: Choice) -> None:
     """Whoever is charged more often is not followed by another attempt; counting is per rule and per request."""
-    charged = Counter(failure.rule for failure in choice.story.failures if failure.rule is not None)
+    charged = Counter(failure.rule for failure in choice.state.failures if failure.rule is not None)
     most = most_of(choice.policy)
     assert all(times <= most[rule] for rule, times in charged.items())
 
@@ -39,14 +39,14 @@ def no_rule_allows_more_than_it_says(choice: Choice) -> None:
 def nobody_waits_for_another_ones_retry_after(choice: Choice) -> None:
     """Wait as long as the target itself has asked for, or our own pause says; never shorter than the first."""
     asked, pause = (0, 0) if choice.next_key else (choice.must_wait(choice.target), choice.longest_pause)
-    assert asked <= choice.story.next.waited <= max(asked, pause)
-    assert choice.story.next.not_before == choice.moment.now + choice.story.next.waited
+    assert asked <= choice.state.next.waited <= max(asked, pause)
+    assert choice.state.next.not_before == choice.moment.now + choice.state.next.waited
 
 
 def no_wait_crosses_a_limit(choice: Choice) -> None:
     """Neither the longest wait allowed nor the budget nor the deadline: one wait, or all of them."""
-    first, most = choice.story.first_failure, choice.policy.max_duration
-    assert choice.allows(choice.story.next.waited)
+    first, most = choice.state.first_failure, choice.policy.max_duration
+    assert choice.allows(choice.state.next.waited)
     if first is not None and most is not None:
         assert sum(call.waited for call in choice.moment.calls if call.at - call.waited >= first) <= most
 
@@ -54,7 +54,7 @@ def no_wait_crosses_a_limit(choice: Choice) -> None:
 def only_candidates_are_called(choice: Choice) -> None:
     """Each attempt goes where the rules lead, and in one round to nobody twice."""
     if choice.next_key:
-        assert choice.target.id == choice.story.failures[-1].target
+        assert choice.target.id == choice.state.failures[-1].target
     else:
         assert choice.target in choice.candidates()
 
@@ -75,19 +75,19 @@ def a_key_that_is_set_aside_is_used_only_if_all_are(choice: Choice) -> None:
     """And then the one that is released first."""
     ends = {block.subject: block.until for block in choice.moment.known if block.kind is BlockKind.KEY}
     releases = [ends.get(f"{choice.target.entry}#{key}", 0) for key in range(choice.target.keys)]
-    assert choice.bound or choice.target.keys <= 1 or releases[choice.story.next.key] == min(releases)
+    assert choice.bound or choice.target.keys <= 1 or releases[choice.state.next.key] == min(releases)
 
 
 def no_key_is_refused_twice_in_a_row(choice: Choice) -> None:
     """Follow a refusal with a key that this request has not tried at that target."""
-    failures = choice.story.failures
+    failures = choice.state.failures
     tried = {failure.key for failure in failures if failure.target == choice.target.id}
-    assert not choice.next_key or choice.story.next.key not in tried
+    assert not choice.next_key or choice.state.next.key not in tried
 
 
 def never_more_rounds_than_the_policy_says(choice: Choice) -> None:
     """Begin with the first round; end with the last that the policy allows."""
-    assert 1 <= choice.story.round <= choice.policy.rounds
+    assert 1 <= choice.state.round <= choice.policy.rounds
 
 
 def never_more_calls_than_the_limits_allow(moment: Moment) -> None:
@@ -101,7 +101,7 @@ def what_is_told_is_what_was_done(moment: Moment) -> None:
     if isinstance(decision, Exhausted):
         failures, called = decision.attempts, moment.calls
     else:
-        failures, called = decision.story.failures, moment.calls[:-1]
+        failures, called = decision.state.failures, moment.calls[:-1]
     assert [(failure.target, failure.key, failure.waited) for failure in failures] == [
         (call.target, call.key, call.waited) for call in called
     ]
@@ -186,7 +186,7 @@ def a_released_key_is_tried_before_anything_else(moment: Moment) -> None:
         and not now.must_wait(target)
     ):
         assert isinstance(moment.decision, Try)
-        assert (moment.decision.story.next.reason, moment.decision.story.next.target) == (Reason.NEXT_KEY, target.id)
+        assert (moment.decision.state.next.reason, moment.decision.state.next.target) == (Reason.NEXT_KEY, target.id)
 
 
 def who_asked_for_time_is_told_of(moment: Moment) -> None:
@@ -215,26 +215,26 @@ def who_asked_for_time_is_told_of(moment: Moment) -> None:
 
 def _spent(situation: Situation) -> StopReason | None:
     """Return which limit forbids any further attempt, however short the wait; None when none does."""
-    story, policy, rule = situation.story, situation.policy, situation.rule
-    if not story.failures:
+    state, policy, rule = situation.state, situation.policy, situation.rule
+    if not state.failures:
         return None
     if rule is not None and not situation.follows_unfit:
-        charged = sum(failure.rule == rule.name for failure in story.failures)
+        charged = sum(failure.rule == rule.name for failure in state.failures)
         if charged > rule.max_attempts:
             return StopReason.RULE_SPENT
-    if len(story.failures) >= policy.max_total_attempts:
+    if len(state.failures) >= policy.max_total_attempts:
         return StopReason.TOTAL_SPENT
     return next(iter(_forbidding(situation, 0)), None)
 
 
 def _forbidding(situation: Situation, wait: Millis) -> list[StopReason]:
     """Return every limit that a wait of that length would cross, the most important first."""
-    story, policy = situation.story, situation.policy
+    state, policy = situation.state, situation.policy
     end = situation.moment.now + wait
-    first, most = story.first_failure, policy.max_duration
+    first, most = state.first_failure, policy.max_duration
     crossed = {
         StopReason.BUDGET_SPENT: first is not None and most is not None and end > first + most,
-        StopReason.DEADLINE: end >= story.deadline,
+        StopReason.DEADLINE: end >= state.deadline,
         StopReason.WAIT_TOO_LONG: wait > policy.retry_after.max_wait,
     }
     return [reason for reason, is_crossed in crossed.items() if is_crossed]

@@ -11,7 +11,7 @@ from extproc.policy.target import Freedom
 from support.policy.traffic import Traffic
 
 if TYPE_CHECKING:
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
     from extproc.policy.catalog import Catalog
     from extproc.policy.decision import Decision
     from extproc.policy.rules import Policy
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Moment:
     """One decision: about which request, when, after which calls and replies, and with which blocks known to all.
 
-    *attempted* is the story whose next attempt has just ended; None when the request has just arrived.
+    *attempted* is the attempt state whose next attempt has just ended; None when the request has just arrived.
     """
 
     journey: Journey
@@ -34,7 +34,7 @@ class Moment:
     calls: tuple[Call, ...]
     replies: tuple[Reply, ...]
     known: tuple[Block, ...]
-    attempted: Story | None
+    attempted: AttemptState | None
 
     @property
     def catalog(self) -> Catalog:
@@ -58,7 +58,7 @@ class Witness:
     def __init__(self, blocks: Blocks) -> None:
         self.moments: list[Moment] = []
         self._blocks = blocks
-        self._under_way: dict[Journey, Story] = {}
+        self._under_way: dict[Journey, AttemptState] = {}
 
     def __call__(self, journey: Journey) -> None:
         """Take note of what has just been decided about *journey*."""
@@ -67,7 +67,7 @@ class Witness:
         attempted = self._under_way.pop(journey, None)
         self.moments.append(Moment(journey, journey.decision, journey.decided, calls, replies, known, attempted))
         if isinstance(journey.decision, Try):
-            self._under_way[journey] = journey.decision.story
+            self._under_way[journey] = journey.decision.state
 
 
 def moments(scene: Scene) -> list[Moment]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
@@ -210,8 +210,8 @@ def scenes(draw: st.DrawFn, most: int = 6) -> Scene:
 
 
 @st.composite
-def stories(draw: st.DrawFn, catalog: Catalog) -> Story:
-    """Draw any story about the targets of *catalog*: one that has happened, or one that could not."""
+def attempt_states(draw: st.DrawFn, catalog: Catalog) -> AttemptState:
+    """Draw any attempt state about the targets of *catalog*: one that has happened, or one that could not."""
     target = st.sampled_from(list(catalog.targets))
     failures = st.builds(
         FailedAttempt,
@@ -225,7 +225,7 @@ def stories(draw: st.DrawFn, catalog: Catalog) -> Story:
     told = tuple(draw(st.lists(failures, max_size=12)))
     subjects = st.sampled_from([*catalog.targets, "a", "b", "c", "https://shared.test:443"])
     blocks = st.builds(Block, st.sampled_from(BlockKind), subjects, waits.map(after))
-    return Story(
+    return AttemptState(
         primary=draw(target),
         began=NOW,
         deadline=after(draw(st.sampled_from([300_000, 1000, 0]))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, Reason, Step
 from extproc.policy.backoff import Reach
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.candidates import Terms
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the policy of a request allows at one moment, after the failures of *story*."""
+    """What the policy of a request allows at one moment, after the failures of *state*."""
 
     moment: Moment
-    story: Story
+    state: AttemptState
     policy: Policy
 
     @property
@@ -43,22 +43,22 @@ class Situation:
     @property
     def bound(self) -> bool:
         """Whether only the target that the request names has what it needs, for the owner of its first key."""
-        return self.story.freedom is Freedom.THERE
+        return self.state.freedom is Freedom.THERE
 
     @property
     def begins_round(self) -> bool:
         """Whether a round begins, be it the first, or begins again because all it has met were unfit."""
-        return not [failure for failure in self.story.this_round if failure.target not in self.unfit]
+        return not [failure for failure in self.state.this_round if failure.target not in self.unfit]
 
     @property
     def unfit(self) -> set[TargetId]:
         """The targets that have refused the request, though it did not name them."""
-        return {failure.target for failure in self.story.failures if failure.outcome.kind is Kind.UNFIT}
+        return {failure.target for failure in self.state.failures if failure.outcome.kind is Kind.UNFIT}
 
     @property
     def last(self) -> FailedAttempt | None:
         """The failure that the choice is about: the last one, or who failed before those that were unfit."""
-        failures = self.story.failures
+        failures = self.state.failures
         if failures and failures[-1].outcome.kind is Kind.UNFIT:
             failures = tuple(failure for failure in failures if failure.target not in self.unfit)
         return failures[-1] if failures else None
@@ -66,7 +66,7 @@ class Situation:
     @property
     def follows_unfit(self) -> bool:
         """Whether this very attempt's target was unfit: whatever there was to wait for came before it."""
-        failed = self.story.this_round
+        failed = self.state.this_round
         return bool(failed) and failed[-1].outcome.kind is Kind.UNFIT
 
     @property
@@ -78,7 +78,7 @@ class Situation:
     def longest_pause(self) -> Millis:
         """The longest wait that our own back-off and rounds can come to here."""
         backoff = None if self.rule is None else self.rule.backoff
-        delay = self.policy.round_delay if self.begins_round and self.story.failures else self.delay_there
+        delay = self.policy.round_delay if self.begins_round and self.state.failures else self.delay_there
         return max(delay, 0 if backoff is None else backoff.ceiling)
 
     @property
@@ -105,14 +105,14 @@ class Situation:
 
     def allows(self, wait: Millis) -> bool:
         """Return whether no limit forbids a wait of that length."""
-        end, first, most = self.moment.now + wait, self.story.first_failure, self.policy.max_duration
+        end, first, most = self.moment.now + wait, self.state.first_failure, self.policy.max_duration
         in_budget = first is None or most is None or end <= first + most
-        return in_budget and end < self.story.deadline and wait <= self.policy.retry_after.max_wait
+        return in_budget and end < self.state.deadline and wait <= self.policy.retry_after.max_wait
 
     def remaining(self, target: Target, *kinds: BlockKind) -> Millis:
         """Return how long it is until the last block of those kinds on *target* is over."""
         subjects = {target.id, target.provider, target.endpoint}
-        blocks = (*self.moment.known, *self.story.blocks)
+        blocks = (*self.moment.known, *self.state.blocks)
         return max((b.until - self.moment.now for b in blocks if b.kind in kinds and b.subject in subjects), default=0)
 
     def must_wait(self, target: Target) -> Millis:
@@ -147,20 +147,20 @@ class Situation:
         failed = catalog[self.last.target]
         if self.rule.strategy is Strategy.SAME_MODEL:
             return [failed]
-        tried = {failure.target for failure in self.story.failures[self.story.round_start :]} | self.unfit
+        tried = {failure.target for failure in self.state.failures[self.state.round_start :]} | self.unfit
         found = fitting(catalog, self.terms, self.rule.strategy, failed)
         return [target for target in found if target.id not in tried]
 
     def in_next_round(self) -> Situation | None:
         """Return the beginning of the next round; None when there is none to begin."""
-        rule, story = self.rule, self.story
-        if rule is None or self.bound or rule.strategy is Strategy.SAME_MODEL or story.round >= self.policy.rounds:
+        rule, state = self.rule, self.state
+        if rule is None or self.bound or rule.strategy is Strategy.SAME_MODEL or state.round >= self.policy.rounds:
             return None
-        fit = [failure.outcome for failure in story.this_round if failure.outcome.kind is not Kind.UNFIT]
+        fit = [failure.outcome for failure in state.this_round if failure.outcome.kind is not Kind.UNFIT]
         if not fit or not all(outcome.transient for outcome in fit):
             return None
         return Situation(
-            self.moment, replace(story, round=story.round + 1, round_start=len(story.failures)), self.policy
+            self.moment, replace(state, round=state.round + 1, round_start=len(state.failures)), self.policy
         )
 
 
@@ -171,12 +171,12 @@ class Choice(Situation):
     @property
     def target(self) -> Target:
         """Who was chosen."""
-        return self.moment.catalog[self.story.next.target]
+        return self.moment.catalog[self.state.next.target]
 
     @property
     def next_key(self) -> bool:
         """Whether another key of the same target follows."""
-        return self.story.next.reason is Reason.NEXT_KEY
+        return self.state.next.reason is Reason.NEXT_KEY
 
 
 def situation_of(moment: Moment) -> Situation | None:
@@ -186,14 +186,14 @@ def situation_of(moment: Moment) -> Situation | None:
         return None
     if moment.attempted is None:
         journey = moment.journey
-        story = Story(
+        state = AttemptState(
             journey.primary,
             moment.now,
             journey.deadline,
             Step(journey.primary, moment.now, Reason.PRIMARY),
             freedom=journey.freedom,
         )
-        return Situation(moment, story, policy)
+        return Situation(moment, state, policy)
     attempted, (*_, last) = moment.attempted, decision.failures
     blocks, asked = attempted.blocks, last.outcome.retry_after
     target, handling = moment.catalog[last.target], policy.retry_after
@@ -204,8 +204,8 @@ def situation_of(moment: Moment) -> Situation | None:
         until = Instant(moment.now + min(asked, handling.cap))
         blocks = (*blocks, Block(BlockKind.RETRY_AFTER, subject[handling.scope] or target.id, until))
     first = moment.now if attempted.first_failure is None else attempted.first_failure
-    story = replace(attempted, failures=decision.failures, first_failure=first, blocks=blocks)
-    return Situation(moment, story, policy)
+    state = replace(attempted, failures=decision.failures, first_failure=first, blocks=blocks)
+    return Situation(moment, state, policy)
 
 
 def fitting(catalog: Catalog, terms: Terms, strategy: Strategy, origin: Target) -> list[Target]:
@@ -228,4 +228,4 @@ def choices(decided: Iterable[Moment]) -> Iterator[Choice]:
     for moment in decided:
         policy = moment.policy
         if isinstance(moment.decision, Try) and policy is not None:
-            yield Choice(moment, moment.decision.story, policy)
+            yield Choice(moment, moment.decision.state, policy)

@@ -32,7 +32,7 @@ from extproc.exchange.in_flight import InFlight
 from extproc.exchange.phases import OutOfTurnError
 from extproc.exchange.session import Exchange, Session
 from extproc.exchange.upstream import Upstream, Upstreams
-from extproc.policy.attempt_state import Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, Reason, Step
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import StopReason
@@ -97,7 +97,7 @@ def opened(
     exchange: Exchange,
     body: bytes | None = BODY,
     *,
-    carried: Story | InFlight | None = None,
+    carried: AttemptState | InFlight | None = None,
     headers: dict[str, str] | None = None,
     now: Instant = NOW,
 ) -> tuple[Session, Directive]:
@@ -130,12 +130,12 @@ def error_of(directive: Directive) -> dict[str, object]:
     return error
 
 
-def failing(exchange: Exchange, event: ResponseHeaders, *, now: Instant = NOW) -> Story:
+def failing(exchange: Exchange, event: ResponseHeaders, *, now: Instant = NOW) -> AttemptState:
     """Return what a first attempt that fails with *event* hands on to the second."""
     session, _ = opened(exchange, now=now)
     directive = session.receive(event, now=now)
     assert isinstance(directive, Redispatch)
-    return directive.story
+    return directive.state
 
 
 class TestTheRequest:
@@ -200,9 +200,9 @@ class TestTheRequest:
 
     def test_no_limit_is_longer_than_what_is_left(self) -> None:
         exchange = an_exchange(a_policy(attempt_timeout=200 * SECOND))
-        story = replace(failing(exchange, from_provider(429)), deadline=Instant(NOW + 150 * SECOND))
+        state = replace(failing(exchange, from_provider(429)), deadline=Instant(NOW + 150 * SECOND))
 
-        _, sent = opened(exchange, carried=story, now=Instant(NOW + 100 * SECOND))
+        _, sent = opened(exchange, carried=state, now=Instant(NOW + 100 * SECOND))
 
         assert set_by(sent)[names.TRY_TIMEOUT] == "50000"
         assert isinstance(sent, Send)
@@ -291,7 +291,7 @@ class TestRefusals:
         redispatch = session.receive(from_provider(503), now=NOW)
         assert isinstance(redispatch, Redispatch)
 
-        _, second = opened(exchange, compress(BODY), headers=headers, carried=redispatch.story)
+        _, second = opened(exchange, compress(BODY), headers=headers, carried=redispatch.state)
 
         other = BODY.replace(b"gpt-4o", b"claude-3-5-sonnet")
         for sent, body in ((first, BODY), (second, other)):
@@ -299,7 +299,7 @@ class TestRefusals:
             assert sent.body == body
             assert set_by(sent)["content-length"] == str(len(body))
             assert {"content-encoding", "content-digest"} <= set(sent.remove_headers)
-        assert redispatch.story.body_sha256 == hashlib.sha256(compress(BODY)).digest()
+        assert redispatch.state.body_sha256 == hashlib.sha256(compress(BODY)).digest()
 
     @pytest.mark.parametrize("default", [None, S])
     @pytest.mark.parametrize("coding", ["br", "gzip", "gzip, gzip"])
@@ -455,8 +455,8 @@ class TestTheAnswer:
         first = session.receive(moved, now=NOW)
         assert isinstance(first, Redispatch)
         assert first.status == 502
-        assert first.story.failures[0].error_type == "http_307"
-        last, _ = opened(exchange, carried=first.story)
+        assert first.state.failures[0].error_type == "http_307"
+        last, _ = opened(exchange, carried=first.state)
         directive = last.receive(moved, now=NOW)
 
         assert isinstance(directive, Answer)
@@ -469,25 +469,25 @@ class TestTheAnswer:
 
         assert isinstance(session.receive(from_provider(304), now=NOW), Deliver)
 
-    def test_a_failure_is_handed_on_with_its_story(self) -> None:
+    def test_a_failure_is_handed_on_with_its_attempt_state(self) -> None:
         session, _ = opened(an_exchange(a_policy()))
 
         directive = session.receive(from_provider(429), now=Instant(NOW + 30))
 
         assert isinstance(directive, Redispatch)
         assert directive.status == 429
-        assert directive.story.next == Step(S, Instant(NOW + 30), Reason.DIFFERENT_PROVIDER)
-        assert directive.story.body_sha256 == hashlib.sha256(BODY).digest()
-        assert directive.story.failures[0].duration == 30
+        assert directive.state.next == Step(S, Instant(NOW + 30), Reason.DIFFERENT_PROVIDER)
+        assert directive.state.body_sha256 == hashlib.sha256(BODY).digest()
+        assert directive.state.failures[0].duration == 30
 
     def test_a_wait_is_held_before_the_next_attempts_body_is_asked_for(self) -> None:
         """So that no body is kept in memory for as long as the wait takes."""
         backoff = Backoff(Reach.GLOBAL, 500, 5000, Jitter.NONE)
         exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
-        story = failing(exchange, from_provider(503))
+        state = failing(exchange, from_provider(503))
         session = exchange.open(always(0.0))
 
-        told = RequestHeaders(request_headers(), end_of_stream=False, carried=story)
+        told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
         assert session.receive(told, now=NOW) == Proceed(not_before=Instant(NOW + 500))
 
@@ -495,10 +495,10 @@ class TestTheAnswer:
         """Re-dispatched in the middle of a wait, an attempt waits only what is left."""
         backoff = Backoff(Reach.GLOBAL, 500, 5000, Jitter.NONE)
         exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
-        story = failing(exchange, from_provider(503))
+        state = failing(exchange, from_provider(503))
         session = exchange.open(always(0.0))
 
-        told = RequestHeaders(request_headers(), end_of_stream=False, carried=story)
+        told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
         assert session.receive(told, now=Instant(NOW + 500)) == Proceed()
 
@@ -658,7 +658,7 @@ class TestReadingAnAnswer:
         assert isinstance(session.receive(ResponseBody(b"{}"), now=NOW), Deliver)
         directive = other.receive(ResponseBody(b'{"error": {"code": "model_not_found"}}'), now=NOW)
         assert isinstance(directive, Redispatch)
-        assert directive.story.next.target == S
+        assert directive.state.next.target == S
 
     def test_an_error_of_which_the_rest_is_lost_is_told_by_its_status(self) -> None:
         """The next attempt's session is told of it: the client learns what the provider has said."""
@@ -708,7 +708,7 @@ class TestAnAttemptNobodyDecidedOn:
 
         assert isinstance(sent, Send)
         assert sent.in_flight is not None
-        assert sent.in_flight.story.next.target == P
+        assert sent.in_flight.state.next.target == P
         assert (sent.in_flight.sent, sent.in_flight.limit, sent.in_flight.outcome) == (NOW, 7 * SECOND, None)
 
     def test_without_a_policy_nothing_can_follow(self) -> None:
@@ -736,9 +736,9 @@ class TestAnAttemptNobodyDecidedOn:
 
         assert isinstance(sent, Send)
         assert sent.in_flight is not None
-        story = sent.in_flight.story
-        assert [(failure.target, failure.outcome, failure.duration) for failure in story.failures] == [(P, outcome, 40)]
-        assert (story.next.target, set_by(sent)[names.CLUSTER]) == (S, "anthropic")
+        state = sent.in_flight.state
+        assert [(failure.target, failure.outcome, failure.duration) for failure in state.failures] == [(P, outcome, 40)]
+        assert (state.next.target, set_by(sent)[names.CLUSTER]) == (S, "anthropic")
         session.receive(from_provider(200), now=Instant(NOW + 50))
         record = session.finish(now=Instant(NOW + 50))
         assert record is not None
@@ -764,7 +764,7 @@ class TestAnAttemptNobodyDecidedOn:
 
         assert isinstance(sent, Send)
         assert sent.in_flight is not None
-        assert [(one.outcome.retry_after, one.duration) for one in sent.in_flight.story.failures] == [(3 * SECOND, 7)]
+        assert [(one.outcome.retry_after, one.duration) for one in sent.in_flight.state.failures] == [(3 * SECOND, 7)]
         assert blocks.retry_after.until(P, NOW) == NOW + 40 + 3 * SECOND
 
     def test_the_policy_may_want_to_wait_then(self) -> None:
@@ -814,15 +814,15 @@ class TestAnAttemptNobodyDecidedOn:
 
     def test_one_at_a_target_that_has_gone_meanwhile_is_not_forgotten(self) -> None:
         exchange = an_exchange(a_policy())
-        story = in_flight(exchange).story
-        gone = replace(story, next=replace(story.next, target=TargetId("cohere/command")))
+        state = in_flight(exchange).state
+        gone = replace(state, next=replace(state.next, target=TargetId("cohere/command")))
 
         _, sent = following(exchange, InFlight(gone, NOW), "503")
 
         assert isinstance(sent, Send)
         assert sent.in_flight is not None
-        assert sent.in_flight.story.next.target == P
-        assert [failure.target for failure in sent.in_flight.story.failures] == ["cohere/command"]
+        assert sent.in_flight.state.next.target == P
+        assert [failure.target for failure in sent.in_flight.state.failures] == ["cohere/command"]
 
 
 def in_flight(exchange: Exchange) -> InFlight:
@@ -843,9 +843,9 @@ class TestTheAttemptState:
 
     def test_a_replayed_body_that_differs_is_not_sent(self) -> None:
         exchange = an_exchange(a_policy())
-        story = failing(exchange, from_provider(429))
+        state = failing(exchange, from_provider(429))
 
-        session, directive = opened(exchange, BODY.replace(b"hi", b"ho"), carried=story)
+        session, directive = opened(exchange, BODY.replace(b"hi", b"ho"), carried=state)
 
         assert isinstance(directive, Answer)
         assert directive.status == 500
@@ -867,10 +867,10 @@ class TestTheAttemptState:
         """A restart with another configuration loses no request and forgets no failure."""
         exchange = an_exchange(a_policy())
         gone = TargetId("cohere/command")
-        story = failing(exchange, from_provider(429))
-        story = replace(story, next=replace(story.next, target=gone))
+        state = failing(exchange, from_provider(429))
+        state = replace(state, next=replace(state.next, target=gone))
 
-        session, directive = opened(exchange, carried=story, now=Instant(NOW + 10))
+        session, directive = opened(exchange, carried=state, now=Instant(NOW + 10))
 
         assert set_by(directive)[names.CLUSTER] == "openai"
         answer = session.receive(from_provider(200), now=Instant(NOW + 20))
@@ -878,10 +878,10 @@ class TestTheAttemptState:
 
     def test_when_no_target_fits_any_more_the_request_is_refused(self) -> None:
         before = an_exchange(a_policy())
-        story = failing(before, from_provider(429))
+        state = failing(before, from_provider(429))
         after = an_exchange(catalog=a_catalog(T, names={"mistral-large": T}))
 
-        _, directive = opened(after, carried=story)
+        _, directive = opened(after, carried=state)
 
         assert isinstance(directive, Answer)
         assert directive.status == 400
@@ -955,14 +955,14 @@ class TestTheRecord:
     def test_a_stream_that_never_said_anything_is_nothing(self) -> None:
         assert an_exchange().open(always(0.0)).finish(now=NOW) is None
 
-    def test_nothing_secret_is_in_a_record_or_a_directives_story(self) -> None:
+    def test_nothing_secret_is_in_a_record_or_a_directives_attempt_state(self) -> None:
         exchange = an_exchange(a_policy())
-        story = failing(exchange, from_provider(429))
-        session, _ = opened(exchange, carried=story)
+        state = failing(exchange, from_provider(429))
+        session, _ = opened(exchange, carried=state)
         session.receive(from_provider(200), now=NOW)
 
         assert KEY not in repr(session.finish(now=NOW))
-        assert KEY not in repr(story)
+        assert KEY not in repr(state)
         assert KEY not in repr(UPSTREAMS)
 
 
@@ -995,10 +995,10 @@ def test_a_client_credential_is_passed_on_where_the_target_asks_for_it() -> None
     assert "authorization" not in directive.remove_headers
 
 
-def test_outcomes_of_a_story_are_values() -> None:
-    story = failing(an_exchange(a_policy()), from_provider(429, retry_after="2"))
+def test_outcomes_of_an_attempt_state_are_values() -> None:
+    state = failing(an_exchange(a_policy()), from_provider(429, retry_after="2"))
 
-    assert story.failures[0].outcome == Outcome(Kind.HTTP, 429, retry_after=2000)
+    assert state.failures[0].outcome == Outcome(Kind.HTTP, 429, retry_after=2000)
 
 
 class TestFreedom:
@@ -1030,8 +1030,8 @@ class TestFreedom:
 
         assert (set_by(sent)[names.TRY_TIMEOUT] == LISTENERS) is stays
         assert isinstance(directive, Redispatch)
-        assert directive.story.next.target == (P if stays else S)
-        assert directive.story.freedom is (Freedom.THERE if stays else Freedom.ANYWHERE)
+        assert directive.state.next.target == (P if stays else S)
+        assert directive.state.freedom is (Freedom.THERE if stays else Freedom.ANYWHERE)
 
     @pytest.mark.parametrize("field", ["prompt", "container", "file_id"])
     def test_a_form_brings_along_what_it_needs(self, field: str) -> None:
@@ -1046,7 +1046,7 @@ class TestFreedom:
         directive = session.receive(from_provider(503), now=NOW)
 
         assert isinstance(directive, Redispatch)
-        assert directive.story.next.target == S
+        assert directive.state.next.target == S
 
     def test_so_does_what_a_provider_keeps(self) -> None:
         keeping = [a_target(target, speaks=[Api.OTHER]) for target in (P, S)]
@@ -1057,7 +1057,7 @@ class TestFreedom:
         directive = session.receive(from_provider(503), now=NOW)
 
         assert isinstance(directive, Redispatch)
-        assert directive.story.next.target == P
+        assert directive.state.next.target == P
 
 
 class TestPaths:
@@ -1123,7 +1123,7 @@ class TestPaths:
         failed = session.receive(from_provider(429), now=NOW)
         assert isinstance(failed, Redispatch)
 
-        _, directive = opened(exchange, b'{"a": 1}', headers=headers, carried=failed.story)
+        _, directive = opened(exchange, b'{"a": 1}', headers=headers, carried=failed.state)
 
         assert isinstance(directive, Send)
         assert directive.body == b'{"model": "claude-3-5-sonnet", "a": 1}'

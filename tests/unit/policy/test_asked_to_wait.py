@@ -119,7 +119,7 @@ def test_a_block_of_one_request_is_not_spread() -> None:
 
     journey = Journey(an_engine(policy=policy, blocks=blocks), dice=always(0.99)).gets(http(429, retry_after=60_000))
 
-    assert (journey.story.blocks, blocks.snapshot(now=NOW)) == ((retry_after(60_000),), ())
+    assert (journey.state.blocks, blocks.snapshot(now=NOW)) == ((retry_after(60_000),), ())
 
 
 def test_a_request_carries_the_later_of_two_blocks() -> None:
@@ -135,7 +135,7 @@ def test_a_request_carries_the_later_of_two_blocks() -> None:
     journey.gets(Reply(http(503, retry_after=5000), took=1000))
 
     assert (journey.path, journey.waits) == ([P, "x/y", S], [0, 0, 8000])
-    assert journey.story.blocks == (
+    assert journey.state.blocks == (
         retry_after(9000, "https://shared.test:443"),
         Block(BlockKind.RETRY_AFTER, "https://x.test:443", after(6000)),
     )

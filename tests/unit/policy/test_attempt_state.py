@@ -1,41 +1,41 @@
-"""The story of one request so far."""
+"""The attempt state of one request."""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
 
 import pytest
-from support.policy.builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_step, a_story, after, http
+from support.policy.builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_state, a_step, after, http
 
-from extproc.policy.attempt_state import FailedAttempt, Reason, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.target import Freedom
 
 
-def test_a_story_begins_without_failures() -> None:
-    story = Story(P, NOW, after(1000), a_step())
+def test_an_attempt_state_begins_without_failures() -> None:
+    state = AttemptState(P, NOW, after(1000), a_step())
 
-    assert (story.failures, story.first_failure, story.round, story.round_start) == ((), None, 1, 0)
-    assert (story.blocks, story.slow, story.body_sha256) == ((), (), b"")
-    assert (story.attempts_made, story.this_round, story.tried) == (0, (), frozenset())
+    assert (state.failures, state.first_failure, state.round, state.round_start) == ((), None, 1, 0)
+    assert (state.blocks, state.slow, state.body_sha256) == ((), (), b"")
+    assert (state.attempts_made, state.this_round, state.tried) == (0, (), frozenset())
 
 
 def test_a_failure_is_told_as_its_step_was() -> None:
     """Who was called with which key after which wait, what came of it, and what it was charged to."""
-    story = a_story(a_step(S, wait=500, reason=Reason.DIFFERENT_PROVIDER, key=2))
+    state = a_state(a_step(S, wait=500, reason=Reason.DIFFERENT_PROVIDER, key=2))
 
-    told = story.with_failure(http(429, 2000), "on_status_codes[0]", 40, now=after(540))
+    told = state.with_failure(http(429, 2000), "on_status_codes[0]", 40, now=after(540))
 
     failure = FailedAttempt(S, http(429, 2000), "on_status_codes[0]", key=2, waited=500, duration=40)
-    assert told == Story(
-        P, NOW, story.deadline, story.next, failures=(failure,), first_failure=after(540), body_sha256=b""
+    assert told == AttemptState(
+        P, NOW, state.deadline, state.next, failures=(failure,), first_failure=after(540), body_sha256=b""
     )
 
 
 def test_the_first_failure_stays_the_first() -> None:
     """max_retry_duration_ms counts from there."""
-    once = a_story().with_failure(http(500), "default", 10, now=after(10))
+    once = a_state().with_failure(http(500), "default", 10, now=after(10))
 
     twice = once.with_failure(http(502), "default", 10, now=after(90))
 
@@ -43,9 +43,9 @@ def test_the_first_failure_stays_the_first() -> None:
     assert [failure.outcome.status for failure in twice.failures] == [500, 502]
 
 
-def test_a_story_loses_nothing_on_its_way() -> None:
+def test_an_attempt_state_loses_nothing_on_its_way() -> None:
     """Whatever fields it has, and will have: only what the change is about is different."""
-    whole = Story(
+    whole = AttemptState(
         primary=T,
         began=after(-1),
         deadline=after(9),
@@ -61,26 +61,26 @@ def test_a_story_loses_nothing_on_its_way() -> None:
     )
     failed = replace(whole, failures=(*whole.failures, FailedAttempt(S, TIMEOUT, "on_timeout", duration=7)))
 
-    assert all(getattr(whole, field.name) != field.default for field in fields(Story))
+    assert all(getattr(whole, field.name) != field.default for field in fields(AttemptState))
     assert whole.with_failure(TIMEOUT, "on_timeout", 7, now=NOW) == failed
     assert whole.then(a_step(P)) == replace(whole, next=a_step(P))
 
 
 def test_what_was_tried_is_forgotten_with_the_round() -> None:
     failures = tuple(FailedAttempt(target, http(503), "default") for target in (P, S, T))
-    story = Story(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=2)
+    state = AttemptState(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=2)
 
-    assert (story.this_round, story.tried) == (failures[2:], frozenset({T}))
-    assert story.attempts_made == 3
+    assert (state.this_round, state.tried) == (failures[2:], frozenset({T}))
+    assert state.attempts_made == 3
 
 
 def test_counting_is_per_rule() -> None:
     """Over all rounds; what is charged to no rule counts for none."""
     rules = ["default", "on_timeout", None, "default"]
     failures = tuple(FailedAttempt(P, http(503), rule) for rule in rules)
-    story = Story(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=3)
+    state = AttemptState(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=3)
 
-    assert {rule: story.charged(rule) for rule in ("default", "on_timeout", "on_high_latency")} == {
+    assert {rule: state.charged(rule) for rule in ("default", "on_timeout", "on_high_latency")} == {
         "default": 2,
         "on_timeout": 1,
         "on_high_latency": 0,

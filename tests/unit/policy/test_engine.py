@@ -16,8 +16,8 @@ from support.policy.builders import (
     a_high_latency,
     a_policy,
     a_rule,
+    a_state,
     a_step,
-    a_story,
     a_target,
     after,
     always,
@@ -36,7 +36,7 @@ from extproc.policy.rules import Measure, Policy, Strategy
 from extproc.policy.target import Api, Target, TargetId
 
 if TYPE_CHECKING:
-    from extproc.policy.attempt_state import Story
+    from extproc.policy.attempt_state import AttemptState
 
 GONE = TargetId("gone/model")
 HERE = Strategy.SAME_MODEL
@@ -44,11 +44,14 @@ LOW = always(0.0)
 
 
 def may_move_on(
-    policy: Policy | None = None, *targets: str | Target, story: Story | None = None, blocks: Blocks | None = None
+    policy: Policy | None = None,
+    *targets: str | Target,
+    state: AttemptState | None = None,
+    blocks: Blocks | None = None,
 ) -> bool:
     """Return whether a time limit on the first attempt would be of use."""
     engine = an_engine(*targets, policy=policy, blocks=blocks)
-    return engine.has_alternative(story or a_story(), Api.CHAT, now=NOW, dice=LOW)
+    return engine.has_alternative(state or a_state(), Api.CHAT, now=NOW, dice=LOW)
 
 
 def test_a_time_limit_is_of_use_while_another_candidate_is_left() -> None:
@@ -76,10 +79,10 @@ def test_the_same_model_once_more_is_an_alternative() -> None:
 
 def test_whoever_was_tried_is_no_alternative() -> None:
     """P timed out, S failed, and now S's successor T is under way: nobody is left."""
-    story = a_story().with_failure(http(500), "default", 0, now=NOW)
+    state = a_state().with_failure(http(500), "default", 0, now=NOW)
 
-    assert may_move_on(a_policy(), P, S, T, story=replace(story, next=a_step(S)))
-    assert not may_move_on(a_policy(), P, S, story=replace(story, next=a_step(S)))
+    assert may_move_on(a_policy(), P, S, T, state=replace(state, next=a_step(S)))
+    assert not may_move_on(a_policy(), P, S, state=replace(state, next=a_step(S)))
 
 
 def test_an_alternative_must_be_able_to_serve_the_request() -> None:
@@ -98,61 +101,61 @@ def test_an_alternative_must_be_one_at_once(kind: BlockKind, alternative: bool) 
 def test_a_spent_rule_leaves_no_alternative() -> None:
     """A timeout would be charged to it once more."""
     policy = a_policy(on_timeout=a_rule("on_timeout", HERE, max_attempts=2))
-    once = a_story().with_failure(http(500), "on_timeout", 0, now=NOW)
+    once = a_state().with_failure(http(500), "on_timeout", 0, now=NOW)
     twice = once.with_failure(http(500), "on_timeout", 0, now=NOW)
 
-    assert [may_move_on(policy, story=story) for story in (a_story(), once, twice)] == [True, True, False]
+    assert [may_move_on(policy, state=state) for state in (a_state(), once, twice)] == [True, True, False]
 
 
 def test_what_other_rules_were_charged_does_not_count() -> None:
     policy = a_policy(on_timeout=a_rule("on_timeout", HERE, max_attempts=1))
-    story = a_story().with_failure(http(500), "default", 0, now=NOW).with_failure(http(500), None, 0, now=NOW)
+    state = a_state().with_failure(http(500), "default", 0, now=NOW).with_failure(http(500), None, 0, now=NOW)
 
-    assert may_move_on(policy, story=story)
+    assert may_move_on(policy, state=state)
 
 
 def test_the_last_attempt_has_no_alternative() -> None:
     """This attempt would be the last one that max_total_attempts allows."""
-    story = a_story().with_failure(http(500), None, 0, now=NOW)
+    state = a_state().with_failure(http(500), None, 0, now=NOW)
 
-    assert [may_move_on(a_policy(max_total_attempts=most), story=story) for most in (2, 3)] == [False, True]
+    assert [may_move_on(a_policy(max_total_attempts=most), state=state) for most in (2, 3)] == [False, True]
 
 
 def test_there_is_no_alternative_after_the_end() -> None:
     """Of the listener's timeout or of the budget."""
-    late = a_story(timeout=0)
-    spent = replace(a_story(), first_failure=after(-1001))
+    late = a_state(timeout=0)
+    spent = replace(a_state(), first_failure=after(-1001))
 
-    assert not may_move_on(a_policy(), story=late)
-    assert not may_move_on(a_policy(max_duration=1000), story=spent)
-    assert may_move_on(a_policy(max_duration=1001), story=spent)
+    assert not may_move_on(a_policy(), state=late)
+    assert not may_move_on(a_policy(max_duration=1000), state=spent)
+    assert may_move_on(a_policy(max_duration=1001), state=spent)
 
 
 def test_what_is_not_configured_any_more_has_no_alternative() -> None:
-    """The story may come from before a restart."""
-    assert not may_move_on(a_policy(), story=a_story(a_step(GONE)))
-    assert not may_move_on(a_policy(), story=replace(a_story(), primary=GONE))
+    """The attempt state may come from before a restart."""
+    assert not may_move_on(a_policy(), state=a_state(a_step(GONE)))
+    assert not may_move_on(a_policy(), state=replace(a_state(), primary=GONE))
 
 
 @pytest.mark.parametrize(
-    "story", [a_story(a_step(GONE)), replace(a_story(), primary=GONE), replace(a_story(a_step(GONE)), primary=GONE)]
+    "state", [a_state(a_step(GONE)), replace(a_state(), primary=GONE), replace(a_state(a_step(GONE)), primary=GONE)]
 )
-def test_an_answer_of_what_is_not_configured_any_more_is_delivered(story: Story) -> None:
+def test_an_answer_of_what_is_not_configured_any_more_is_delivered(state: AttemptState) -> None:
     """Nothing is known by which it could be judged, nor learnt from it."""
     engine = an_engine(policy=a_policy())
 
-    decision = engine.after(story, http(503), Api.CHAT, duration=0, now=NOW, dice=LOW)
-    engine.ended(story, duration=10**9, now=NOW, dice=LOW)
+    decision = engine.after(state, http(503), Api.CHAT, duration=0, now=NOW, dice=LOW)
+    engine.ended(state, duration=10**9, now=NOW, dice=LOW)
 
-    assert decision == Deliver(story)
-    assert not engine.knows(story)
+    assert decision == Deliver(state)
+    assert not engine.knows(state)
 
 
-def test_a_story_of_configured_targets_is_known() -> None:
+def test_an_attempt_state_of_configured_targets_is_known() -> None:
     """A wildcard's models, too."""
     engine = an_engine(P, wildcards=[a_target("ollama/*", wildcard=True)])
 
-    assert engine.knows(a_story(a_step(TargetId("ollama/llama3"))))
+    assert engine.knows(a_state(a_step(TargetId("ollama/llama3"))))
 
 
 def test_the_policy_of_the_primary_governs_the_whole_request() -> None:
@@ -162,12 +165,12 @@ def test_the_policy_of_the_primary_governs_the_whole_request() -> None:
     targets = {target: a_target(target) for target in (P, S)}
     engine = Engine(Catalog(targets, {}, policies={P: ours, S: theirs}), Blocks(), SlowAnswers())
 
-    assert engine.policy_of(a_story(a_step(S))) == ours
+    assert engine.policy_of(a_state(a_step(S))) == ours
     assert Journey(engine).gets(http(500), http(429)).path == [P, S, S]
 
 
 def test_there_is_no_policy_for_what_is_not_configured() -> None:
-    assert an_engine(policy=a_policy()).policy_of(replace(a_story(), primary=GONE)) is None
+    assert an_engine(policy=a_policy()).policy_of(replace(a_state(), primary=GONE)) is None
 
 
 def test_the_same_chance_and_clock_give_the_same_decisions() -> None:

@@ -16,7 +16,7 @@ from support.policy.builders import (
     a_high_latency,
     a_policy,
     a_rule,
-    a_story,
+    a_state,
     a_target,
     after,
     an_engine,
@@ -60,20 +60,20 @@ def a_call(target: str, reason: Reason, wait: int = 0) -> list[Call]:
 
 @pytest.mark.parametrize("policy", [None, a_policy()])
 def test_the_primary_gets_the_first_attempt(policy: Policy | None) -> None:
-    """At once, with or without a policy; the story ends with the listener's timeout."""
+    """At once, with or without a policy; the attempt state ends with the listener's timeout."""
     journey = Journey(an_engine(policy=policy), timeout=4000)
 
-    assert journey.decision == Try(a_story(Step(P, NOW, Reason.PRIMARY, key=0, waited=0), timeout=4000))
+    assert journey.decision == Try(a_state(Step(P, NOW, Reason.PRIMARY, key=0, waited=0), timeout=4000))
 
 
 @pytest.mark.parametrize("policy", [None, a_policy()])
-def test_the_story_carries_the_digest_of_the_body(policy: Policy | None) -> None:
+def test_the_attempt_state_carries_the_digest_of_the_body(policy: Policy | None) -> None:
     """Each attempt is checked against it."""
     engine = an_engine(policy=policy)
 
     decision = engine.first(a_target(), Api.CHAT, now=NOW, deadline=after(9), dice=HALF, body_sha256=b"digest")
 
-    assert decision == Try(replace(a_story(timeout=9), body_sha256=b"digest"))
+    assert decision == Try(replace(a_state(timeout=9), body_sha256=b"digest"))
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503])
@@ -81,7 +81,7 @@ def test_without_a_policy_any_answer_passes_through(status: int) -> None:
     """One attempt, whatever it comes to."""
     journey = Journey(an_engine()).gets(http(status, retry_after=60_000))
 
-    assert journey.decision == Deliver(a_story())
+    assert journey.decision == Deliver(a_state())
 
 
 def test_without_a_policy_nothing_is_learnt() -> None:

@@ -94,7 +94,7 @@ class TestThere:
         engine = an_engine(policy=a_policy(default=a_rule(strategy=Strategy.SAME_MODEL)))
         journey = Journey(engine, freedom=Freedom.THERE)
 
-        assert not engine.has_alternative(journey.story, Api.CHAT, now=NOW, dice=journey.dice)
+        assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, dice=journey.dice)
         assert journey.gets(TIMEOUT).path == [P, P]
 
     @pytest.mark.parametrize("policy", [None, a_policy()])
@@ -157,14 +157,14 @@ class TestOnce:
         engine = an_engine(policy=a_policy())
         journey = Journey(engine, freedom=Freedom.ONCE)
 
-        assert not engine.has_alternative(journey.story, Api.CHAT, now=NOW, dice=journey.dice)
-        assert engine.policy_of(journey.story) is None
+        assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, dice=journey.dice)
+        assert engine.policy_of(journey.state) is None
 
     def test_what_is_heard_before_its_end_is_of_no_consequence(self) -> None:
         blocks = Blocks()
         engine = an_engine(policy=a_policy(), blocks=blocks)
         journey = Journey(engine, freedom=Freedom.ONCE)
 
-        engine.heard(journey.story, http(429, 9000), Api.CHAT, now=NOW, dice=journey.dice)
+        engine.heard(journey.state, http(429, 9000), Api.CHAT, now=NOW, dice=journey.dice)
 
         assert blocks.snapshot(now=NOW) == ()

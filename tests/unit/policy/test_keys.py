@@ -13,8 +13,8 @@ from support.policy.builders import (
     S,
     a_policy,
     a_rule,
+    a_state,
     a_step,
-    a_story,
     a_target,
     after,
     always,
@@ -97,11 +97,11 @@ def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
 
 @pytest.mark.parametrize("number", [4, -2, 2**31 - 1])
 def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> None:
-    """A story may come from a process with more keys; numbers that no key has would be remembered for nothing."""
+    """An attempt state may come from a process with more keys: a number that no key has must not be remembered."""
     blocks = Blocks()
-    story = a_story(a_step(P, key=number))
+    state = a_state(a_step(P, key=number))
 
-    engine_of(blocks=blocks).after(story, final(401), Api.CHAT, duration=0, now=NOW, dice=always(0))
+    engine_of(blocks=blocks).after(state, final(401), Api.CHAT, duration=0, now=NOW, dice=always(0))
 
     assert blocks.snapshot(now=NOW) == (aside(60_000, 1),)
 
@@ -165,7 +165,7 @@ def test_a_wait_that_is_not_about_the_key_blocks_the_target(lifetime: Lifetime) 
 
     block = Block(BlockKind.RETRY_AFTER, P, after(2000))
     assert journey.path == [P, S]
-    assert (*journey.story.blocks, *blocks.snapshot(now=NOW)) == (block,)
+    assert (*journey.state.blocks, *blocks.snapshot(now=NOW)) == (block,)
 
 
 def test_turns_do_not_grow_with_names_that_clients_invent() -> None:

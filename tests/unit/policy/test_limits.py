@@ -14,7 +14,7 @@ from support.policy.builders import (
     T,
     a_policy,
     a_rule,
-    a_story,
+    a_state,
     an_engine,
     http,
     on_status,
@@ -182,7 +182,7 @@ def test_without_a_budget_only_the_deadline_ends_the_waiting() -> None:
 )
 def test_an_only_attempt_that_allowed_no_retry_passes_through(policy: Policy) -> None:
     """With max_attempts 0 the provider's own answer is worth more than ours."""
-    assert Journey(an_engine(policy=policy)).gets(http(429)).decision == Deliver(a_story())
+    assert Journey(an_engine(policy=policy)).gets(http(429)).decision == Deliver(a_state())
 
 
 def test_a_second_attempt_that_allows_no_retry_does_not_pass_through() -> None:

@@ -40,8 +40,8 @@ def test_a_refused_key_is_followed_by_the_next(outcome: Outcome) -> None:
     assert isinstance(journey.decision, Deliver)
     assert (keys(journey), journey.waits) == ([(P, 0), (P, 1)], [0, 0])
     assert journey.reasons == [Reason.PRIMARY, Reason.NEXT_KEY]
-    assert journey.story.failures == (FailedAttempt(P, outcome, None, key=0, duration=30),)
-    assert journey.story.first_failure == after(30)
+    assert journey.state.failures == (FailedAttempt(P, outcome, None, key=0, duration=30),)
+    assert journey.state.first_failure == after(30)
 
 
 @pytest.mark.parametrize("outcome", [final(404), http(503), http(500), TIMEOUT])
@@ -80,7 +80,7 @@ def test_when_no_key_is_left_the_last_refusal_is_a_failure_like_any_other() -> N
     journey = Journey(engine_of()).gets(http(429), http(429), http(429), SUCCESS)
 
     assert journey.path == [P, P, P, S]
-    assert [failure.rule for failure in journey.story.failures] == [None, None, "default"]
+    assert [failure.rule for failure in journey.state.failures] == [None, None, "default"]
 
 
 def test_when_no_key_is_left_somebody_else_is_asked() -> None:

@@ -39,7 +39,7 @@ def test_somebody_else_is_asked(refusal: Outcome) -> None:
     journey = Journey(an_engine(policy=POLICY)).gets(refusal, SUCCESS)
 
     assert (journey.path, journey.reasons[-1]) == ([P, S], Reason.DIFFERENT_PROVIDER)
-    (failure,) = journey.story.failures
+    (failure,) = journey.state.failures
     assert (failure.target, failure.rule, failure.error_type) == (P, "default", f"http_{refusal.status}")
     assert isinstance(journey.decision, Deliver)
 
@@ -126,7 +126,7 @@ def test_a_key_without_a_balance_is_set_aside() -> None:
 
     assert [(call.target, call.key) for call in journey.calls] == [(P, 0), (P, 1)]
     assert blocks.snapshot(now=NOW) == (Block(BlockKind.KEY, f"{P}#0", after(60_000)),)
-    assert journey.story.failures == (FailedAttempt(P, NO_ACCOUNT, None),)
+    assert journey.state.failures == (FailedAttempt(P, NO_ACCOUNT, None),)
     assert [call.key for call in Journey(engine).gets(SUCCESS).calls] == [1]
 
 

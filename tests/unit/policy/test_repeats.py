@@ -64,10 +64,10 @@ class Client:
         )
         left = list(outcomes)
         while isinstance(decision, Try):
-            self.calls.append(decision.story.next.target)
+            self.calls.append(decision.state.next.target)
             outcome = left.pop(0) if len(left) > 1 else left[0]
             decision = self.engine.after(
-                decision.story, outcome, Api.CHAT, duration=0, now=now, dice=HALF, resource=resource
+                decision.state, outcome, Api.CHAT, duration=0, now=now, dice=HALF, resource=resource
             )
         return decision
 

@@ -43,7 +43,7 @@ def test_a_single_provider_gets_a_second_chance(failure: Outcome) -> None:
     assert isinstance(journey.decision, Deliver)
     assert (journey.path, journey.waits, journey.now) == ([P, P], [0, 500], after(500))
     assert journey.reasons == [Reason.PRIMARY, Reason.NEXT_ROUND]
-    assert [failure.rule for failure in journey.story.failures] == ["default"]
+    assert [failure.rule for failure in journey.state.failures] == ["default"]
 
 
 def test_a_round_starts_over_from_the_primary() -> None:

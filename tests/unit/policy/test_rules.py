@@ -121,7 +121,7 @@ def test_a_slow_failure_is_charged_to_the_latency_rule() -> None:
 
 
 def test_a_slow_failure_without_a_latency_rule_is_charged_to_the_default() -> None:
-    """The story may have been carried over from a configuration that had one."""
+    """The attempt state may have been carried over from a configuration that had one."""
     policy = a_policy(on_status=on_status(a_rule("on_status_codes[0]"), 503))
 
     assert policy.rule_for(SLOW) == policy.default

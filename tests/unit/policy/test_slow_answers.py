@@ -156,7 +156,7 @@ def test_one_request_counts_once_per_target() -> None:
 
     journey = Journey(engine).gets(*[Reply(http(503), took=1500)] * 4)
 
-    assert (journey.path, journey.story.slow) == ([P] * 5, (P,))
+    assert (journey.path, journey.state.slow) == ([P] * 5, (P,))
     assert blocks.snapshot(now=NOW) == ()
 
 
@@ -194,7 +194,7 @@ def test_a_block_of_one_request_is_its_own() -> None:
 
     journey = Journey(engine).gets(Reply(http(503), took=1500))
 
-    assert (journey.path, journey.story.blocks) == ([P, S], (latency(61_500),))
+    assert (journey.path, journey.state.blocks) == ([P, S], (latency(61_500),))
     assert Journey(engine, now=after(1500)).path == [P]
 
 

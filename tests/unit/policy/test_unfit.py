@@ -56,7 +56,7 @@ def test_a_fallbacks_refusal_does_not_end_the_chain(status: int) -> None:
 
     assert isinstance(journey.decision, Deliver)
     assert journey.path == [P, S, T]
-    assert journey.story.failures == (
+    assert journey.state.failures == (
         FailedAttempt(P, http(503), "default"),
         FailedAttempt(S, unfit(status), None, duration=20),
     )

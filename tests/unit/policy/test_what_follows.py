@@ -14,8 +14,8 @@ from support.policy.builders import (
     a_high_latency,
     a_policy,
     a_rule,
+    a_state,
     a_step,
-    a_story,
     after,
     an_engine,
     final,
@@ -24,7 +24,7 @@ from support.policy.builders import (
 )
 from support.policy.journeys import Journey, Reply
 
-from extproc.policy.attempt_state import FailedAttempt, Reason, Step, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
 from extproc.policy.decision import Deliver, Try
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import Policy, Strategy
@@ -34,22 +34,22 @@ IN_ORDER = a_policy(fallback_models=(S, T))
 
 def charged(policy: Policy, outcome: Outcome, took: int = 0) -> str | None:
     """Return the rule that a failure of the first attempt is charged to."""
-    return Journey(an_engine(policy=policy)).gets(Reply(outcome, took)).story.failures[0].rule
+    return Journey(an_engine(policy=policy)).gets(Reply(outcome, took)).state.failures[0].rule
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, Outcome(Kind.SUCCESS, 304), final(404), final(400), final(413)])
 def test_success_and_what_is_final_is_delivered(outcome: Outcome) -> None:
     """A client's mistake is not sent to another vendor, even if a rule would have allowed it."""
-    assert Journey(an_engine(policy=IN_ORDER)).gets(outcome).decision == Deliver(a_story())
+    assert Journey(an_engine(policy=IN_ORDER)).gets(outcome).decision == Deliver(a_state())
 
 
 @pytest.mark.parametrize("outcome", [http(429), http(503), TIMEOUT, CONNECTION_ERROR])
 def test_a_failure_leads_to_another_attempt(outcome: Outcome) -> None:
-    """The story tells what failed and what comes next."""
+    """The attempt state tells what failed and what comes next."""
     journey = Journey(an_engine(policy=IN_ORDER)).gets(Reply(outcome, took=40))
 
     assert journey.decision == Try(
-        Story(
+        AttemptState(
             primary=P,
             began=NOW,
             deadline=after(300_000),
@@ -60,12 +60,12 @@ def test_a_failure_leads_to_another_attempt(outcome: Outcome) -> None:
     )
 
 
-def test_the_answer_after_a_failure_is_delivered_with_the_story_of_it() -> None:
+def test_the_answer_after_a_failure_is_delivered_with_the_attempt_state_of_it() -> None:
     journey = Journey(an_engine(policy=IN_ORDER)).gets(http(429), SUCCESS)
 
     failure = FailedAttempt(P, http(429), "default")
     assert journey.decision == Deliver(
-        Story(P, NOW, after(300_000), a_step(S, reason=Reason.DIFFERENT_PROVIDER), (failure,), first_failure=NOW)
+        AttemptState(P, NOW, after(300_000), a_step(S, reason=Reason.DIFFERENT_PROVIDER), (failure,), first_failure=NOW)
     )
 
 
@@ -104,8 +104,8 @@ def test_a_failure_slower_than_the_threshold_is_told_as_slow() -> None:
     journey = Journey(an_engine(policy=policy)).gets(Reply(http(503, retry_after=7), took=1500))
 
     slow = Outcome(Kind.HIGH_LATENCY, 503, retry_after=7, limit=1000)
-    assert journey.story.failures == (FailedAttempt(P, slow, "on_high_latency", duration=1500),)
-    assert journey.story.failures[0].error_type == "high_latency_1500ms_threshold_1000ms"
+    assert journey.state.failures == (FailedAttempt(P, slow, "on_high_latency", duration=1500),)
+    assert journey.state.failures[0].error_type == "high_latency_1500ms_threshold_1000ms"
 
 
 def test_a_slow_failure_goes_where_on_high_latency_says() -> None:
@@ -122,9 +122,9 @@ def test_without_on_high_latency_nothing_is_slow() -> None:
 
 def test_a_failure_is_told_with_the_wait_and_the_key_it_had() -> None:
     engine = an_engine(policy=IN_ORDER)
-    story = a_story(a_step(P, wait=500, reason=Reason.NEXT_ROUND, key=2))
+    state = a_state(a_step(P, wait=500, reason=Reason.NEXT_ROUND, key=2))
 
-    decision = engine.after(story, http(429), Journey(engine).api, duration=40, now=after(540), dice=lambda: 0.5)
+    decision = engine.after(state, http(429), Journey(engine).api, duration=40, now=after(540), dice=lambda: 0.5)
 
     assert isinstance(decision, Try)
-    assert decision.story.failures == (FailedAttempt(P, http(429), "default", key=2, waited=500, duration=40),)
+    assert decision.state.failures == (FailedAttempt(P, http(429), "default", key=2, waited=500, duration=40),)

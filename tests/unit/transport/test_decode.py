@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support.policy.attempt_states import a_story
+from support.policy.attempt_states import a_state
 from support.sidecar.ext_proc import FILTER, request_body, request_headers, response_headers
 
 from extproc import names
@@ -21,16 +21,16 @@ def test_request_headers_without_state_open_the_first_attempt() -> None:
 
 def test_a_carried_state_is_read() -> None:
     """The header stays among the others: whoever sends the request on has to remove it."""
-    state = encode_state(a_story())
+    state = encode_state(a_state())
 
     event = decode(request_headers((names.STATE, state)))
 
-    assert event == RequestHeaders({names.STATE: state}, end_of_stream=False, carried=a_story())
+    assert event == RequestHeaders({names.STATE: state}, end_of_stream=False, carried=a_state())
 
 
-@pytest.mark.parametrize("state", ["", "nonsense", f"{encode_state(a_story())}, {encode_state(a_story())}"])
+@pytest.mark.parametrize("state", ["", "nonsense", f"{encode_state(a_state())}, {encode_state(a_state())}"])
 def test_a_state_that_cannot_be_read_is_not_no_state(state: str) -> None:
-    """An attempt that has lost its story must not pass for a first one."""
+    """An attempt that has lost its attempt state must not pass for a first one."""
     event = decode(request_headers((names.STATE, state)))
 
     assert event == RequestHeaders({names.STATE: state}, end_of_stream=False, carried=None, state_unreadable=True)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support.policy.attempt_states import a_story, an_in_flight
+from support.policy.attempt_states import a_state, an_in_flight
 from support.sidecar.ext_proc import mutations
 
 from extproc import names
@@ -142,12 +142,12 @@ def kept(answer: pb.ProcessingResponse) -> str:
 
 def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
     """The mark and the state, no body: so Envoy has nothing to reset."""
-    answer = encode(Redispatch(429, a_story()), ANSWER)
+    answer = encode(Redispatch(429, a_state()), ANSWER)
 
     fields = mutations(answer.immediate_response.headers)
     assert answer.immediate_response.status.code == 429
     assert answer.immediate_response.body == b""
-    assert decode_state(fields.pop(names.STATE).decode()) == a_story()
+    assert decode_state(fields.pop(names.STATE).decode()) == a_state()
     assert fields == {names.REDISPATCH: b"1"} | JUDGED
 
 
@@ -164,7 +164,7 @@ def test_an_answer_of_our_own_can_be_given_at_any_time(event: Event) -> None:
 @pytest.mark.parametrize(("status", "sent"), [(0, 502), (101, 502), (199, 502), (200, 200), (599, 599), (600, 502)])
 def test_a_status_that_envoy_would_turn_into_200_is_a_502(status: int, sent: int) -> None:
     """Envoy replaces every status below 200: a failure would look like an empty success."""
-    assert encode(Redispatch(status, a_story()), ANSWER).immediate_response.status.code == sent
+    assert encode(Redispatch(status, a_state()), ANSWER).immediate_response.status.code == sent
     assert encode(Answer(status, (), b""), ANSWER).immediate_response.status.code == sent
 
 
@@ -172,7 +172,7 @@ def test_a_status_that_envoy_would_turn_into_200_is_a_502(status: int, sent: int
 def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) -> None:
     """A policy may list such a code as a failure; Envoy would break the answer off."""
     assert encode(Answer(status, (), b"{}"), ANSWER).immediate_response.status.code == 502
-    assert encode(Redispatch(status, a_story()), ANSWER).immediate_response.status.code == status
+    assert encode(Redispatch(status, a_state()), ANSWER).immediate_response.status.code == status
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.policy.attempt_states import a_story, an_in_flight
+from support.policy.attempt_states import a_state, an_in_flight
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import FailedAttempt, Step, Story
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, Step
 from extproc.policy.blocks import Block
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 
-def test_a_story_survives() -> None:
+def test_an_attempt_state_survives() -> None:
     """What one attempt knows, the next one knows."""
-    assert decode_state(encode_state(a_story())) == a_story()
+    assert decode_state(encode_state(a_state())) == a_state()
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome(Kind.HTTP, 429, retry_after=0)])
@@ -36,19 +36,19 @@ def test_an_attempt_under_way_survives(outcome: Outcome | None, limit: int | Non
 
 def test_absent_is_not_zero() -> None:
     """No Retry-After, no limit, no first failure and no rule stay absent; zeros stay zeros."""
-    first, second = a_story().failures
-    story = replace(
-        a_story(),
+    first, second = a_state().failures
+    state = replace(
+        a_state(),
         first_failure=None,
         failures=(replace(first, outcome=replace(first.outcome, retry_after=None, limit=0)), second),
     )
 
-    assert decode_state(encode_state(story)) == story
+    assert decode_state(encode_state(state)) == state
 
 
 def test_the_text_fits_into_a_header() -> None:
     """Visible ASCII only, and of a size that no header limit minds."""
-    text = encode_state(a_story())
+    text = encode_state(a_state())
 
     assert text.isascii()
     assert text.isprintable()
@@ -58,13 +58,13 @@ def test_the_text_fits_into_a_header() -> None:
 
 def test_forty_failures_stay_far_below_envoys_limit() -> None:
     """All headers of a request together may have 60 KiB."""
-    assert len(encode_state(replace(a_story(), failures=a_story().failures * 20))) < 6_000
+    assert len(encode_state(replace(a_state(), failures=a_state().failures * 20))) < 6_000
 
 
 def test_a_step_after_the_deadline_is_refused() -> None:
     """No policy waits for that: whoever has made this state would have the attempt held for years."""
-    story = a_story()
-    late = replace(story, next=replace(story.next, not_before=Instant(story.deadline + 1)))
+    state = a_state()
+    late = replace(state, next=replace(state.next, not_before=Instant(state.deadline + 1)))
 
     with pytest.raises(StateError, match="before the deadline"):
         decode_state(encode_state(late))
@@ -73,7 +73,7 @@ def test_a_step_after_the_deadline_is_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (Story, pb.Story),
+        (AttemptState, pb.AttemptState),
         (Step, pb.Step),
         (FailedAttempt, pb.FailedAttempt),
         (Outcome, pb.Outcome),
@@ -82,27 +82,27 @@ def test_a_step_after_the_deadline_is_refused() -> None:
     ],
 )
 def test_nothing_of_a_state_is_left_out(
-    value: type[Story | Step | FailedAttempt | Outcome | Block | InFlight], message: type[Message]
+    value: type[AttemptState | Step | FailedAttempt | Outcome | Block | InFlight], message: type[Message]
 ) -> None:
     """A field that the rules add has to be added to the message, or it is lost with each attempt.
 
-    An attempt under way holds its story here, and stands in it on the wire.
+    An attempt under way holds its attempt state here, and stands in it on the wire.
     """
     written = {field.name for field in message.DESCRIPTOR.fields} - {"in_flight"}
-    assert {field.name for field in fields(value)} - {"story"} == written
+    assert {field.name for field in fields(value)} - {"state"} == written
 
 
 def test_every_optional_field_tells_absent_from_zero() -> None:
     """Fields that may be None have presence on the wire."""
     absent = {
         f"{message.DESCRIPTOR.name}.{field.name}"
-        for message in (pb.Story, pb.Step, pb.FailedAttempt, pb.Outcome, pb.Block, pb.InFlight)
+        for message in (pb.AttemptState, pb.Step, pb.FailedAttempt, pb.Outcome, pb.Block, pb.InFlight)
         for field in message.DESCRIPTOR.fields
         if field.has_presence and field.message_type is None
     }
 
     assert absent == {
-        "Story.first_failure",
+        "AttemptState.first_failure",
         "FailedAttempt.rule",
         "Outcome.retry_after",
         "Outcome.limit",
@@ -114,13 +114,13 @@ def test_every_optional_field_tells_absent_from_zero() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",  # no bytes at all are a valid message, but nobody's story
+        "",  # no bytes at all are a valid message, but no attempt state
         "nonsense",
         "é",
         "AAAA\n",
-        encode_state(a_story())[:-8],
-        encode_state(a_story()) + "=",
-        " " + encode_state(a_story()),
+        encode_state(a_state())[:-8],
+        encode_state(a_state()) + "=",
+        " " + encode_state(a_state()),
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
@@ -132,21 +132,21 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_a_state_that_envoy_would_not_carry_is_refused() -> None:
     """What is done with a list takes time, and other attempts wait: nobody makes a list of a million failures."""
     with pytest.raises(StateError):
-        decode_state(encode_state(replace(a_story(), failures=a_story().failures * 1_000)))
+        decode_state(encode_state(replace(a_state(), failures=a_state().failures * 1_000)))
 
 
 def test_a_word_of_a_newer_version_is_refused() -> None:
     """Guessing what another version meant could call a provider that must not be called."""
-    unknown = pb.Story(primary=b"a/b", next=pb.Step(target=b"a/b", reason="by_moonlight"))
+    unknown = pb.AttemptState(primary=b"a/b", next=pb.Step(target=b"a/b", reason="by_moonlight"))
 
     with pytest.raises(StateError):
         decode_state(_text(unknown))
 
 
-def test_a_story_without_a_next_step_is_refused() -> None:
+def test_an_attempt_state_without_a_next_step_is_refused() -> None:
     """The state exists only to say what comes next."""
     with pytest.raises(StateError):
-        decode_state(_text(pb.Story(primary=b"a/b")))
+        decode_state(_text(pb.AttemptState(primary=b"a/b")))
 
 
 def test_the_error_does_not_quote_the_state() -> None:
@@ -158,5 +158,5 @@ def test_the_error_does_not_quote_the_state() -> None:
     assert "c2Vj" not in str(caught.value)
 
 
-def _text(message: pb.Story) -> str:
+def _text(message: pb.AttemptState) -> str:
     return b64encode(message.SerializeToString()).decode()
