@@ -6,7 +6,7 @@ from itertools import cycle
 from statistics import median, quantiles
 from time import perf_counter_ns
 
-from extproc.policy.attempt_state import AttemptState, Reason, Step
+from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
@@ -28,7 +28,7 @@ TARGETS = [
     for n in range(20)
 ]
 PRIMARY = TARGETS[0]
-STATE = AttemptState(PRIMARY.id, NOW, Instant(NOW + 300_000), Step(PRIMARY.id, NOW, Reason.PRIMARY))
+STATE = AttemptState(PRIMARY.id, NOW, Instant(NOW + 300_000), NextAttempt(PRIMARY.id, NOW, Reason.PRIMARY))
 
 
 def an_engine(blocked: list[Target]) -> Engine:

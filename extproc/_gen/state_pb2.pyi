@@ -24,7 +24,7 @@ class AttemptState(_message.Message):
     primary: bytes
     began: int
     deadline: int
-    next: Step
+    next: NextAttempt
     failures: _containers.RepeatedCompositeFieldContainer[FailedAttempt]
     first_failure: int
     round: int
@@ -34,7 +34,7 @@ class AttemptState(_message.Message):
     body_sha256: bytes
     in_flight: InFlight
     freedom: str
-    def __init__(self, primary: _Optional[bytes] = ..., began: _Optional[int] = ..., deadline: _Optional[int] = ..., next: _Optional[_Union[Step, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[FailedAttempt, _Mapping]]] = ..., first_failure: _Optional[int] = ..., round: _Optional[int] = ..., round_start: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., slow: _Optional[_Iterable[bytes]] = ..., body_sha256: _Optional[bytes] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., freedom: _Optional[str] = ...) -> None: ...
+    def __init__(self, primary: _Optional[bytes] = ..., began: _Optional[int] = ..., deadline: _Optional[int] = ..., next: _Optional[_Union[NextAttempt, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[FailedAttempt, _Mapping]]] = ..., first_failure: _Optional[int] = ..., round: _Optional[int] = ..., round_start: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., slow: _Optional[_Iterable[bytes]] = ..., body_sha256: _Optional[bytes] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., freedom: _Optional[str] = ...) -> None: ...
 
 class InFlight(_message.Message):
     __slots__ = ("sent", "limit", "outcome", "duration")
@@ -48,7 +48,7 @@ class InFlight(_message.Message):
     duration: int
     def __init__(self, sent: _Optional[int] = ..., limit: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., duration: _Optional[int] = ...) -> None: ...
 
-class Step(_message.Message):
+class NextAttempt(_message.Message):
     __slots__ = ("target", "not_before", "reason", "key", "waited")
     TARGET_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_FIELD_NUMBER: _ClassVar[int]

@@ -58,16 +58,16 @@ def record_of(
     """Return the record of the attempt `state.next`; None: there is none yet."""
     if state is None:
         return AttemptRecord(request_id, api, attempt=1, ending=ending, why=why, charged=charged)
-    step = state.next
+    next_attempt = state.next
     return AttemptRecord(
         request_id,
         api,
         attempt=state.attempts_made + 1,
         ending=ending,
-        target=step.target,
-        key=step.key,
-        reason=step.reason,
-        waited=step.waited,
+        target=next_attempt.target,
+        key=next_attempt.key,
+        reason=next_attempt.reason,
+        waited=next_attempt.waited,
         why=why,
         charged=charged,
     )

@@ -48,7 +48,7 @@ def send(
         extra=_idempotency(request, state, policy),
     )
     in_flight = None if policy is None else attempt
-    return Send(set_headers, remove_headers, body, state.next.held_until(now), in_flight)
+    return Send(set_headers, remove_headers, body, state.next.wait_until(now), in_flight)
 
 
 def _idempotency(request: ClientRequest, state: AttemptState, policy: Policy | None) -> tuple[tuple[str, str], ...]:

@@ -149,7 +149,7 @@ class Session:
             self._carried = event.carried
         if event.end_of_stream:
             return self._on_request(None, now)
-        return Proceed(None if self._carried is None else self._carried.next.held_until(now))
+        return Proceed(None if self._carried is None else self._carried.next.wait_until(now))
 
     def _on_undecided(self, attempt: InFlight, told: str, now: Instant) -> Answer | None:
         """Charge the attempt before this one, on which nobody has decided; return the answer if it was the last.
@@ -211,7 +211,7 @@ class Session:
         return replace(
             begun,
             began=carried.began,
-            deadline=max(carried.deadline, begun.next.not_before),  # a state with a step after its deadline is refused
+            deadline=max(carried.deadline, begun.next.not_before),  # a next attempt after its deadline is refused
             failures=carried.failures,
             first_failure=carried.first_failure,
         )

@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 
 @value
-class Step:
+class NextAttempt:
     """The next attempt: whom to call, with which key, not before when, and why."""
 
     target: TargetId
@@ -39,7 +39,7 @@ class Step:
     key: int = 0
     waited: Millis = 0  # length of the wait that not_before ends; 0: at once
 
-    def held_until(self, now: Instant) -> Instant | None:
+    def wait_until(self, now: Instant) -> Instant | None:
         """Return when the attempt may be made; None when that time has come."""
         return self.not_before if self.not_before > now else None
 
@@ -78,7 +78,7 @@ class AttemptState:
     primary: TargetId
     began: Instant
     deadline: Instant  # the listener's timeout: no wait may cross it
-    next: Step
+    next: NextAttempt
     failures: tuple[FailedAttempt, ...] = ()
     first_failure: Instant | None = None  # max_retry_duration_ms counts from here
     round: int = 1
@@ -113,23 +113,25 @@ class AttemptState:
         return sum(failure.rule == rule for failure in self.failures)
 
     def with_failure(self, outcome: Outcome, rule: str | None, duration: Millis, *, now: Instant) -> AttemptState:
-        """Return the attempt state with the failure of its next step added, charged to *rule*."""
-        step = self.next
-        failure = FailedAttempt(step.target, outcome, rule, step.key, step.waited, duration)
+        """Return the attempt state with the failure of its next attempt added, charged to *rule*."""
+        attempt = self.next
+        failure = FailedAttempt(attempt.target, outcome, rule, attempt.key, attempt.waited, duration)
         first = now if self.first_failure is None else self.first_failure
-        return self._but(step, (*self.failures, failure), first)
+        return self._but(attempt, (*self.failures, failure), first)
 
-    def then(self, step: Step) -> AttemptState:
-        """Return the attempt state whose next attempt is *step*."""
-        return self._but(step, self.failures, self.first_failure)
+    def with_next(self, attempt: NextAttempt) -> AttemptState:
+        """Return the attempt state whose next attempt is *attempt*."""
+        return self._but(attempt, self.failures, self.first_failure)
 
-    def _but(self, step: Step, failures: tuple[FailedAttempt, ...], first_failure: Instant | None) -> AttemptState:
+    def _but(
+        self, attempt: NextAttempt, failures: tuple[FailedAttempt, ...], first_failure: Instant | None
+    ) -> AttemptState:
         # Field by field: `replace` takes three times as long, and this happens at every decision.
         return AttemptState(
             self.primary,
             self.began,
             self.deadline,
-            step,
+            attempt,
             failures,
             first_failure,
             self.round,

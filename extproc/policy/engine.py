@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extproc.policy import feedback
-from extproc.policy.attempt_state import AttemptState, Reason, Step
+from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.candidates import Roster, Terms
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
 from extproc.policy.outcome import Kind
@@ -57,8 +57,8 @@ class Engine:
         """
         if api.kept and freedom is Freedom.ANYWHERE:
             freedom = Freedom.THERE
-        step = Step(primary.id, now, Reason.PRIMARY)
-        state = AttemptState(primary.id, now, deadline, step, body_sha256=body_sha256, freedom=freedom)
+        attempt = NextAttempt(primary.id, now, Reason.PRIMARY)
+        state = AttemptState(primary.id, now, deadline, attempt, body_sha256=body_sha256, freedom=freedom)
         terms = self._terms(state, api)
         if terms is not None:  # then somebody else may be called, or another key: the plan says
             if _is_remembered(terms.policy, primary, resource):
@@ -68,7 +68,7 @@ class Engine:
             return Plan(self._memory, terms, state, now, dice).begin()
         if freedom is not Freedom.ANYWHERE:
             return Try(state)
-        return Try(state.then(replace(step, key=self._memory.take_key(primary, now))))
+        return Try(state.with_next(replace(attempt, key=self._memory.take_key(primary, now))))
 
     def after(
         self,

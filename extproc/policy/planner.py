@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempt_state import AttemptState, Reason, Step
+from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.availability import Availability
 from extproc.policy.candidates import Candidates
 from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
@@ -76,7 +76,7 @@ class Plan:
         """
         used, availability = self.state.next.key, self._availability
         refused = {used} | {failure.key for failure in self.state.failures if failure.target == target.id}
-        in_turn = ((used + step) % target.keys for step in range(1, target.keys))
+        in_turn = ((used + offset) % target.keys for offset in range(1, target.keys))
         free = (key for key in in_turn if key not in refused and availability.key_released(target, key) is None)
         key = next(free, None)
         if self._bound or key is None or availability.released(target) is not None:
@@ -84,7 +84,7 @@ class Plan:
         if self._spent(self.state.attempts_made + 1) is not None:
             return None
         state = self.state.with_failure(outcome, None, duration, now=self.now)
-        return Try(state.then(Step(target.id, self.now, Reason.NEXT_KEY, key)))
+        return Try(state.with_next(NextAttempt(target.id, self.now, Reason.NEXT_KEY, key)))
 
     def next_attempt(self, failed: Target) -> Try | Exhausted | None:
         """Return what follows the last failure of the attempt state, which was *failed*'s.
@@ -182,8 +182,8 @@ class Plan:
         if chosen.blocked and reason is not Reason.SAME_MODEL:
             reason = Reason.LAST_RESORT
         key = 0 if self._bound else self.memory.take_key(target, self.now)
-        step = Step(target.id, Instant(self.now + chosen.wait), reason, key, waited=chosen.wait)
-        return Try(self.state.then(step))
+        attempt = NextAttempt(target.id, Instant(self.now + chosen.wait), reason, key, waited=chosen.wait)
+        return Try(self.state.with_next(attempt))
 
     def _stop(self, reason: StopReason, pool: Iterable[Target] = ()) -> Exhausted:
         availability = self._availability

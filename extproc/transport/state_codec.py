@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.target import Freedom, TargetId
@@ -49,12 +49,12 @@ def _encode_attempt_state(state: AttemptState) -> pb.AttemptState:
     message.deadline = state.deadline
     message.round = state.round
     message.body_sha256 = state.body_sha256
-    step = message.next
-    step.target = _name(following.target)
-    step.not_before = following.not_before
-    step.reason = following.reason
-    step.key = following.key
-    step.waited = following.waited
+    next_message = message.next
+    next_message.target = _name(following.target)
+    next_message.not_before = following.not_before
+    next_message.reason = following.reason
+    next_message.key = following.key
+    next_message.waited = following.waited
     if state.failures:
         message.failures.extend([_encode_failure(failure) for failure in state.failures])
     if state.first_failure is not None:
@@ -82,9 +82,9 @@ def decode_state(text: str) -> AttemptState | InFlight:
     try:
         message = pb.AttemptState.FromString(a2b_base64(text, strict_mode=True))
         if not (message.primary and message.HasField("next")):
-            raise StateError("attempt state: expected a primary and a next step, got neither or one")
+            raise StateError("attempt state: expected a primary and a next attempt, got neither or one")
         if message.next.not_before > message.deadline:  # it would be held for as long as somebody likes
-            raise StateError("attempt state: expected the next step before the deadline, got a later one")
+            raise StateError("attempt state: expected the next attempt before the deadline, got a later one")
         state = _decode_attempt_state(message)
         return _decode_in_flight(state, message.in_flight) if message.HasField("in_flight") else state
     except (ValueError, DecodeError) as error:
@@ -124,12 +124,18 @@ def _decode_in_flight(state: AttemptState, message: pb.InFlight) -> InFlight:
 
 
 def _decode_attempt_state(message: pb.AttemptState) -> AttemptState:
-    step = message.next
+    next_message = message.next
     return AttemptState(
         primary=_target(message.primary),
         began=Instant(message.began),
         deadline=Instant(message.deadline),
-        next=Step(_target(step.target), Instant(step.not_before), Reason(step.reason), step.key, step.waited),
+        next=NextAttempt(
+            _target(next_message.target),
+            Instant(next_message.not_before),
+            Reason(next_message.reason),
+            next_message.key,
+            next_message.waited,
+        ),
         failures=tuple(_decode_failure(failure) for failure in message.failures),
         first_failure=Instant(message.first_failure) if message.HasField("first_failure") else None,
         round=message.round,

@@ -89,7 +89,7 @@ def _plausible(chance: Random, body: bytes, now: int) -> pb.AttemptState:
         primary=_target(chance),
         began=now - 1_000,
         deadline=now + 60_000,
-        next=pb.Step(
+        next=pb.NextAttempt(
             target=_target(chance),
             not_before=now - 500,
             reason=chance.choice(list(Reason)),

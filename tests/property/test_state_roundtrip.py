@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.target import Freedom, TargetId
@@ -23,7 +23,7 @@ names = st.text(st.characters(), min_size=1)  # half surrogate pairs included: c
 targets = names.map(TargetId)
 
 steps = st.builds(
-    Step, target=targets, not_before=instants, reason=st.sampled_from(Reason), key=counts, waited=durations
+    NextAttempt, target=targets, not_before=instants, reason=st.sampled_from(Reason), key=counts, waited=durations
 )
 outcomes = st.builds(
     Outcome,
@@ -43,7 +43,7 @@ failures = st.builds(
     duration=durations,
 )
 blocks = st.builds(Block, kind=st.sampled_from(BlockKind), subject=names, until=instants)
-states = st.builds(  # but for a next step after the deadline: that is refused
+states = st.builds(  # but for a next attempt after the deadline: that is refused
     AttemptState,
     primary=targets,
     began=instants,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.target import TargetId
@@ -18,7 +18,7 @@ def a_state() -> AttemptState:
         primary=TargetId("openai/gpt-4o"),
         began=BEGAN,
         deadline=Instant(BEGAN + 300_000),
-        next=Step(
+        next=NextAttempt(
             TargetId("mistral/mistral-large"), Instant(BEGAN + 900), Reason.DIFFERENT_PROVIDER, key=1, waited=200
         ),
         failures=(

@@ -6,7 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempt_state import AttemptState, Reason, Step
+from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
@@ -144,13 +144,13 @@ def an_engine(
     return Engine(catalog, Blocks() if blocks is None else blocks, SlowAnswers())
 
 
-def a_step(
+def a_next_attempt(
     target: TargetId = P, *, wait: Millis = 0, reason: Reason = Reason.PRIMARY, key: int = 0, now: Instant = NOW
-) -> Step:
-    """Return the step to *target* that is decided upon now."""
-    return Step(target, after(wait, now=now), reason, key, waited=wait)
+) -> NextAttempt:
+    """Return the attempt at *target* that is decided on now."""
+    return NextAttempt(target, after(wait, now=now), reason, key, waited=wait)
 
 
-def a_state(step: Step | None = None, *, timeout: Millis = 300_000) -> AttemptState:
+def a_state(next_attempt: NextAttempt | None = None, *, timeout: Millis = 300_000) -> AttemptState:
     """Return the attempt state of a request that begins now, with the primary P."""
-    return AttemptState(P, NOW, after(timeout), a_step() if step is None else step)
+    return AttemptState(P, NOW, after(timeout), a_next_attempt() if next_attempt is None else next_attempt)

@@ -153,6 +153,8 @@ class Journey:
         """Wait as long as decided, and call."""
         self.decided = self.now
         if isinstance(self.decision, Try):
-            step = self.decision.state.next
-            self.now = max(self.now, step.not_before)
-            self.calls.append(Call(step.target, step.reason, step.waited, step.key, self.now))
+            next_attempt = self.decision.state.next
+            self.now = max(self.now, next_attempt.not_before)
+            self.calls.append(
+                Call(next_attempt.target, next_attempt.reason, next_attempt.waited, next_attempt.key, self.now)
+            )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt, Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
@@ -229,7 +229,7 @@ def attempt_states(draw: st.DrawFn, catalog: Catalog) -> AttemptState:
         primary=draw(target),
         began=NOW,
         deadline=after(draw(st.sampled_from([300_000, 1000, 0]))),
-        next=Step(draw(target), NOW, draw(st.sampled_from(Reason)), key=draw(st.integers(0, 3))),
+        next=NextAttempt(draw(target), NOW, draw(st.sampled_from(Reason)), key=draw(st.integers(0, 3))),
         failures=told,
         first_failure=draw(st.none() | short.map(lambda ago: after(-ago))),
         round=draw(st.integers(1, 4)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from extproc.policy.attempt_state import AttemptState, Reason, Step
+from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.backoff import Reach
 from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.candidates import Terms
@@ -190,7 +190,7 @@ def situation_of(moment: Moment) -> Situation | None:
             journey.primary,
             moment.now,
             journey.deadline,
-            Step(journey.primary, moment.now, Reason.PRIMARY),
+            NextAttempt(journey.primary, moment.now, Reason.PRIMARY),
             freedom=journey.freedom,
         )
         return Situation(moment, state, policy)

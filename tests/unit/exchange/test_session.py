@@ -32,7 +32,7 @@ from extproc.exchange.in_flight import InFlight
 from extproc.exchange.phases import OutOfTurnError
 from extproc.exchange.session import Exchange, Session
 from extproc.exchange.upstream import Upstream, Upstreams
-from extproc.policy.attempt_state import AttemptState, Reason, Step
+from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import StopReason
@@ -476,7 +476,7 @@ class TestTheAnswer:
 
         assert isinstance(directive, Redispatch)
         assert directive.status == 429
-        assert directive.state.next == Step(S, Instant(NOW + 30), Reason.DIFFERENT_PROVIDER)
+        assert directive.state.next == NextAttempt(S, Instant(NOW + 30), Reason.DIFFERENT_PROVIDER)
         assert directive.state.body_sha256 == hashlib.sha256(BODY).digest()
         assert directive.state.failures[0].duration == 30
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
-from support.policy.builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_state, a_step, after, http
+from support.policy.builders import CONNECTION_ERROR, NOW, P2, TIMEOUT, P, S, T, a_next_attempt, a_state, after, http
 
 from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind
@@ -14,16 +14,16 @@ from extproc.policy.target import Freedom
 
 
 def test_an_attempt_state_begins_without_failures() -> None:
-    state = AttemptState(P, NOW, after(1000), a_step())
+    state = AttemptState(P, NOW, after(1000), a_next_attempt())
 
     assert (state.failures, state.first_failure, state.round, state.round_start) == ((), None, 1, 0)
     assert (state.blocks, state.slow, state.body_sha256) == ((), (), b"")
     assert (state.attempts_made, state.this_round, state.tried) == (0, (), frozenset())
 
 
-def test_a_failure_is_told_as_its_step_was() -> None:
+def test_a_failure_keeps_what_its_attempt_was() -> None:
     """Who was called with which key after which wait, what came of it, and what it was charged to."""
-    state = a_state(a_step(S, wait=500, reason=Reason.DIFFERENT_PROVIDER, key=2))
+    state = a_state(a_next_attempt(S, wait=500, reason=Reason.DIFFERENT_PROVIDER, key=2))
 
     told = state.with_failure(http(429, 2000), "on_status_codes[0]", 40, now=after(540))
 
@@ -49,7 +49,7 @@ def test_an_attempt_state_loses_nothing_on_its_way() -> None:
         primary=T,
         began=after(-1),
         deadline=after(9),
-        next=a_step(S),
+        next=a_next_attempt(S),
         failures=(FailedAttempt(P, http(429), "default"),),
         first_failure=after(-2),
         round=2,
@@ -63,12 +63,12 @@ def test_an_attempt_state_loses_nothing_on_its_way() -> None:
 
     assert all(getattr(whole, field.name) != field.default for field in fields(AttemptState))
     assert whole.with_failure(TIMEOUT, "on_timeout", 7, now=NOW) == failed
-    assert whole.then(a_step(P)) == replace(whole, next=a_step(P))
+    assert whole.with_next(a_next_attempt(P)) == replace(whole, next=a_next_attempt(P))
 
 
 def test_what_was_tried_is_forgotten_with_the_round() -> None:
     failures = tuple(FailedAttempt(target, http(503), "default") for target in (P, S, T))
-    state = AttemptState(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=2)
+    state = AttemptState(P, NOW, after(1000), a_next_attempt(), failures, NOW, round=2, round_start=2)
 
     assert (state.this_round, state.tried) == (failures[2:], frozenset({T}))
     assert state.attempts_made == 3
@@ -78,7 +78,7 @@ def test_counting_is_per_rule() -> None:
     """Over all rounds; what is charged to no rule counts for none."""
     rules = ["default", "on_timeout", None, "default"]
     failures = tuple(FailedAttempt(P, http(503), rule) for rule in rules)
-    state = AttemptState(P, NOW, after(1000), a_step(), failures, NOW, round=2, round_start=3)
+    state = AttemptState(P, NOW, after(1000), a_next_attempt(), failures, NOW, round=2, round_start=3)
 
     assert {rule: state.charged(rule) for rule in ("default", "on_timeout", "on_high_latency")} == {
         "default": 2,

@@ -14,10 +14,10 @@ from support.policy.builders import (
     T,
     a_catalog,
     a_high_latency,
+    a_next_attempt,
     a_policy,
     a_rule,
     a_state,
-    a_step,
     a_target,
     after,
     always,
@@ -81,8 +81,8 @@ def test_whoever_was_tried_is_no_alternative() -> None:
     """P timed out, S failed, and now S's successor T is under way: nobody is left."""
     state = a_state().with_failure(http(500), "default", 0, now=NOW)
 
-    assert may_move_on(a_policy(), P, S, T, state=replace(state, next=a_step(S)))
-    assert not may_move_on(a_policy(), P, S, state=replace(state, next=a_step(S)))
+    assert may_move_on(a_policy(), P, S, T, state=replace(state, next=a_next_attempt(S)))
+    assert not may_move_on(a_policy(), P, S, state=replace(state, next=a_next_attempt(S)))
 
 
 def test_an_alternative_must_be_able_to_serve_the_request() -> None:
@@ -133,12 +133,17 @@ def test_there_is_no_alternative_after_the_end() -> None:
 
 def test_what_is_not_configured_any_more_has_no_alternative() -> None:
     """The attempt state may come from before a restart."""
-    assert not may_move_on(a_policy(), state=a_state(a_step(GONE)))
+    assert not may_move_on(a_policy(), state=a_state(a_next_attempt(GONE)))
     assert not may_move_on(a_policy(), state=replace(a_state(), primary=GONE))
 
 
 @pytest.mark.parametrize(
-    "state", [a_state(a_step(GONE)), replace(a_state(), primary=GONE), replace(a_state(a_step(GONE)), primary=GONE)]
+    "state",
+    [
+        a_state(a_next_attempt(GONE)),
+        replace(a_state(), primary=GONE),
+        replace(a_state(a_next_attempt(GONE)), primary=GONE),
+    ],
 )
 def test_an_answer_of_what_is_not_configured_any_more_is_delivered(state: AttemptState) -> None:
     """Nothing is known by which it could be judged, nor learnt from it."""
@@ -155,7 +160,7 @@ def test_an_attempt_state_of_configured_targets_is_known() -> None:
     """A wildcard's models, too."""
     engine = an_engine(P, wildcards=[a_target("ollama/*", wildcard=True)])
 
-    assert engine.knows(a_state(a_step(TargetId("ollama/llama3"))))
+    assert engine.knows(a_state(a_next_attempt(TargetId("ollama/llama3"))))
 
 
 def test_the_policy_of_the_primary_governs_the_whole_request() -> None:
@@ -165,7 +170,7 @@ def test_the_policy_of_the_primary_governs_the_whole_request() -> None:
     targets = {target: a_target(target) for target in (P, S)}
     engine = Engine(Catalog(targets, {}, policies={P: ours, S: theirs}), Blocks(), SlowAnswers())
 
-    assert engine.policy_of(a_state(a_step(S))) == ours
+    assert engine.policy_of(a_state(a_next_attempt(S))) == ours
     assert Journey(engine).gets(http(500), http(429)).path == [P, S, S]
 
 

@@ -24,7 +24,7 @@ from support.policy.builders import (
 )
 from support.policy.journeys import Call, Journey
 
-from extproc.policy.attempt_state import Reason, Step
+from extproc.policy.attempt_state import NextAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import Deliver, Exhausted, StopReason, Try
 from extproc.policy.rules import CandidateOrder, Strategy
@@ -63,7 +63,7 @@ def test_the_primary_gets_the_first_attempt(policy: Policy | None) -> None:
     """At once, with or without a policy; the attempt state ends with the listener's timeout."""
     journey = Journey(an_engine(policy=policy), timeout=4000)
 
-    assert journey.decision == Try(a_state(Step(P, NOW, Reason.PRIMARY, key=0, waited=0), timeout=4000))
+    assert journey.decision == Try(a_state(NextAttempt(P, NOW, Reason.PRIMARY, key=0, waited=0), timeout=4000))
 
 
 @pytest.mark.parametrize("policy", [None, a_policy()])

@@ -11,10 +11,10 @@ from support.policy.builders import (
     SUCCESS,
     P,
     S,
+    a_next_attempt,
     a_policy,
     a_rule,
     a_state,
-    a_step,
     a_target,
     after,
     always,
@@ -99,7 +99,7 @@ def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
 def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> None:
     """An attempt state may come from a process with more keys: a number that no key has must not be remembered."""
     blocks = Blocks()
-    state = a_state(a_step(P, key=number))
+    state = a_state(a_next_attempt(P, key=number))
 
     engine_of(blocks=blocks).after(state, final(401), Api.CHAT, duration=0, now=NOW, dice=always(0))
 

@@ -139,7 +139,7 @@ def test_the_next_key_costs_no_retry() -> None:
 
 
 def test_a_policy_without_retries_still_tries_the_next_key() -> None:
-    """It is no strategy step; what comes of the last key is then told with all attempts."""
+    """It is no step of a strategy; what comes of the last key is then told with all attempts."""
     journey = Journey(engine_of(a_policy(default=a_rule(max_attempts=0)))).gets(http(429), http(503))
 
     assert isinstance(journey.decision, Exhausted)

@@ -12,10 +12,10 @@ from support.policy.builders import (
     S,
     T,
     a_high_latency,
+    a_next_attempt,
     a_policy,
     a_rule,
     a_state,
-    a_step,
     after,
     an_engine,
     final,
@@ -24,7 +24,7 @@ from support.policy.builders import (
 )
 from support.policy.journeys import Journey, Reply
 
-from extproc.policy.attempt_state import AttemptState, FailedAttempt, Reason, Step
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt, Reason
 from extproc.policy.decision import Deliver, Try
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import Policy, Strategy
@@ -53,7 +53,7 @@ def test_a_failure_leads_to_another_attempt(outcome: Outcome) -> None:
             primary=P,
             began=NOW,
             deadline=after(300_000),
-            next=Step(S, after(40), Reason.DIFFERENT_PROVIDER),
+            next=NextAttempt(S, after(40), Reason.DIFFERENT_PROVIDER),
             failures=(FailedAttempt(P, outcome, "default", duration=40),),
             first_failure=after(40),
         )
@@ -65,7 +65,9 @@ def test_the_answer_after_a_failure_is_delivered_with_the_attempt_state_of_it() 
 
     failure = FailedAttempt(P, http(429), "default")
     assert journey.decision == Deliver(
-        AttemptState(P, NOW, after(300_000), a_step(S, reason=Reason.DIFFERENT_PROVIDER), (failure,), first_failure=NOW)
+        AttemptState(
+            P, NOW, after(300_000), a_next_attempt(S, reason=Reason.DIFFERENT_PROVIDER), (failure,), first_failure=NOW
+        )
     )
 
 
@@ -122,7 +124,7 @@ def test_without_on_high_latency_nothing_is_slow() -> None:
 
 def test_a_failure_is_told_with_the_wait_and_the_key_it_had() -> None:
     engine = an_engine(policy=IN_ORDER)
-    state = a_state(a_step(P, wait=500, reason=Reason.NEXT_ROUND, key=2))
+    state = a_state(a_next_attempt(P, wait=500, reason=Reason.NEXT_ROUND, key=2))
 
     decision = engine.after(state, http(429), Journey(engine).api, duration=40, now=after(540), dice=lambda: 0.5)
 

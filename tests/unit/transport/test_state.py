@@ -9,7 +9,7 @@ from support.policy.attempt_states import a_state, an_in_flight
 
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
-from extproc.policy.attempt_state import AttemptState, FailedAttempt, Step
+from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt
 from extproc.policy.blocks import Block
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
@@ -61,7 +61,7 @@ def test_forty_failures_stay_far_below_envoys_limit() -> None:
     assert len(encode_state(replace(a_state(), failures=a_state().failures * 20))) < 6_000
 
 
-def test_a_step_after_the_deadline_is_refused() -> None:
+def test_a_next_attempt_after_the_deadline_is_refused() -> None:
     """No policy waits for that: whoever has made this state would have the attempt held for years."""
     state = a_state()
     late = replace(state, next=replace(state.next, not_before=Instant(state.deadline + 1)))
@@ -74,7 +74,7 @@ def test_a_step_after_the_deadline_is_refused() -> None:
     ("value", "message"),
     [
         (AttemptState, pb.AttemptState),
-        (Step, pb.Step),
+        (NextAttempt, pb.NextAttempt),
         (FailedAttempt, pb.FailedAttempt),
         (Outcome, pb.Outcome),
         (Block, pb.Block),
@@ -82,7 +82,7 @@ def test_a_step_after_the_deadline_is_refused() -> None:
     ],
 )
 def test_nothing_of_a_state_is_left_out(
-    value: type[AttemptState | Step | FailedAttempt | Outcome | Block | InFlight], message: type[Message]
+    value: type[AttemptState | NextAttempt | FailedAttempt | Outcome | Block | InFlight], message: type[Message]
 ) -> None:
     """A field that the rules add has to be added to the message, or it is lost with each attempt.
 
@@ -96,7 +96,7 @@ def test_every_optional_field_tells_absent_from_zero() -> None:
     """Fields that may be None have presence on the wire."""
     absent = {
         f"{message.DESCRIPTOR.name}.{field.name}"
-        for message in (pb.AttemptState, pb.Step, pb.FailedAttempt, pb.Outcome, pb.Block, pb.InFlight)
+        for message in (pb.AttemptState, pb.NextAttempt, pb.FailedAttempt, pb.Outcome, pb.Block, pb.InFlight)
         for field in message.DESCRIPTOR.fields
         if field.has_presence and field.message_type is None
     }
@@ -137,13 +137,13 @@ def test_a_state_that_envoy_would_not_carry_is_refused() -> None:
 
 def test_a_word_of_a_newer_version_is_refused() -> None:
     """Guessing what another version meant could call a provider that must not be called."""
-    unknown = pb.AttemptState(primary=b"a/b", next=pb.Step(target=b"a/b", reason="by_moonlight"))
+    unknown = pb.AttemptState(primary=b"a/b", next=pb.NextAttempt(target=b"a/b", reason="by_moonlight"))
 
     with pytest.raises(StateError):
         decode_state(_text(unknown))
 
 
-def test_an_attempt_state_without_a_next_step_is_refused() -> None:
+def test_an_attempt_state_without_a_next_attempt_is_refused() -> None:
     """The state exists only to say what comes next."""
     with pytest.raises(StateError):
         decode_state(_text(pb.AttemptState(primary=b"a/b")))
