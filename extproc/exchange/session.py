@@ -118,7 +118,7 @@ class Session:
             return record
         total = max(0, now - self._sent.sent)
         if self._delivered is not None:
-            self._engine.ended(self._delivered, duration=total, now=now, dice=self._dice)
+            self._engine.record_end(self._delivered, duration=total, now=now, dice=self._dice)
         return replace(record, total=total)
 
     def _unfinished(self) -> AttemptRecord:
@@ -243,7 +243,7 @@ class Session:
         policy = self._engine.policy_of(sent.state)
         if tells_more(event, policy):
             outcome = outcome_of(event, policy, limit=sent.limit, now=now)
-            self._engine.heard(sent.state, outcome, self._api, now=now, dice=self._dice)
+            self._engine.record_retry_after(sent.state, outcome, self._api, now=now, dice=self._dice)
             known = replace(sent, outcome=outcome, duration=sent.lasted(now))
             self._phase, self._heard = Phase.ANSWER_BODY, (known, event)
             return ReadAnswer(known)

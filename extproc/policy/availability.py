@@ -49,11 +49,11 @@ class Availability:
         """Return when that key of *target* is no longer set aside; None: now."""
         return self._blocks.keys.until(key_subject(target, key), self._now)
 
-    def key(self, target: Target, turn: int) -> int:
-        """Return which of its keys to use: the first in turn, from *turn* on, of those that are released soonest."""
+    def key(self, target: Target, position: int) -> int:
+        """Return which of its keys to use: the first, from *position* on, of those whose cooldown ends first."""
         return min(
             range(target.keys),
-            key=lambda key: (self.key_released(target, key) or _FREE, (key - turn) % target.keys),
+            key=lambda key: (self.key_released(target, key) or _FREE, (key - position) % target.keys),
         )
 
     def _latest(self, ledger: Ledger, target: Target) -> Instant | None:

@@ -52,7 +52,7 @@ class Backoff:
         if self.jitter is Jitter.DECORRELATED:
             upper = max(self.base, previous) * 3
             return min(self.ceiling, self.base + int((upper - self.base) * dice()))
-        # The ceiling is reached within 63 doublings whatever the base: a larger power only costs memory.
+        # The ceiling is reached within 63 doublings whatever the base: a larger power only costs shared.
         delay = min(self.base << min(failures - 1, 63), self.ceiling)
         match self.jitter:
             case Jitter.EQUAL:

@@ -28,7 +28,7 @@ class Exclusion(StrEnum):
 
 
 @value
-class Terms:
+class RequestContext:
     """What stays the same through all attempts of one request."""
 
     policy: Policy  # the primary's
@@ -37,10 +37,10 @@ class Terms:
 
 
 @value
-class Quest:
+class CandidateQuery:
     """What is looked for: a target that can serve a request, by *strategy* relative to the target *origin*."""
 
-    terms: Terms
+    context: RequestContext
     strategy: Strategy
     origin: Target
 
@@ -53,9 +53,9 @@ class Quest:
             return None
         if target.wildcard:
             return Exclusion.WILDCARD
-        if self.terms.api not in target.speaks:
+        if self.context.api not in target.speaks:
             return Exclusion.API
-        if self.terms.api is Api.EMBEDDINGS and target.id not in self.terms.policy.fallback_models:
+        if self.context.api is Api.EMBEDDINGS and target.id not in self.context.policy.fallback_models:
             # Another model is another vector space: what is stored already could not be compared with it.
             return Exclusion.UNNAMED
         return None if self._has_credential(target) else Exclusion.CREDENTIAL
@@ -76,7 +76,7 @@ class Quest:
             case Credential.OWN | Credential.NONE:
                 return True
             case Credential.CLIENT:
-                return target.provider == self.terms.primary.provider
+                return target.provider == self.context.primary.provider
             case Credential.MISSING:
                 return False
             case _:
@@ -102,7 +102,7 @@ class Candidates:
         )
 
 
-class Roster:
+class CandidateIndex:
     """Who may follow whom: fixed by the configuration, so that each answer is found only once.
 
     Questions are about what is configured, so that there are few of them, whatever models clients name.
@@ -110,23 +110,23 @@ class Roster:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._answers: dict[tuple[str, str, Strategy, Api], Candidates] = {}
+        self._found: dict[tuple[str, str, Strategy, Api], Candidates] = {}
 
-    def candidates(self, terms: Terms, strategy: Strategy, origin: Target) -> Candidates:
+    def candidates(self, context: RequestContext, strategy: Strategy, origin: Target) -> Candidates:
         """Return every target that *strategy* leads to from *origin*, blocked or not, tried or not."""
         if strategy is Strategy.SAME_MODEL:
             return Candidates((origin,))
-        question = (terms.primary.entry, origin.entry, strategy, terms.api)
-        found = self._answers.get(question)
+        key = (context.primary.entry, origin.entry, strategy, context.api)
+        found = self._found.get(key)
         if found is None:
-            found = self._answers[question] = self._fitting(Quest(terms, strategy, origin))
+            found = self._found[key] = self._fitting(CandidateQuery(context, strategy, origin))
         return found
 
-    def _fitting(self, quest: Quest) -> Candidates:
-        targets, first = self.catalog.targets, quest.terms.policy.fallback_models
+    def _fitting(self, query: CandidateQuery) -> Candidates:
+        targets, first = self.catalog.targets, query.context.policy.fallback_models
         named = [targets[target] for target in first if target in targets]
         others = [target for target in targets.values() if target.id not in first]
         return Candidates(
-            tuple(target for target in named if quest.exclusion(target) is None),
-            tuple(target for target in others if quest.exclusion(target) is None),
+            tuple(target for target in named if query.exclusion(target) is None),
+            tuple(target for target in others if query.exclusion(target) is None),
         )

@@ -77,10 +77,10 @@ class Chosen:
     blocked: bool = False
 
 
-def in_order(pool: Candidates, order: CandidateOrder, *, turn: int, dice: Dice) -> Iterator[Target]:
+def in_order(pool: Candidates, order: CandidateOrder, *, position: int, dice: Dice) -> Iterator[Target]:
     """Yield the candidates in the order in which they are asked: those with a name in the policy first.
 
-    *turn* is, for round_robin, how often somebody was chosen before.
+    *position* is, for round_robin, how many targets were chosen so before.
     """
     yield from pool.named
     others = list(pool.others)
@@ -89,7 +89,7 @@ def in_order(pool: Candidates, order: CandidateOrder, *, turn: int, dice: Dice) 
             while others:
                 yield others.pop(int(dice() * len(others)))
         case CandidateOrder.ROUND_ROBIN:
-            start = turn % len(others) if others else 0
+            start = position % len(others) if others else 0
             yield from others[start:]
             yield from others[:start]
         case CandidateOrder.PRIORITY:

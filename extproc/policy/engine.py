@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from extproc.policy import feedback
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
-from extproc.policy.candidates import Roster, Terms
+from extproc.policy.candidates import CandidateIndex, RequestContext
 from extproc.policy.decision import Decision, Deliver, Exhausted, Try
 from extproc.policy.outcome import Kind
 from extproc.policy.planner import Plan
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Applies the policies of a catalog; owns what outlives requests: blocks, slow answers, and whose turn it is."""
+    """Applies the policies of a catalog; owns what outlives requests: blocks, slow responses, round-robin positions."""
 
     def __init__(self, catalog: Catalog, blocks: Blocks, slow_answers: SlowAnswers) -> None:
         self.catalog = catalog
         self._repeats = Repeats()
-        self._memory = feedback.Memory(blocks, slow_answers, Counter(), Roster(catalog))
+        self._shared = feedback.SharedState(blocks, slow_answers, Counter(), CandidateIndex(catalog))
 
     def first(
         self,
@@ -59,16 +59,16 @@ class Engine:
             freedom = Freedom.THERE
         attempt = NextAttempt(primary.id, now, Reason.PRIMARY)
         state = AttemptState(primary.id, now, deadline, attempt, body_sha256=body_sha256, freedom=freedom)
-        terms = self._terms(state, api)
-        if terms is not None:  # then somebody else may be called, or another key: the plan says
-            if _is_remembered(terms.policy, primary, resource):
+        context = self._context_of(state, api)
+        if context is not None:  # then somebody else may be called, or another key: the plan says
+            if _is_remembered(context.policy, primary, resource):
                 repeated = self._repeats.recall(Request(primary.id, resource, body_sha256), now=now)
                 if repeated is not None:
                     return repeated
-            return Plan(self._memory, terms, state, now, dice).begin()
+            return Plan(self._shared, context, state, now, dice).begin()
         if freedom is not Freedom.ANYWHERE:
             return Try(state)
-        return Try(state.with_next(replace(attempt, key=self._memory.take_key(primary, now))))
+        return Try(state.with_next(replace(attempt, key=self._shared.take_key(primary, now))))
 
     def after(
         self,
@@ -86,20 +86,20 @@ class Engine:
         An answer is delivered, whatever it is, where there is no retry policy or it allowed no retry for this one.
         Where nothing more is tried, that is remembered for a moment, by *resource* as `first` knows it.
         """
-        terms, target = self._terms(state, api), self.catalog.get(state.next.target)
-        if terms is None or target is None:
+        context, target = self._context_of(state, api), self.catalog.get(state.next.target)
+        if context is None or target is None:
             return Deliver(state)
-        decision = self._followed(state, outcome, terms, target, duration=duration, now=now, dice=dice)
-        if isinstance(decision, Exhausted) and _is_remembered(terms.policy, terms.primary, resource):
+        decision = self._followed(state, outcome, context, target, duration=duration, now=now, dice=dice)
+        if isinstance(decision, Exhausted) and _is_remembered(context.policy, context.primary, resource):
             request = Request(state.primary, resource, state.body_sha256)
-            self._repeats.note(request, decision, window=terms.policy.repeat_window, now=now)
+            self._repeats.note(request, decision, window=context.policy.repeat_window, now=now)
         return decision
 
     def _followed(
         self,
         state: AttemptState,
         outcome: Outcome,
-        terms: Terms,
+        context: RequestContext,
         target: Target,
         *,
         duration: Millis,
@@ -113,49 +113,49 @@ class Engine:
         know), and the client has a failure to recover from: such a target is passed over. Nor is it the client's
         mistake if the operator's key, balance or model is refused: somebody else is asked, if there is anybody.
         """
-        learn = feedback.Lessons(terms.policy, self._memory, now, dice)
+        recorder = feedback.OutcomeRecorder(context.policy, self._shared, now, dice)
         if outcome.kind is not Kind.CONNECTION_ERROR:
-            state = learn.timed(state, target, duration)
-        if learn.key_refused(state, target, outcome):
-            another_key = Plan(self._memory, terms, state, now, dice).next_key(target, outcome, duration)
+            state = recorder.record_duration(state, target, duration)
+        if recorder.record_key_refusal(state, target, outcome):
+            another_key = Plan(self._shared, context, state, now, dice).next_key(target, outcome, duration)
             if another_key is not None:
                 return another_key
         if outcome.kind is Kind.FINAL and target.id != state.primary:
             unfit = state.with_failure(replace(outcome, kind=Kind.UNFIT), None, duration, now=now)
-            return Plan(self._memory, terms, unfit, now, dice).instead_of_unfit()
-        operators = _is_operators(outcome, target) and _may_ask_elsewhere(state, terms.policy)
+            return Plan(self._shared, context, unfit, now, dice).instead_of_unfit()
+        operators = _is_operators(outcome, target) and _may_ask_elsewhere(state, context.policy)
         if not (outcome.retriable or operators):
             return Deliver(state)
         failure = replace(outcome, kind=Kind.HTTP) if operators else outcome
-        failed = learn.failed(state, target, failure, duration)
-        following = Plan(self._memory, terms, failed, now, dice).next_attempt(target)
+        failed = recorder.record_failure(state, target, failure, duration)
+        following = Plan(self._shared, context, failed, now, dice).next_attempt(target)
         if operators and not isinstance(following, Try) and all(before.rule is None for before in state.failures):
             return Deliver(state)  # nobody else was asked, and it says better than we could what is wrong
         return following or Deliver(state)
 
-    def heard(self, state: AttemptState, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
-        """Take note of the wait that an answer asks for, of which more is still to come: it may break off.
+    def record_retry_after(self, state: AttemptState, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
+        """Record the wait that a response's headers ask for while its body is still to come: it may break off.
 
-        It is no use for a block of lifetime request: the attempt state carries that one.
+        Not for blocks of lifetime request: the attempt state carries those.
         """
-        terms, target = self._terms(state, api), self.catalog.get(state.next.target)
-        if terms is not None and target is not None:
-            feedback.Lessons(terms.policy, self._memory, now, dice).told_to_wait(state, target, outcome)
+        context, target = self._context_of(state, api), self.catalog.get(state.next.target)
+        if context is not None and target is not None:
+            feedback.OutcomeRecorder(context.policy, self._shared, now, dice).record_retry_after(state, target, outcome)
 
-    def ended(self, state: AttemptState, *, duration: Millis, now: Instant, dice: Dice) -> None:
-        """Take note that a delivered answer has ended, *duration* milliseconds after its request was sent."""
+    def record_end(self, state: AttemptState, *, duration: Millis, now: Instant, dice: Dice) -> None:
+        """Record that a delivered response has ended, *duration* milliseconds after its request was sent."""
         policy, target = self.policy_of(state), self.catalog.get(state.next.target)
         if policy is None or target is None or policy.high_latency is None:
             return
         if policy.high_latency.measure is Measure.TOTAL:
-            feedback.Lessons(policy, self._memory, now, dice).timed(state, target, duration)
+            feedback.OutcomeRecorder(policy, self._shared, now, dice).record_duration(state, target, duration)
 
     def has_alternative(self, state: AttemptState, api: Api, *, now: Instant, dice: Dice) -> bool:
         """Return whether another attempt could follow at once if `state.next` ran into a time limit."""
-        terms, target = self._terms(state, api), self.catalog.get(state.next.target)
-        if terms is None or target is None:
+        context, target = self._context_of(state, api), self.catalog.get(state.next.target)
+        if context is None or target is None:
             return False
-        return Plan(self._memory, terms, state, now, dice).has_alternative(target)
+        return Plan(self._shared, context, state, now, dice).has_alternative(target)
 
     def knows(self, state: AttemptState) -> bool:
         """Return whether everything *state* needs to go on is configured; it may come from before a restart."""
@@ -166,10 +166,10 @@ class Engine:
         primary = self.catalog.get(state.primary)
         return None if primary is None or state.freedom is Freedom.ONCE else self.catalog.policy_of(primary)
 
-    def _terms(self, state: AttemptState, api: Api) -> Terms | None:
-        """Return the terms of a request that has a policy; None for one that has none."""
+    def _context_of(self, state: AttemptState, api: Api) -> RequestContext | None:
+        """Return the context of a request that has a policy; None for one that has none."""
         primary, policy = self.catalog.get(state.primary), self.policy_of(state)
-        return None if primary is None or policy is None else Terms(policy, primary, api)
+        return None if primary is None or policy is None else RequestContext(policy, primary, api)
 
 
 def _is_remembered(policy: Policy, primary: Target, resource: str) -> bool:

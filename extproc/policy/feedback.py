@@ -1,4 +1,4 @@
-"""What an attempt teaches: about its request, its target, and its key."""
+"""Records the outcomes of attempts: failures of the request, blocks of its target, cooldowns of its key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from extproc.policy.attempt_state import AttemptState
     from extproc.policy.blocks import Blocks
-    from extproc.policy.candidates import Roster
+    from extproc.policy.candidates import CandidateIndex
     from extproc.policy.latency import SlowAnswers
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Policy
@@ -24,45 +24,45 @@ if TYPE_CHECKING:
     from extproc.policy.units import Dice, Millis
 
 KEY_REFUSED = ACCOUNT_REFUSED | {429}
-"""Statuses that speak of the key rather than of the target: another key may do."""
+"""Statuses about the key rather than about the target: another key may do."""
 
-KEY_REST: Millis = 60_000
-"""How long a refused key is set aside when the provider did not say."""
+KEY_COOLDOWN: Millis = 60_000
+"""Cooldown of a refused key when the provider named none."""
 
 _SPREAD_FROM: Millis = 5_000
 _SPREAD_MOST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What outlives requests: blocks, recent slow answers, whose turn it is, and who may follow whom."""
+class SharedState:
+    """What outlives requests: blocks, recent slow responses, round-robin positions, and the index of candidates."""
 
     blocks: Blocks
     slow_answers: SlowAnswers
-    turns: Counter[str]
-    roster: Roster
+    rotation: Counter[str]
+    candidate_index: CandidateIndex
 
     def take_key(self, target: Target, now: Instant) -> int:
-        """Return the key whose turn it is, among those of *target* that are released soonest."""
+        """Return the next key of *target* in rotation, among those whose cooldown ends first."""
         if target.keys <= 1:
             return 0
         subject = f"{target.entry}#"
-        key = Availability(self.blocks, (), now).key(target, self.turns[subject])
-        self.turns[subject] = key + 1
+        key = Availability(self.blocks, (), now).key(target, self.rotation[subject])
+        self.rotation[subject] = key + 1
         return key
 
 
-class Lessons:
-    """Takes note of what attempts teach, under one policy at one instant."""
+class OutcomeRecorder:
+    """Records the outcomes of attempts, under one policy at one instant."""
 
-    def __init__(self, policy: Policy, memory: Memory, now: Instant, dice: Dice) -> None:
+    def __init__(self, policy: Policy, shared: SharedState, now: Instant, dice: Dice) -> None:
         self.policy = policy
-        self.memory = memory
+        self.shared = shared
         self.now = now
         self.dice = dice
 
-    def timed(self, state: AttemptState, target: Target, duration: Millis) -> AttemptState:
-        """Take note of how long *target* took, if that is longer than on_high_latency allows.
+    def record_duration(self, state: AttemptState, target: Target, duration: Millis) -> AttemptState:
+        """Record how long *target* took, if that is longer than on_high_latency allows.
 
         A request reports a target once, whatever its rounds.
         """
@@ -71,12 +71,12 @@ class Lessons:
             return state
         state = replace(state, slow=(*state.slow, target.id))
         subject = subject_of(target, rule.scope)
-        if not self.memory.slow_answers.note(rule, subject, now=self.now):
+        if not self.shared.slow_answers.note(rule, subject, now=self.now):
             return state
         block = Block(BlockKind.LATENCY, subject, Instant(self.now + rule.block))
-        return self._blocked(state, block, rule.apply_to)
+        return self._with_block(state, block, rule.apply_to)
 
-    def failed(self, state: AttemptState, target: Target, outcome: Outcome, duration: Millis) -> AttemptState:
+    def record_failure(self, state: AttemptState, target: Target, outcome: Outcome, duration: Millis) -> AttemptState:
         """Add the failure of `state.next`, and the block that the provider asked for or that we guess."""
         slow = self.policy.high_latency
         if (
@@ -90,37 +90,39 @@ class Lessons:
         if outcome.kind is Kind.TIMEOUT and self.policy.timeout_block:
             # The client may give up as soon as we do: its own retry is to go elsewhere.
             silent = Block(BlockKind.LATENCY, target.id, Instant(self.now + self.policy.timeout_block))
-            state = self._blocked(state, silent, Lifetime.GLOBAL)
-        return self.told_to_wait(state, target, outcome)
+            state = self._with_block(state, silent, Lifetime.GLOBAL)
+        return self.record_retry_after(state, target, outcome)
 
-    def told_to_wait(self, state: AttemptState, target: Target, outcome: Outcome) -> AttemptState:
+    def record_retry_after(self, state: AttemptState, target: Target, outcome: Outcome) -> AttemptState:
         """Add the block that the provider asked for, if it did."""
-        if outcome.retry_after is None or _speaks_of_key(target, outcome):
+        if outcome.retry_after is None or _is_about_key(target, outcome):
             return state
         handling = self.policy.retry_after
         until = Instant(self.now + min(outcome.retry_after, handling.cap))
         block = Block(BlockKind.RETRY_AFTER, subject_of(target, handling.scope), until)
-        return self._blocked(state, block, handling.apply_to)
+        return self._with_block(state, block, handling.apply_to)
 
-    def key_refused(self, state: AttemptState, target: Target, outcome: Outcome) -> bool:
-        """Set the key that was used aside if the answer speaks of it; return whether it does.
+    def record_key_refusal(self, state: AttemptState, target: Target, outcome: Outcome) -> bool:
+        """Put the key that was used on cooldown if the response is about the key; return whether it is.
 
-        The wait is the one the provider asked for, or `KEY_REST`.
+        The wait is the one the provider asked for, or `KEY_COOLDOWN`.
         """
-        if not _speaks_of_key(target, outcome):
+        if not _is_about_key(target, outcome):
             return False
-        rest = KEY_REST if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
+        cooldown = (
+            KEY_COOLDOWN if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
+        )
         # The attempt state may come from a process that was configured with more keys: this is the one that was sent.
         key = state.next.key % target.keys
-        block = Block(BlockKind.KEY, key_subject(target, key), Instant(self.now + rest))
-        self.memory.blocks.add(block, now=self.now)
+        block = Block(BlockKind.KEY, key_subject(target, key), Instant(self.now + cooldown))
+        self.shared.blocks.add(block, now=self.now)
         return True
 
-    def _blocked(self, state: AttemptState, block: Block, lifetime: Lifetime) -> AttemptState:
+    def _with_block(self, state: AttemptState, block: Block, lifetime: Lifetime) -> AttemptState:
         """Record *block* where its lifetime says: with the request, or for all of them."""
         if lifetime is Lifetime.REQUEST:
             return replace(state, blocks=later(state.blocks, block))
-        self.memory.blocks.add(replace(block, until=self._spread(block)), now=self.now)
+        self.shared.blocks.add(replace(block, until=self._spread(block)), now=self.now)
         return state
 
     def _spread(self, block: Block) -> Instant:
@@ -137,6 +139,6 @@ class Lessons:
         return Instant(min(end, longest) if bounded else end)
 
 
-def _speaks_of_key(target: Target, outcome: Outcome) -> bool:
+def _is_about_key(target: Target, outcome: Outcome) -> bool:
     """Return whether *outcome* is about the key rather than about *target*, which has a choice of keys."""
     return target.keys > 1 and (outcome.status in KEY_REFUSED or outcome.refusal is Refusal.ACCOUNT)

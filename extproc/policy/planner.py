@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from extproc.policy.attempt_state import FailedAttempt
-    from extproc.policy.candidates import Terms
-    from extproc.policy.feedback import Memory
+    from extproc.policy.candidates import RequestContext
+    from extproc.policy.feedback import SharedState
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Rule
     from extproc.policy.target import Target
@@ -39,12 +39,14 @@ _PAUSE = 1000
 
 
 class Plan:
-    """One request at one instant: its terms, its attempt state, and what outlives it. Never changed in place."""
+    """One request at one instant: its context, its attempt state, and what outlives it. Never changed in place."""
 
-    def __init__(self, memory: Memory, terms: Terms, state: AttemptState, now: Instant, dice: Dice) -> None:
-        self.memory = memory
-        self.terms = terms
-        self.policy = policy = terms.policy
+    def __init__(
+        self, shared: SharedState, context: RequestContext, state: AttemptState, now: Instant, dice: Dice
+    ) -> None:
+        self.shared = shared
+        self.context = context
+        self.policy = policy = context.policy
         self.state = state
         self.now = now
         self.dice = dice
@@ -52,18 +54,18 @@ class Plan:
         budget_end = None if first is None or most is None else Instant(first + most)
         self._limits = Limits(now, policy.retry_after.max_wait, state.deadline, budget_end)
         self._bound = state.freedom is Freedom.THERE
-        self._availability = Availability(memory.blocks, state.blocks, now, first_key_only=self._bound)
+        self._availability = Availability(shared.blocks, state.blocks, now, first_key_only=self._bound)
 
     def begin(self, pause: Pause = _AT_ONCE, reason: Reason = Reason.PRIMARY) -> Try | Exhausted:
         """Return the first attempt of a round: the primary's, or whose the primary's block leads to."""
-        primary, availability = self.terms.primary, self._availability
+        primary, availability = self.context.primary, self._availability
         pool = Candidates((primary,))
         released = availability.released(primary)
         if not self._bound and (released is not None or availability.avoided(primary) is not None):
             reason = Reason.PRIMARY_BLOCKED
             strategy = self.policy.default.strategy if released is not None else self.policy.when_avoided
             if strategy is not Strategy.SAME_MODEL:
-                pool = self.memory.roster.candidates(self.terms, strategy, primary)
+                pool = self.shared.candidate_index.candidates(self.context, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.
                 pool = Candidates((primary, *pool.named), pool.others).without(self.state.unfit)
         chosen = self._choose(pool, pause)
@@ -111,7 +113,7 @@ class Plan:
         if (spent := self._spent(state.attempts_made)) is not None:
             return self._stop(spent)
         failures = [failure for failure in state.this_round if failure.target not in state.unfit]
-        failed = self.memory.roster.catalog.get(failures[-1].target) if failures else None
+        failed = self.shared.candidate_index.catalog.get(failures[-1].target) if failures else None
         if failed is None:
             return self.begin()
         rule = self.policy.rule_for(failures[-1].outcome)
@@ -150,7 +152,7 @@ class Plan:
         """
         if rule.strategy is not Strategy.SAME_MODEL:
             pause = replace(pause, at_least=self.policy.round_delay)
-        pool = Candidates((self.terms.primary,))
+        pool = Candidates((self.context.primary,))
         chosen = self._choose(pool, pause)
         return self._try(chosen, Reason.SAME_MODEL) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
@@ -160,35 +162,35 @@ class Plan:
 
     def _candidates(self, strategy: Strategy, failed: Target) -> Candidates:
         """Return who may follow *failed* in this round, blocked or not."""
-        pool = self.memory.roster.candidates(self.terms, strategy, failed)
+        pool = self.shared.candidate_index.candidates(self.context, strategy, failed)
         # No strategy but same_model leads to the failed target itself, and there it is meant.
         tried = (self.state.tried - {failed.id}) | self.state.unfit
         return pool.without(tried) if tried else pool
 
     def _next_round(self) -> Plan:
         state = replace(self.state, round=self.state.round + 1, round_start=self.state.attempts_made)
-        return Plan(self.memory, self.terms, state, self.now, self.dice)
+        return Plan(self.shared, self.context, state, self.now, self.dice)
 
     def _choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
-        turns, subject, order = self.memory.turns, self.terms.primary.entry, self.policy.candidate_order
-        targets = in_order(pool, order, turn=turns[subject], dice=self.dice)
+        rotation, subject, order = self.shared.rotation, self.context.primary.entry, self.policy.candidate_order
+        targets = in_order(pool, order, position=rotation[subject], dice=self.dice)
         chosen = choose(targets, pause, availability=self._availability, limits=self._limits, dice=self.dice)
         if order is CandidateOrder.ROUND_ROBIN and isinstance(chosen, Chosen) and chosen.target in pool.others:
-            turns[subject] += 1
+            rotation[subject] += 1
         return chosen
 
     def _try(self, chosen: Chosen, reason: Reason) -> Try:
         target = chosen.target
         if chosen.blocked and reason is not Reason.SAME_MODEL:
             reason = Reason.LAST_RESORT
-        key = 0 if self._bound else self.memory.take_key(target, self.now)
+        key = 0 if self._bound else self.shared.take_key(target, self.now)
         attempt = NextAttempt(target.id, Instant(self.now + chosen.wait), reason, key, waited=chosen.wait)
         return Try(self.state.with_next(attempt))
 
     def _stop(self, reason: StopReason, pool: Iterable[Target] = ()) -> Exhausted:
         availability = self._availability
-        tried = (self.memory.roster.catalog.get(failure.target) for failure in self.state.failures)
-        concerned = (self.terms.primary, *(target for target in tried if target is not None), *pool)
+        tried = (self.shared.candidate_index.catalog.get(failure.target) for failure in self.state.failures)
+        concerned = (self.context.primary, *(target for target in tried if target is not None), *pool)
         releases = [until for target in concerned if (until := availability.released(target)) is not None]
         shortest = min(releases) - self.now if releases else None
         return Exhausted(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.policy.scenes import catalogs, policies
 from support.policy.situations import fitting
 
-from extproc.policy.candidates import Quest, Roster, Terms
+from extproc.policy.candidates import CandidateIndex, CandidateQuery, RequestContext
 from extproc.policy.rules import Strategy
 from extproc.policy.target import Api
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
 
 @st.composite
-def searches(draw: st.DrawFn) -> tuple[Catalog, Quest]:
+def searches(draw: st.DrawFn) -> tuple[Catalog, CandidateQuery]:
     catalog = draw(catalogs())
     known = st.sampled_from(list(catalog.targets.values()))
-    terms = Terms(draw(policies), draw(known), draw(st.sampled_from([Api.CHAT, Api.OTHER, Api.EMBEDDINGS])))
-    return catalog, Quest(terms, draw(st.sampled_from(Strategy)), draw(known))
+    context = RequestContext(draw(policies), draw(known), draw(st.sampled_from([Api.CHAT, Api.OTHER, Api.EMBEDDINGS])))
+    return catalog, CandidateQuery(context, draw(st.sampled_from(Strategy)), draw(known))
 
 
 @given(searches())
 @settings(max_examples=100)
-def test_everyone_who_fits_is_a_candidate_and_nobody_else(search: tuple[Catalog, Quest]) -> None:
+def test_everyone_who_fits_is_a_candidate_and_nobody_else(search: tuple[Catalog, CandidateQuery]) -> None:
     """By the rules, told naively; once each, with a reason for everybody else."""
-    catalog, quest = search
-    found = list(Roster(catalog).candidates(quest.terms, quest.strategy, quest.origin))
+    catalog, query = search
+    found = list(CandidateIndex(catalog).candidates(query.context, query.strategy, query.origin))
 
-    if quest.strategy is Strategy.SAME_MODEL:
-        assert found == [quest.origin]
+    if query.strategy is Strategy.SAME_MODEL:
+        assert found == [query.origin]
     else:
-        fit = fitting(catalog, quest.terms, quest.strategy, quest.origin)
+        fit = fitting(catalog, query.context, query.strategy, query.origin)
         assert sorted(target.id for target in found) == sorted(target.id for target in fit)
-        assert all((quest.exclusion(target) is None) == (target in found) for target in catalog.targets.values())
+        assert all((query.exclusion(target) is None) == (target in found) for target in catalog.targets.values())
 
 
 @given(searches())
 @settings(max_examples=100)
-def test_the_order_is_that_of_the_policy_and_then_that_of_the_file(search: tuple[Catalog, Quest]) -> None:
-    catalog, quest = search
+def test_the_order_is_that_of_the_policy_and_then_that_of_the_file(search: tuple[Catalog, CandidateQuery]) -> None:
+    catalog, query = search
     found, first = (
-        Roster(catalog).candidates(quest.terms, quest.strategy, quest.origin),
-        quest.terms.policy.fallback_models,
+        CandidateIndex(catalog).candidates(query.context, query.strategy, query.origin),
+        query.context.policy.fallback_models,
     )
 
-    if quest.strategy is not Strategy.SAME_MODEL:
+    if query.strategy is not Strategy.SAME_MODEL:
         named, others = [target.id for target in found.named], [target.id for target in found.others]
         assert named == [target for target in first if target in named]
         assert others == [target for target in catalog.targets if target in others]

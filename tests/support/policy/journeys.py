@@ -147,7 +147,7 @@ class Journey:
         assert isinstance(self.decision, Deliver)
         self.now = Instant(self.now + reply.rest)
         duration = reply.took + reply.rest
-        self.engine.ended(self.decision.state, duration=duration, now=self.now, dice=self.dice)
+        self.engine.record_end(self.decision.state, duration=duration, now=self.now, dice=self.dice)
 
     def _go_on(self) -> None:
         """Wait as long as decided, and call."""

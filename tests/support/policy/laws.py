@@ -201,7 +201,7 @@ def who_asked_for_time_is_told_of(moment: Moment) -> None:
         target
         for origin in about
         for strategy in Strategy
-        for target in fitting(catalog, situation.terms, strategy, origin)
+        for target in fitting(catalog, situation.context, strategy, origin)
     ]
     surely, at_most = (
         [wait for target in targets if (wait := situation.must_wait(target))] for targets in (about, [*about, *perhaps])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.backoff import Reach
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.candidates import Terms
+from extproc.policy.candidates import RequestContext
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.feedback import KEY_REFUSED
 from extproc.policy.outcome import Kind
@@ -36,9 +36,9 @@ class Situation:
     policy: Policy
 
     @property
-    def terms(self) -> Terms:
+    def context(self) -> RequestContext:
         """What stays the same through the whole request."""
-        return Terms(self.policy, self.moment.primary, self.moment.journey.api)
+        return RequestContext(self.policy, self.moment.primary, self.moment.journey.api)
 
     @property
     def bound(self) -> bool:
@@ -140,7 +140,7 @@ class Situation:
                 strategy = slow.strategy if slow else silent.strategy if silent else default.strategy
             else:
                 return [primary]
-            found = [primary, *fitting(catalog, self.terms, strategy, primary)]
+            found = [primary, *fitting(catalog, self.context, strategy, primary)]
             return [target for target in found if target.id not in self.unfit]
         assert self.rule is not None
         assert self.last is not None
@@ -148,7 +148,7 @@ class Situation:
         if self.rule.strategy is Strategy.SAME_MODEL:
             return [failed]
         tried = {failure.target for failure in self.state.failures[self.state.round_start :]} | self.unfit
-        found = fitting(catalog, self.terms, self.rule.strategy, failed)
+        found = fitting(catalog, self.context, self.rule.strategy, failed)
         return [target for target in found if target.id not in tried]
 
     def in_next_round(self) -> Situation | None:
@@ -208,16 +208,18 @@ def situation_of(moment: Moment) -> Situation | None:
     return Situation(moment, state, policy)
 
 
-def fitting(catalog: Catalog, terms: Terms, strategy: Strategy, origin: Target) -> list[Target]:
+def fitting(catalog: Catalog, context: RequestContext, strategy: Strategy, origin: Target) -> list[Target]:
     """Return the configured targets that *strategy* leads to from *origin* and that can serve the request."""
-    primary, api = terms.primary, terms.api
+    primary, api = context.primary, context.api
     return [
         target
         for target in catalog.targets.values()
         if (target.provider == origin.provider) == (strategy is not Strategy.DIFFERENT_PROVIDER)
         and (target.id == origin.id) == (strategy is Strategy.SAME_MODEL)
         and api in target.speaks
-        and (api is not Api.EMBEDDINGS or target.id in terms.policy.fallback_models or strategy is Strategy.SAME_MODEL)
+        and (
+            api is not Api.EMBEDDINGS or target.id in context.policy.fallback_models or strategy is Strategy.SAME_MODEL
+        )
         and target.credential is not Credential.MISSING
         and (target.credential is not Credential.CLIENT or target.provider == primary.provider)
     ]

@@ -104,7 +104,7 @@ def test_the_key_goes_where_the_api_looks_for_it(style: CredentialStyle, api: Ap
     assert changes(an_upstream(style=style), api=api) == (credential, set())
 
 
-def test_keys_take_turns() -> None:
+def test_keys_rotate() -> None:
     """The state may ask for a key that a changed configuration no longer has: it goes round."""
     upstream = an_upstream(keys=("a", "b"))
 

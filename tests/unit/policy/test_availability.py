@@ -119,16 +119,16 @@ def test_when_a_key_is_released() -> None:
     assert a_view(key(1000, 1), at=1000).key_released(KEYED, 1) is None
 
 
-@pytest.mark.parametrize(("turn", "number"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 1)])
-def test_keys_take_turns(turn: int, number: int) -> None:
-    assert a_view().key(KEYED, turn) == number
+@pytest.mark.parametrize(("position", "number"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 1)])
+def test_keys_rotate(position: int, number: int) -> None:
+    assert a_view().key(KEYED, position) == number
 
 
-@pytest.mark.parametrize(("turn", "number"), [(0, 0), (1, 2), (2, 2), (3, 0)])
-def test_a_key_that_is_set_aside_is_passed_over(turn: int, number: int) -> None:
-    assert a_view(key(1000, 1)).key(KEYED, turn) == number
+@pytest.mark.parametrize(("position", "number"), [(0, 0), (1, 2), (2, 2), (3, 0)])
+def test_a_key_that_is_set_aside_is_passed_over(position: int, number: int) -> None:
+    assert a_view(key(1000, 1)).key(KEYED, position) == number
 
 
 def test_the_key_that_is_released_soonest() -> None:
     """If none is free; the target is then waited for."""
-    assert [a_view(key(3000, 0), key(1000, 1), key(2000, 2)).key(KEYED, turn) for turn in range(3)] == [1, 1, 1]
+    assert [a_view(key(3000, 0), key(1000, 1), key(2000, 2)).key(KEYED, position) for position in range(3)] == [1, 1, 1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.policy.builders import P2, P, S, T, a_catalog, a_policy, a_target
 
-from extproc.policy.candidates import Candidates, Exclusion, Quest, Roster, Terms
+from extproc.policy.candidates import CandidateIndex, CandidateQuery, Candidates, Exclusion, RequestContext
 from extproc.policy.rules import Policy, Strategy
 from extproc.policy.target import Api, Credential, Target, TargetId
 
@@ -24,9 +24,9 @@ def a_quest(
     origin: Target | None = None,
     primary: Target | None = None,
     api: Api = Api.CHAT,
-) -> Quest:
-    """Return the quest after P, the primary, has failed."""
-    return Quest(Terms(a_policy(), primary or a_target(P), api), strategy, origin or a_target(P))
+) -> CandidateQuery:
+    """Return the query for what may follow P, the primary."""
+    return CandidateQuery(RequestContext(a_policy(), primary or a_target(P), api), strategy, origin or a_target(P))
 
 
 def ids(targets: Iterable[Target]) -> list[TargetId]:
@@ -37,8 +37,8 @@ def found(
     strategy: Strategy = Strategy.DIFFERENT_PROVIDER, origin: TargetId = P, policy: Policy | None = None
 ) -> tuple[list[TargetId], list[TargetId]]:
     """Return the ids of the candidates among ALL: those that the policy names, and the others."""
-    terms = Terms(policy or a_policy(), a_target(P), Api.CHAT)
-    pool = Roster(a_catalog(*ALL)).candidates(terms, strategy, a_target(origin))
+    context = RequestContext(policy or a_policy(), a_target(P), Api.CHAT)
+    pool = CandidateIndex(a_catalog(*ALL)).candidates(context, strategy, a_target(origin))
     return ids(pool.named), ids(pool.others)
 
 
@@ -64,8 +64,8 @@ def test_embeddings_are_made_by_those_that_the_policy_names(strategy: Strategy) 
     policy = a_policy(fallback_models=(S2, P2))
 
     def asked(policy: Policy, api: Api) -> list[TargetId]:
-        roster = Roster(a_catalog(*everybody))
-        return ids(roster.candidates(Terms(policy, a_target(P), api), strategy, a_target(P)))
+        index = CandidateIndex(a_catalog(*everybody))
+        return ids(index.candidates(RequestContext(policy, a_target(P), api), strategy, a_target(P)))
 
     named = [P2] if strategy is Strategy.SAME_PROVIDER else [S2]
     assert asked(policy, Api.EMBEDDINGS) == named
@@ -76,9 +76,9 @@ def test_embeddings_are_made_by_those_that_the_policy_names(strategy: Strategy) 
 def test_same_model_of_a_wildcard() -> None:
     """It is not in the catalog by its own name."""
     origin = a_target("ollama/llama3", wildcard=True)
-    terms = Terms(a_policy(), origin, Api.CHAT)
+    context = RequestContext(a_policy(), origin, Api.CHAT)
 
-    assert Roster(a_catalog()).candidates(terms, Strategy.SAME_MODEL, origin) == Candidates((origin,))
+    assert CandidateIndex(a_catalog()).candidates(context, Strategy.SAME_MODEL, origin) == Candidates((origin,))
 
 
 def test_fallback_models_come_first_in_their_order() -> None:
@@ -110,12 +110,12 @@ def test_each_question_has_its_own_answer() -> None:
     """Found once, and right again when it is asked again: for another primary, origin, strategy or API."""
     chat, both = a_target(P), a_target(S, speaks=[Api.CHAT, Api.MODERATIONS])
     ours = a_target(T, credential=Credential.CLIENT, keys=0)
-    roster = Roster(a_catalog(chat, both, ours, P2))
+    index = CandidateIndex(a_catalog(chat, both, ours, P2))
     policy = a_policy(fallback_models=(T,))
 
     def answers() -> list[list[TargetId]]:
         return [
-            ids(roster.candidates(Terms(policy, primary, api), strategy, origin))
+            ids(index.candidates(RequestContext(policy, primary, api), strategy, origin))
             for primary, api, strategy, origin in (
                 (chat, Api.CHAT, Strategy.DIFFERENT_PROVIDER, chat),
                 (ours, Api.CHAT, Strategy.DIFFERENT_PROVIDER, chat),
@@ -132,22 +132,22 @@ def test_each_question_has_its_own_answer() -> None:
 
 def test_an_answer_is_found_only_once() -> None:
     """Going through all targets at each decision would be most of what it costs."""
-    roster, terms = Roster(a_catalog(*ALL)), Terms(a_policy(), a_target(P), Api.CHAT)
+    index, context = CandidateIndex(a_catalog(*ALL)), RequestContext(a_policy(), a_target(P), Api.CHAT)
 
-    found = [roster.candidates(terms, Strategy.DIFFERENT_PROVIDER, a_target(P)) for _ in range(2)]
+    found = [index.candidates(context, Strategy.DIFFERENT_PROVIDER, a_target(P)) for _ in range(2)]
 
     assert found[0] is found[1]
 
 
 def test_answers_do_not_grow_with_names_that_clients_invent() -> None:
     """All models of a wildcard ask the same question."""
-    roster = Roster(a_catalog(wildcards=[a_target("ollama/*", wildcard=True)]))
+    index = CandidateIndex(a_catalog(wildcards=[a_target("ollama/*", wildcard=True)]))
 
     for number in range(5):
         origin = a_target(f"ollama/{number}", wildcard=True)
-        assert ids(roster.candidates(Terms(a_policy(), origin, Api.CHAT), Strategy.SAME_PROVIDER, origin)) == []
+        assert ids(index.candidates(RequestContext(a_policy(), origin, Api.CHAT), Strategy.SAME_PROVIDER, origin)) == []
 
-    assert len(roster._answers) == 1
+    assert len(index._found) == 1
 
 
 @pytest.mark.parametrize(

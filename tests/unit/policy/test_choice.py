@@ -41,14 +41,14 @@ class Chooser:
     limits: Limits = AMPLE
     order: CandidateOrder = CandidateOrder.PRIORITY
     dice: Dice = LOW
-    turn: int = 0
+    position: int = 0
 
     def choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
         blocks = Blocks()
         for kind, ends in ((BlockKind.LATENCY, self.avoided), (BlockKind.RETRY_AFTER, self.blocked)):
             for subject, until in ends.items():
                 blocks.merge(Block(kind, subject, after(until)), now=NOW)
-        targets = in_order(pool, self.order, turn=self.turn, dice=self.dice)
+        targets = in_order(pool, self.order, position=self.position, dice=self.dice)
         view = Availability(blocks, (), NOW)
         return choose(targets, pause, availability=view, limits=self.limits, dice=self.dice)
 
@@ -161,28 +161,28 @@ def test_why_nobody_was_chosen(state: str) -> None:
 
 
 def test_priority_is_the_order_of_the_file() -> None:
-    chooser = Chooser(order=CandidateOrder.PRIORITY, dice=always(0.99), turn=1)
+    chooser = Chooser(order=CandidateOrder.PRIORITY, dice=always(0.99), position=1)
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(P), 0)
 
 
-@pytest.mark.parametrize(("turn", "target"), [(0, P), (1, S), (2, T), (3, P), (4, S)])
-def test_round_robin_takes_turns(turn: int, target: TargetId) -> None:
-    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, turn=turn)
+@pytest.mark.parametrize(("position", "target"), [(0, P), (1, S), (2, T), (3, P), (4, S)])
+def test_round_robin_rotates(position: int, target: TargetId) -> None:
+    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, position=position)
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(target), 0)
 
 
-@pytest.mark.parametrize(("turn", "target"), [(0, S), (1, S), (2, T)])
-def test_round_robin_goes_on_from_who_is_blocked(turn: int, target: TargetId) -> None:
+@pytest.mark.parametrize(("position", "target"), [(0, S), (1, S), (2, T)])
+def test_round_robin_goes_on_from_who_is_blocked(position: int, target: TargetId) -> None:
     """And starts over at the end of the list."""
-    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, turn=turn, blocked={P: 1000})
+    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, position=position, blocked={P: 1000})
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(target), 0)
 
 
 def test_round_robin_comes_round_to_the_first() -> None:
-    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, turn=2, blocked={T: 1000})
+    chooser = Chooser(order=CandidateOrder.ROUND_ROBIN, position=2, blocked={T: 1000})
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(P), 0)
 

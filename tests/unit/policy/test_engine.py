@@ -150,7 +150,7 @@ def test_an_answer_of_what_is_not_configured_any_more_is_delivered(state: Attemp
     engine = an_engine(policy=a_policy())
 
     decision = engine.after(state, http(503), Api.CHAT, duration=0, now=NOW, dice=LOW)
-    engine.ended(state, duration=10**9, now=NOW, dice=LOW)
+    engine.record_end(state, duration=10**9, now=NOW, dice=LOW)
 
     assert decision == Deliver(state)
     assert not engine.knows(state)

@@ -165,6 +165,6 @@ class TestOnce:
         engine = an_engine(policy=a_policy(), blocks=blocks)
         journey = Journey(engine, freedom=Freedom.ONCE)
 
-        engine.heard(journey.state, http(429, 9000), Api.CHAT, now=NOW, dice=journey.dice)
+        engine.record_retry_after(journey.state, http(429, 9000), Api.CHAT, now=NOW, dice=journey.dice)
 
         assert blocks.snapshot(now=NOW) == ()

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome
 
 
-def test_keys_take_turns_across_requests() -> None:
+def test_keys_rotate_across_requests() -> None:
     engine = engine_of()
 
     assert [keys(Journey(engine)) for _ in range(4)] == [[(P, 0)], [(P, 1)], [(P, 2)], [(P, 0)]]
 
 
-def test_keys_take_turns_without_a_policy_too() -> None:
+def test_keys_rotate_without_a_policy_too() -> None:
     """A policy is about failures; taking turns is not."""
     engine = an_engine(KEYED)
 
@@ -69,7 +69,7 @@ def test_keys_that_are_set_aside_are_passed_over_without_a_policy_too() -> None:
     ]
 
 
-def test_keys_take_turns_across_attempts() -> None:
+def test_keys_rotate_across_attempts() -> None:
     """A failure that does not speak of the key uses the next one as well."""
     policy = a_policy(default=a_rule(strategy=Strategy.SAME_MODEL))
 
@@ -176,4 +176,4 @@ def test_turns_do_not_grow_with_names_that_clients_invent() -> None:
     used = [Journey(engine, target).gets(http(503)).calls[0].key for target in (P, P2, P, P2)]
 
     assert used == [0, 1, 2, 0]
-    assert len(engine._memory.turns) == 2
+    assert len(engine._shared.rotation) == 2

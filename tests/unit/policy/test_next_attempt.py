@@ -145,7 +145,7 @@ def test_priority_is_the_order_of_the_file() -> None:
     assert Journey(engine, dice=always(0.99)).gets(http(429), http(429)).path == [P, T, S]
 
 
-def test_round_robin_takes_turns_from_request_to_request() -> None:
+def test_round_robin_rotates_from_request_to_request() -> None:
     policy = a_policy(candidate_order=CandidateOrder.ROUND_ROBIN)
     engine = an_engine(P, S, T, "xai/grok-4", policy=policy)
 
