@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import pytest_asyncio
 import yaml
 from support.envoy.process import running_envoy
 from support.ports import reserved_ports
+from support.sidecar.server import now
 from support.waiting import eventually
 
 from extproc.bootstrap.render import bootstrap, to_yaml
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120
 MOST_CALLS = 3
 """The policy's max_total_attempts."""
 
-PATIENCE = 0.4
+MESSAGE_TIMEOUT = 0.4
 """Seconds that this Envoy waits for a verdict."""
 
 AT_ONCE = 24
@@ -120,7 +120,7 @@ class Sabotaged:
             case ResponseHeaders():
                 lost = self._fate is Fate.LOST_AT_HEADERS
                 if self._fate is Fate.LATE:
-                    return Proceed(Instant(now + int(2000 * PATIENCE)))
+                    return Proceed(Instant(now + int(2000 * MESSAGE_TIMEOUT)))
             case ResponseBody():
                 lost = self._fate is Fate.LOST_AT_BODY
             case _:
@@ -170,10 +170,6 @@ class Stage:
         return await asyncio.gather(*(one(number, order) for number, order in enumerate(orders)))
 
 
-def _now() -> Instant:
-    return Instant(time.time_ns() // 1_000_000)
-
-
 @asynccontextmanager
 async def _staged(directory: Path) -> AsyncIterator[Stage]:
     policy = {
@@ -202,12 +198,12 @@ async def _staged(directory: Path) -> AsyncIterator[Stage]:
             exchange = Exchange(
                 Engine(gateway.catalog, Blocks(), SlowAnswers()), gateway.upstreams, gateway.listener.timeout, 1 << 20
             )
-            processor = Processor(lambda: Sabotaged(exchange.open(lambda: 0.5), plan), _now, lambda _record: None)
+            processor = Processor(lambda: Sabotaged(exchange.open(lambda: 0.5), plan), now, lambda _record: None)
             server = Server(processor, listen=gateway.sidecar.listen, max_body_bytes=1 << 20)
             await server.start()
             rendered = yaml.safe_load(to_yaml(bootstrap(gateway, sidecar_addresses=[server.address])))
             attempts = rendered["static_resources"]["listeners"][1]["filter_chains"][0]["filters"][0]["typed_config"]
-            attempts["http_filters"][0]["typed_config"]["message_timeout"] = f"{PATIENCE}s"
+            attempts["http_filters"][0]["typed_config"]["message_timeout"] = f"{MESSAGE_TIMEOUT}s"
             url = f"http://127.0.0.1:{port}"
             with running_envoy(yaml.safe_dump(rendered), admin, directory):
                 async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:

@@ -64,6 +64,7 @@ def manifest() -> dict[str, Tree]:
 
 @pytest.fixture(scope="module")
 def pod(manifest: dict[str, Tree]) -> Tree:
+    """Return the pod that the deployment makes."""
     return at(manifest["Deployment"], "spec", "template", "spec")
 
 
@@ -148,7 +149,7 @@ def test_a_manifest_with_a_fault_does_not_meet_it(manifest: dict[str, Tree], fau
         kubernetes_validate.validate({**deployment, "spec": {**spec, **fault}}, "1.29", strict=True)
 
 
-def test_the_pods_configuration_is_valid(manifest: dict[str, Tree]) -> None:
+def test_the_pods_configuration_is_valid(manifest: dict[str, Tree], pod: Tree) -> None:
     """It needs the keys of the secret and nothing else, and listens where only its own user can."""
     text = str(at(manifest["ConfigMap"], "data", "gateway.yaml"))
 
@@ -157,7 +158,7 @@ def test_the_pods_configuration_is_valid(manifest: dict[str, Tree]) -> None:
     assert loaded.warnings == ()
     assert loaded.gateway.sidecar.listen == f"unix:{SHARED}/extproc.sock"
     assert loaded.gateway.sidecar.socket_mode == 0o600
-    assert loaded.gateway.listener.port == at(pod_of(manifest), "containers", 0, "ports", 0, "containerPort")
+    assert loaded.gateway.listener.port == at(pod, "containers", 0, "ports", 0, "containerPort")
 
 
 def test_the_pods_containers_meet_in_one_volume(pod: Tree) -> None:
@@ -195,12 +196,12 @@ def test_the_pods_parts_start_in_order(pod: Tree) -> None:
     assert at(envoy, "readinessProbe", "httpGet") == {"path": "/healthz", "port": "models"}
 
 
-def test_a_pod_that_goes_tells_its_envoy(manifest: dict[str, Tree], tmp_path: Path) -> None:
+def test_a_pod_that_goes_tells_its_envoy(manifest: dict[str, Tree], pod: Tree, tmp_path: Path) -> None:
     """By the admin endpoint's socket, which is where the configuration says; then it waits for what is under way."""
     text = str(at(manifest["ConfigMap"], "data", "gateway.yaml"))
     gateway = load_text(text, {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"}).gateway
     path = str(gateway.envoy_admin).removeprefix("unix:")
-    hook = [str(word) for word in items(pod_of(manifest), "containers", 0, "lifecycle", "preStop", "exec", "command")]
+    hook = [str(word) for word in items(pod, "containers", 0, "lifecycle", "preStop", "exec", "command")]
     assert (path in hook[-1], hook[-1].endswith("; sleep 30")) == (True, True)
     with socket.socket(socket.AF_UNIX) as admin:
         admin.bind(str(tmp_path / "a"))
@@ -248,8 +249,3 @@ def test_without_an_engine_the_check_says_that_nothing_was_tested() -> None:
 
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("NOT TESTED: ")
-
-
-def pod_of(manifest: dict[str, Tree]) -> Tree:
-    """Return the pod that the deployment of *manifest* makes."""
-    return at(manifest["Deployment"], "spec", "template", "spec")

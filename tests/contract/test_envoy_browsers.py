@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.envoy.process import PATIENCE
 from support.toys.provider import Reply
 from support.toys.world import DEAD, a_world
+from support.waiting import DEADLINE
 
 from extproc import names
 
@@ -59,7 +59,7 @@ def unnamed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _asked(world: World, method: str, path: str = CHAT, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.request(method, f"{world.url}{path}", headers={"plan": "a", **named}, timeout=PATIENCE)
+    return httpx.request(method, f"{world.url}{path}", headers={"plan": "a", **named}, timeout=DEADLINE)
 
 
 def _preflight(world: World, origin: str, path: str = CHAT) -> httpx.Response:
@@ -173,7 +173,7 @@ def test_a_page_that_is_named_can_read_every_answer(
     world: World, path: str, plan: str, body: bytes, status: int
 ) -> None:
     """A provider's, the sidecar's and Envoy's, errors too: else a page learns of none but that something failed."""
-    world.a.reply = Reply(pause=PATIENCE if plan == "slow" else 0, headers=[("access-control-allow-origin", "*")])
+    world.a.reply = Reply(pause=DEADLINE if plan == "slow" else 0, headers=[("access-control-allow-origin", "*")])
 
     answer = world.post(
         plan.replace("slow", "a"), body, path=path, headers={"origin": NAMED[0]}, limit="1500", deliver="1"
@@ -199,7 +199,7 @@ def test_a_method_that_no_api_has_goes_no_further(world: World, method: str, pat
 
 def test_a_tunnel_is_refused_at_once(world: World) -> None:
     """Its body never ends: nobody must wait for that."""
-    with httpx.Client(timeout=PATIENCE) as client:
+    with httpx.Client(timeout=DEADLINE) as client:
         answer = client.send(
             httpx.Request("CONNECT", world.url, headers={"host": "api.openai.com:443"}, extensions={"target": b"a:1"})
         )

@@ -11,7 +11,7 @@ from support.toys.process import a_worker_process
 from support.toys.provider import Reply
 from support.toys.sidecar import ToySidecar
 from support.toys.world import a_world, the_worker_dying
-from support.waiting import wait_until
+from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,16 +94,16 @@ def test_the_attempt_state_survives_the_worker_that_told_it(world: World) -> Non
 def test_health_follows_the_workers_within_a_second(world: World) -> None:
     """`/healthz` is what tells a load balancer, and `up`, that requests can be served."""
     world.sidecar.die()
-    wait_until(lambda: not world.is_healthy(), what="unhealthy", seconds=1)
+    eventually_sync(lambda: not world.is_healthy(), what="unhealthy", within=1)
 
     with ToySidecar(world.sidecar.port):
-        wait_until(world.is_healthy, what="healthy again", seconds=1)
+        eventually_sync(world.is_healthy, what="healthy again", within=1)
 
 
 def test_a_worker_that_fails_all_that_it_is_asked_is_left_alone(tmp_path: Path) -> None:
     """Its health checks are fine, so nothing else would: and having the fewest requests it would get the most."""
     with ToySidecar(broken=True) as broken, a_world(tmp_path, more_workers=[broken.address]) as world:
-        wait_until(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+        eventually_sync(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
 
         answers = [world.post("a") for _ in range(40)]
 
@@ -115,7 +115,7 @@ def test_a_worker_that_fails_all_that_it_is_asked_is_left_alone(tmp_path: Path) 
 def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
     """Its connections stay open and nothing comes: the request it holds goes to another one, before anybody minds."""
     with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:
-        wait_until(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+        eventually_sync(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
         hung.stop()
 
         for _ in range(4):
@@ -130,7 +130,7 @@ def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
 def test_nobody_waits_twice_for_a_worker_that_hangs(tmp_path: Path) -> None:
     """All that it held goes to the others at once: without a request left, it is the one that would be chosen next."""
     with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:
-        wait_until(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
+        eventually_sync(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")
 
         with ThreadPoolExecutor(24) as clients:
             assert [answer.status_code for answer in clients.map(world.post, ["a"] * 24)] == [200] * 24

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from support.config import files
-from support.envoy.process import PATIENCE, running_envoy, validate
+from support.envoy.process import running_envoy, validate
 from support.ports import reserved_ports
 from support.toys.provider import ToyProvider
 from support.toys.tls_provider import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 from extproc.bootstrap.degraded.secrets import secret_files
 from extproc.bootstrap.render import bootstrap, to_yaml
@@ -55,7 +55,7 @@ class Alone:
     def post(self) -> httpx.Response:
         """Send a request."""
         headers = {"content-type": "application/json", "authorization": "Bearer sk-of-the-client"}
-        return httpx.post(f"{self.url}/v1/chat/completions", content=BODY, headers=headers, timeout=PATIENCE)
+        return httpx.post(f"{self.url}/v1/chat/completions", content=BODY, headers=headers, timeout=DEADLINE)
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def test_a_new_credential_is_used_once_it_is_there(tmp_path: Path) -> None:
             envoy.post()
             return provider.calls[-1].header("authorization") == ["Bearer sk-renewed"]
 
-        wait_until(is_used, what="the new credential is used")
+        eventually_sync(is_used, what="the new credential is used")
 
     assert provider.calls[0].header("authorization") == ["Bearer sk-test"]
 

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.envoy.process import PATIENCE
 from support.toys.provider import Reply
+from support.waiting import DEADLINE
 
 if TYPE_CHECKING:
     from support.toys.world import World
@@ -17,7 +17,7 @@ HEADERS = "plan: a\r\ncontent-length: 2\r\n"
 
 
 def _connect(world: World, request: str) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE)
+    client = socket.create_connection(("127.0.0.1", world.port), timeout=DEADLINE)
     client.sendall(request.encode())
     return client
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.envoy.process import PATIENCE
 from support.toys.provider import Reply
 from support.toys.world import DEAD, a_world, the_worker_dying
+from support.waiting import DEADLINE
 
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.exchange.client_errors import kinds
@@ -59,7 +59,7 @@ def _anthropics_error(answer: httpx.Response) -> tuple[int, str]:
 
 def _raw(world: World, request: str) -> tuple[str, dict[str, dict[str, str]]]:
     """Return head and JSON body of the answer to *request*, which must end the connection."""
-    with socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", world.port), timeout=DEADLINE) as client:
         client.sendall(request.encode())
         head, _, body = client.makefile("rb").read().decode().partition("\r\n\r\n")
     return head, json.loads(body)
@@ -112,7 +112,7 @@ def test_openais_own_messages_are_not_anthropics(world: World, path: str) -> Non
 
 def test_a_time_limit_ends_a_request(world: World) -> None:
     """The sidecar sets it on every attempt: what is left of the listener's timeout."""
-    world.a.reply = Reply(pause=PATIENCE)
+    world.a.reply = Reply(pause=DEADLINE)
     began = time.monotonic()
 
     answer = world.post("a", limit="1500", deliver="1")
@@ -172,7 +172,7 @@ def test_a_failure_that_is_not_retried_is_delivered_as_json(
     world: World, plan: str, limit: str, status: int, kind: kinds.ErrorKind
 ) -> None:
     """Where the sidecar delivers Envoy's own answer of the attempt. It tells no address, and what the sidecar would."""
-    world.a.reply = Reply(pause=PATIENCE)
+    world.a.reply = Reply(pause=DEADLINE)
 
     answer = world.post(plan, limit=limit, deliver="1")
     of_messages = world.post(plan, limit=limit, deliver="1", path=MESSAGES)
@@ -227,7 +227,7 @@ def test_a_re_dispatch_that_the_edge_cannot_make_ends_as_json(tmp_path: Path) ->
 
         answer = world.post(plan)
         of_messages = world.post(plan, path=MESSAGES, headers={"x-request-id": 'a"\\%1'})
-        head = httpx.head(world.url, headers={"plan": plan}, timeout=PATIENCE)
+        head = httpx.head(world.url, headers={"plan": plan}, timeout=DEADLINE)
         next_one = world.post("a")
 
         assert (answer.status_code, answer.json()) == (503, kinds.NO_MORE_ATTEMPTS.body(anthropic=False))

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.envoy.process import PATIENCE
 from support.toys.provider import Reply
 from support.toys.world import DEAD
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 from extproc.policy.outcome import Flag
 
@@ -49,7 +48,7 @@ def test_a_reset_is_told_to_the_sidecar(world: World) -> None:
 
 def test_a_time_limit_set_by_the_sidecar_is_obeyed_and_told_to_it(world: World) -> None:
     """An attempt without headers in time ends as Envoy's own 504 with the flag UT."""
-    world.a.reply = Reply(pause=PATIENCE)
+    world.a.reply = Reply(pause=DEADLINE)
     began = time.monotonic()
 
     world.post("a", limit="300")
@@ -160,14 +159,14 @@ def test_the_stream_to_the_sidecar_ends_when_the_answer_does(world: World) -> No
     world.post("a")
 
     (stream,) = world.sidecar.streams
-    wait_until(lambda: stream.ended_after is not None, what="the stream has ended")
+    eventually_sync(lambda: stream.ended_after is not None, what="the stream has ended")
     assert stream.ended_after is not None
     assert stream.ended_after > 0.5
 
 
 async def _posts(world: World, count: int, **headers: str) -> list[httpx.Response]:
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(limits=limits, timeout=PATIENCE) as client:
+    async with httpx.AsyncClient(limits=limits, timeout=DEADLINE) as client:
         url = f"{world.url}/v1/chat/completions"
         return await asyncio.gather(*(client.post(url, content=b"{}", headers=headers) for _ in range(count)))
 
@@ -188,7 +187,7 @@ def test_a_client_that_hangs_up_ends_the_hold(world: World) -> None:
         httpx.post(f"{world.url}/v1/x", content=b"{}", headers={"plan": "a", "hold": "5"}, timeout=0.3)
 
     (stream,) = world.sidecar.streams
-    wait_until(lambda: stream.ended_after is not None, what="the stream has ended", seconds=2)
+    eventually_sync(lambda: stream.ended_after is not None, what="the stream has ended", within=2)
     assert stream.ended_after is not None
     assert stream.ended_after < 2
     assert world.a.calls == []

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from support.envoy.process import PATIENCE
 from support.toys.provider import Reply
 from support.toys.world import DEAD, a_world, the_worker_dying
+from support.waiting import DEADLINE
 
 from extproc import names
 
@@ -159,7 +159,7 @@ def test_what_the_sidecar_says_to_the_client_passes(world: World) -> None:
 def test_http_2_is_spoken_with_prior_knowledge(world: World) -> None:
     """The same port takes HTTP/1.1 and HTTP/2, without TLS."""
     world.a.reply = Reply(status=429)
-    with httpx.Client(http1=False, http2=True, timeout=PATIENCE) as client:
+    with httpx.Client(http1=False, http2=True, timeout=DEADLINE) as client:
         answer = client.post(f"{world.url}/v1/x", content=b"{}", headers={"plan": "a,b"})
 
     assert (answer.http_version, answer.status_code) == ("HTTP/2", 200)

@@ -20,7 +20,7 @@ from fuzz.strangers import visit
 from fuzz.verdicts import Log, faults
 from fuzz.witness import Witness
 from support.gateway.commands import a_home
-from support.waiting import PATIENCE, eventually
+from support.waiting import DEADLINE, NotInTimeError, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ def run(seed: int, messages: int, *, only: int | None = None, tell: Callable[[Re
 def _end(sidecar: Running, report: Report) -> None:
     began = time.monotonic()
     sidecar.process.send_signal(signal.SIGTERM)
-    code = sidecar.process.wait(PATIENCE)
+    code = sidecar.process.wait(DEADLINE)
     report.drained = time.monotonic() - began
     if code != 0:
         report.note(f"exit code {code}")
@@ -166,8 +166,8 @@ class _Run:
 
     async def _settled(self) -> Sequence[Footprint]:
         """Return what the workers hold when they have noticed that the peers have gone, or after a while."""
-        with contextlib.suppress(TimeoutError):
-            await eventually(self._peers_are_gone)
+        with contextlib.suppress(NotInTimeError):
+            await eventually(self._peers_are_gone, within=10)
         return self._footprints()
 
     def _peers_are_gone(self) -> bool:

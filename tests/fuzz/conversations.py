@@ -7,10 +7,11 @@ from enum import Enum
 from random import Random
 from typing import TYPE_CHECKING
 
-from fuzz.bodies import request_body
-from fuzz.messages import body_of_request, request_headers, response_body, response_headers, stray, unknown_fields
+from fuzz import bodies
+from fuzz.messages import request_headers, response_body, response_headers, stray, unknown_fields
 from fuzz.states import is_held
 from fuzz.values import CANARY, damaged, one_in, raw, text
+from support.sidecar.ext_proc import request_body
 
 from extproc.transport.service import METHOD, SERVICE
 
@@ -151,7 +152,7 @@ def _compressed(chance: Random, now: int) -> Conversation:
     """Return an attempt whose messages are compressed; what is in them may be a thousand times as large."""
     messages = _bytes(_attempt(chance, now))
     if one_in(chance, 5):
-        messages = _bytes([body_of_request(bytes(chance.choice((2_500_000, 40_000_000))))])
+        messages = _bytes([request_body(bytes(chance.choice((2_500_000, 40_000_000))))])
     return Conversation("compressed", messages, content=True, compressed=True)
 
 
@@ -171,10 +172,10 @@ _WEIGHTS = (40, 16, 8, 16, 4, 10, 1, 1, 0.5)
 
 def _attempt(chance: Random, now: int, *, patient: bool = True) -> list[pb.ProcessingRequest]:
     """Return what Envoy says about one attempt; as often as not it has to read the answer's body, too."""
-    body = request_body(chance)
+    body = bodies.request_body(chance)
     messages = [request_headers(chance, body, now=now, patient=patient)]
     if not messages[0].request_headers.end_of_stream:
-        messages.append(body_of_request(body))
+        messages.append(request_body(body))
     if one_in(chance, 12):
         return messages
     messages.append(response_headers(chance))

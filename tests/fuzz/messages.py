@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fuzz.bodies import error_body, request_body
 from fuzz.states import state
 from fuzz.values import any_int, field_value, moment, number, one_in, raw, text
-from support.sidecar.ext_proc import FILTER
+from support.sidecar import ext_proc
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
@@ -100,17 +100,12 @@ def response_body(chance: Random) -> pb.ProcessingRequest:
     return pb.ProcessingRequest(response_body=pb.HttpBody(body=error_body(chance), end_of_stream=one_in(chance, 2)))
 
 
-def body_of_request(body: bytes) -> pb.ProcessingRequest:
-    """Return the message with the body of a request."""
-    return pb.ProcessingRequest(request_body=pb.HttpBody(body=body, end_of_stream=True))
-
-
 def _stray_headers(chance: Random) -> pb.ProcessingRequest:
     return request_headers(chance, request_body(chance), now=0, patient=True)
 
 
 def _stray_body(chance: Random) -> pb.ProcessingRequest:
-    return body_of_request(request_body(chance))
+    return ext_proc.request_body(request_body(chance))
 
 
 def _trailers(chance: Random) -> pb.ProcessingRequest:
@@ -158,7 +153,7 @@ def _odd(chance: Random, known: tuple[str, ...]) -> Fields:
 
 def _attributes(chance: Random, message: pb.ProcessingRequest) -> None:
     """Add what Envoy says of the answer: as it does, or of a type that it never has."""
-    fields = message.attributes[text(chance) if one_in(chance, 8) else FILTER].fields
+    fields = message.attributes[text(chance) if one_in(chance, 8) else ext_proc.FILTER].fields
     flags, details = fields[names.FLAGS_ATTRIBUTE], fields[names.DETAILS_ATTRIBUTE]
     details.string_value = chance.choice(_DETAILS)
     match chance.randrange(8):

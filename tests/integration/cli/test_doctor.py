@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
-from support.envoy.process import PATIENCE, running_envoy
+from support.envoy.process import running_envoy
 from support.gateway.commands import invoke
 from support.gateway.small import KEY, write_config
 from support.ports import reserved_ports
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +169,7 @@ def test_a_loss_is_found_in_an_envoy_that_runs(home: Home) -> None:
         answer = httpx.post(
             f"http://127.0.0.1:{gateway.port}/v1/chat/completions",
             json={"model": "openai/gpt-4o", "messages": ["x" * 100_000]},
-            timeout=PATIENCE,
+            timeout=DEADLINE,
         )
         after = invoke("doctor", gateway.config, "--json")
 
@@ -202,9 +202,9 @@ def _beside_an_envoy(home: Home, fault: Callable[[dict[str, object]], None]) -> 
             home.running("serve", gateway.config, until="ready"),
             running_envoy(yaml.safe_dump(tree), gateway.admin, home.directory),
         ):
-            wait_until(lambda: _is_healthy(port), what="the edge is healthy")
+            eventually_sync(lambda: _is_healthy(port), what="the edge is healthy")
             yield gateway
 
 
 def _is_healthy(port: int) -> bool:
-    return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE).status_code == 200
+    return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=DEADLINE).status_code == 200

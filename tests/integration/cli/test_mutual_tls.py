@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
-from support.envoy.process import PATIENCE, running_envoy
+from support.envoy.process import running_envoy
 from support.gateway.commands import invoke
 from support.gateway.small import write_config
 from support.ports import reserved_ports
 from support.sidecar.certificates import Certificates
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +44,12 @@ class Beside:
         return httpx.post(
             f"http://127.0.0.1:{self.gateway.port}/v1/chat/completions",
             json={"model": "openai/gpt-4o", "messages": []},
-            timeout=PATIENCE,
+            timeout=DEADLINE,
         )
 
     def health(self) -> int:
         """Return the status of the edge's `/healthz`."""
-        return httpx.get(f"http://127.0.0.1:{self.gateway.port}/healthz", timeout=PATIENCE).status_code
+        return httpx.get(f"http://127.0.0.1:{self.gateway.port}/healthz", timeout=DEADLINE).status_code
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def beside_an_envoy(home: Home, *, client: str = "envoy", name: str | None = Non
 def test_a_request_fails_over(home: Home, name: str) -> None:
     """Over mutual TLS all is as it is over a socket, and the doctor has nothing to say."""
     with beside_an_envoy(home, name=name) as beside:
-        wait_until(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
+        eventually_sync(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
 
         answer = beside.chat()
 
@@ -101,7 +101,7 @@ def test_a_request_fails_over(home: Home, name: str) -> None:
 def test_certificates_are_renewed_without_a_restart_of_the_sidecar(home: Home) -> None:
     """A worker that is started anew, and one that stays, show the new one; requests go on."""
     with beside_an_envoy(home) as beside:
-        wait_until(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
+        eventually_sync(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
         beside.at_sidecar.renew()
         assert beside.chat().status_code == 200
 
@@ -122,7 +122,7 @@ def test_who_cannot_prove_who_they_are_is_not_spoken_to(
 ) -> None:
     """An Envoy with another authority's certificate; a sidecar with one for another name."""
     with beside_an_envoy(home, client=client, name=name) as beside:
-        wait_until(lambda: beside.envoy.counter(counter) > 0, what=beside.envoy.log.read_text)
+        eventually_sync(lambda: beside.envoy.counter(counter) > 0, what=beside.envoy.log.read_text)
 
         assert beside.health() == 503
         assert beside.envoy.counter("cluster.extproc.membership_healthy") == 0

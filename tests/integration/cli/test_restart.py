@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import yaml
-from support.envoy.process import PATIENCE, envoy_path
+from support.envoy.process import envoy_path
 from support.gateway.small import SmallGateway, write_config
 from support.ports import reserved_ports
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 from extproc.gateway.envoy_options import SHARED_MEMORY
 
@@ -115,7 +115,7 @@ def a_request(gateway: SmallGateway, provider: Running) -> Iterator[list[int]]:
     client = threading.Thread(target=lambda: answers.append(gateway.chat()[0]))
     client.start()
     try:
-        wait_until(lambda: provider.output.count("POST") > arrived, what=lambda: provider.output)
+        eventually_sync(lambda: provider.output.count("POST") > arrived, what=lambda: provider.output)
         yield answers
     finally:
         client.join()
@@ -152,7 +152,7 @@ def test_a_new_envoy_takes_the_place_of_the_old_one(home: Home, gateway: SmallGa
         assert epoch(gateway) == number
         assert gateway.chat()[0] == 502  # nobody is behind it, but somebody has asked
 
-    wait_until(lambda: len(envoys(home)) == 1, what=lambda: f"only one of {home.processes}")
+    eventually_sync(lambda: len(envoys(home)) == 1, what=lambda: f"only one of {home.processes}")
     assert old not in envoys(home)
 
 
@@ -166,7 +166,7 @@ def test_an_admin_endpoint_with_a_port_goes_over_too(home: Home, gateway: SmallG
             assert "WARNING configuration place=envoy.admin" in up.output
             assert home.run("restart", gateway.config).code == 0
 
-            told = httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=PATIENCE).json()
+            told = httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=DEADLINE).json()
             assert told["command_line_options"]["restart_epoch"] == 1
             assert "[admin-exposed]" in home.run("doctor", gateway.config).out
 
@@ -241,7 +241,7 @@ def test_without_its_admin_endpoint_the_old_one_still_finishes_what_it_has_begun
         assert home.run("restart", gateway.config).code == 1
         with a_request(gateway, provider) as answers:
             up.process.send_signal(signal.SIGTERM)
-            wait_until(gateway.refuses, what=lambda: "a refused connection")
+            eventually_sync(gateway.refuses, what=lambda: "a refused connection")
             assert up.wait() == 0
         assert answers == [200]
 
@@ -267,7 +267,7 @@ def test_both_finish_what_they_have_begun_when_told_to_stop(home: Home, gateway:
             assert home.run("restart", gateway.config).code == 0
             with a_request(gateway, provider) as of_the_new:
                 up.process.send_signal(signal.SIGTERM)
-                wait_until(gateway.refuses, what=lambda: "a refused connection")
+                eventually_sync(gateway.refuses, what=lambda: "a refused connection")
                 assert up.wait() == 0
         assert (of_the_old, of_the_new) == ([200], [200])
 
@@ -276,7 +276,7 @@ def test_the_demo_has_a_new_envoy_at_the_signal(home: Home) -> None:
     """Nobody finds it by a file, but it is the same gateway; its last Envoy ends without a word."""
     with home.running("demo", until="Ctrl-C ends it") as demo:
         demo.process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: "the Envoy before is gone" in demo.output, what=lambda: demo.output)
+        eventually_sync(lambda: "the Envoy before is gone" in demo.output, what=lambda: demo.output)
 
         assert demo.stop() == 0
     assert "the new Envoy serves" in demo.output
@@ -302,7 +302,8 @@ def test_the_death_of_the_old_one_is_not_the_end(home: Home, gateway: SmallGatew
         (old,) = envoys(home)
         assert home.run("restart", gateway.config).code == 0
         os.kill(old, signal.SIGKILL)
-        wait_until(lambda: "was killed by SIGKILL: what it still answered is lost" in up.output, what=lambda: up.output)
+        lost = "was killed by SIGKILL: what it still answered is lost"
+        eventually_sync(lambda: lost in up.output, what=lambda: up.output)
 
         assert home.run("restart", gateway.config).code == 0
         assert gateway.chat()[0] == 200
@@ -316,7 +317,7 @@ def test_ctrl_c_comes_before_a_restart(home: Home, gateway: SmallGateway, envoy:
         asked: list[Finished] = []
         operator = threading.Thread(target=lambda: asked.append(home.run("restart", gateway.config)))
         operator.start()
-        wait_until(lambda: "starting a new Envoy …" in up.output, what=lambda: up.output)
+        eventually_sync(lambda: "starting a new Envoy …" in up.output, what=lambda: up.output)
 
         assert up.stop(signal.SIGINT) == 0
         operator.join()
@@ -342,7 +343,7 @@ def test_nothing_is_left_in_shared_memory(home: Home, gateway: SmallGateway) -> 
         (region,) = regions(home)
         assert region.exists()
         up.process.kill()
-        wait_until(lambda: not home.processes, what=lambda: f"end of {home.processes}")
+        eventually_sync(lambda: not home.processes, what=lambda: f"end of {home.processes}")
     with home.running("up", gateway.config, until=UP):
         assert not region.exists()
         (region,) = regions(home)

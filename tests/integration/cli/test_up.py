@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.gateway.small import KEY, SmallGateway, write_config
-from support.waiting import wait_until
+from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +47,9 @@ def test_told_to_stop_it_finishes_what_it_has_begun(home: Home, gateway: SmallGa
             answers: list[tuple[int, bytes]] = []
             client = threading.Thread(target=lambda: answers.append(gateway.chat()))
             client.start()
-            wait_until(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
+            eventually_sync(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
             up.process.send_signal(signal.SIGTERM)
-            wait_until(gateway.refuses, what=lambda: "a refused connection")
+            eventually_sync(gateway.refuses, what=lambda: "a refused connection")
 
             assert answers == []
             assert up.wait() == 0
@@ -65,9 +65,9 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
         with home.running("up", gateway.config, until=UP) as up:
             client = threading.Thread(target=gateway.chat)
             client.start()
-            wait_until(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
+            eventually_sync(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
             up.process.send_signal(signal.SIGINT)
-            wait_until(lambda: "once more to stop at once" in up.output, what=lambda: up.output)
+            eventually_sync(lambda: "once more to stop at once" in up.output, what=lambda: up.output)
 
             assert up.stop(signal.SIGINT) == 130
             client.join()
@@ -104,7 +104,7 @@ def test_it_starts_as_many_workers_as_told(home: Home, gateway: SmallGateway) ->
     """Each is a host of Envoy's; the command line wins over the file."""
     with home.running("up", gateway.config, "--workers", "3", until=UP):
         assert len(home.all_of("extproc-worker")) == 3
-        wait_until(
+        eventually_sync(
             lambda: gateway.counter("cluster.extproc.membership_healthy") == 3, what=lambda: "three healthy workers"
         )
 
@@ -113,7 +113,7 @@ def test_killed_it_leaves_nothing_and_can_be_started_again(home: Home, gateway: 
     """The kernel ends both processes; the next start clears away the directory."""
     with home.running("up", gateway.config, until=UP) as up:
         up.process.kill()
-        wait_until(lambda: not home.processes, what=lambda: f"end of {home.processes}")
+        eventually_sync(lambda: not home.processes, what=lambda: f"end of {home.processes}")
         assert len(list(home.directory.glob("extproc-*"))) == 1
     with home.running("up", gateway.config, until=UP):
         assert len(list(home.directory.glob("extproc-*"))) == 1

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 from support.sidecar.ext_proc import mutations, request_body, request_headers, response_headers
-from support.waiting import wait_until
+from support.waiting import eventually_sync
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
@@ -125,8 +125,8 @@ def test_a_worker_that_comes_back_knows_what_the_others_know(home: Home, pair: S
         assert len(killed) == 2
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not {*killed} & {*home.all_of("extproc-worker")}, what=lambda: "the end of both")
-        wait_until(lambda: [*map(health, addresses)] == ["SERVING"] * 2, what=lambda: "two new ones")
+        eventually_sync(lambda: not {*killed} & {*home.all_of("extproc-worker")}, what=lambda: "the end of both")
+        eventually_sync(lambda: [*map(health, addresses)] == ["SERVING"] * 2, what=lambda: "two new ones")
 
         assert [chosen(address) != before for address in addresses] == [True, True]
 
@@ -135,7 +135,7 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve(home: Home, pair:
     with serving(home, pair) as (sidecar, addresses):
         first, second = home.all_of("extproc-worker")
         os.kill(first, signal.SIGKILL)
-        wait_until(lambda: "worker_serving worker=0" in sidecar.output, what=lambda: sidecar.output)
+        eventually_sync(lambda: "worker_serving worker=0" in sidecar.output, what=lambda: sidecar.output)
 
         assert [health(address) for address in addresses] == ["SERVING"] * 2
         assert second in home.all_of("extproc-worker")
@@ -161,9 +161,9 @@ def test_a_replacement_that_cannot_begin_is_tried_again(home: Home, pair: SmallG
         path.unlink()
         path.mkdir()
         os.kill(home.all_of("extproc-worker")[0], signal.SIGKILL)
-        wait_until(lambda: sidecar.output.count("not a socket") >= 2, what=lambda: sidecar.output)
+        eventually_sync(lambda: sidecar.output.count("not a socket") >= 2, what=lambda: sidecar.output)
         path.rmdir()
-        wait_until(lambda: health(addresses[0]) == "SERVING", what=lambda: sidecar.output)
+        eventually_sync(lambda: health(addresses[0]) == "SERVING", what=lambda: sidecar.output)
 
 
 def test_killed_the_sidecar_takes_its_workers_with_it(home: Home, pair: SmallGateway) -> None:
@@ -179,7 +179,7 @@ def test_asked_twice_nobody_waits(home: Home, pair: SmallGateway) -> None:
         attempt = opened(channel, _slowly(REQUEST))
         next(attempt)
         sidecar.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: "stopping" in sidecar.output, what=lambda: sidecar.output)
+        eventually_sync(lambda: "stopping" in sidecar.output, what=lambda: sidecar.output)
         assert sidecar.process.poll() is None
 
         assert sidecar.stop(signal.SIGTERM) == 130

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.waiting import wait_until
+from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +54,9 @@ def next_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def wait_for_exit(*pids: int, seconds: float = 0.1) -> None:
+def wait_for_exit(*pids: int) -> None:
     """Wait until processes *pids* have exited; a zombie counts as exited."""
-    wait_until(lambda: all(map(_is_gone, pids)), what=f"the exit of {pids}", seconds=seconds)
+    eventually_sync(lambda: all(map(_is_gone, pids)), what=f"the exit of {pids}", within=20)
 
 
 def _is_gone(pid: int) -> bool:
@@ -188,7 +188,7 @@ def test_children_do_not_outlive_a_parent_that_was_killed() -> None:
         pid = int(next_line(process))
         process.kill()
 
-        wait_for_exit(pid, seconds=5)
+        wait_for_exit(pid)
 
 
 def test_a_ctrl_c_at_the_terminal_reaches_the_parent_alone() -> None:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from support.policy.builders import NOW, after
+from support.policy.builders import NOW, a_block
+from support.sidecar.block_lines import END_OF_SNAPSHOT, line_of
 from support.waiting import eventually
 
-from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.blocks import BlockKind, Blocks
 from extproc.workers.block_sync import BlockPeer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-END_OF_SNAPSHOT = b'"end_of_snapshot"\n'
-
-
-def a_block(in_ms: int, subject: str = "openai/gpt-4o", kind: BlockKind = BlockKind.RETRY_AFTER) -> Block:
-    return Block(kind, subject, after(in_ms))
-
-
-def line(block: Block) -> bytes:
-    return json.dumps([block.kind, block.subject, block.until]).encode() + b"\n"
 
 
 @pytest.fixture
@@ -42,7 +32,7 @@ async def test_a_worker_has_all_blocks_in_force_when_it_has_subscribed(
 ) -> None:
     ours, theirs = ends
     blocks = Blocks()
-    theirs.send(line(a_block(5000)) + line(a_block(7000, "x/y#1", BlockKind.KEY)) + END_OF_SNAPSHOT)
+    theirs.send(line_of(a_block(5000)) + line_of(a_block(7000, "x/y#1", BlockKind.KEY)) + END_OF_SNAPSHOT)
     peer = await BlockPeer.over(ours)
 
     await peer.subscribe(blocks, lambda: NOW)
@@ -55,7 +45,7 @@ async def test_a_worker_has_all_blocks_in_force_when_it_has_subscribed(
 async def test_a_worker_without_a_broker_does_not_start(ends: tuple[socket.socket, socket.socket]) -> None:
     """It would serve without the blocks in force."""
     ours, theirs = ends
-    theirs.send(line(a_block(5000)))
+    theirs.send(line_of(a_block(5000)))
     theirs.close()
     peer = await BlockPeer.over(ours)
 
@@ -74,10 +64,10 @@ async def test_a_worker_publishes_its_own_blocks_and_not_received_ones(
     blocks = Blocks(publish=peer.publish)
     await peer.subscribe(blocks, lambda: NOW)
 
-    theirs.send(line(a_block(5000)))
+    theirs.send(line_of(a_block(5000)))
     await eventually(lambda: bool(blocks.snapshot(now=NOW)))
     blocks.add(a_block(5000), now=NOW)
     blocks.add(a_block(6000), now=NOW)
     await peer.close()
 
-    assert theirs.recv(1000) == line(a_block(6000))
+    assert theirs.recv(1000) == line_of(a_block(6000))

@@ -7,6 +7,17 @@ from dataclasses import dataclass
 import httpx
 
 
+def filter_of(name: str) -> str:
+    """Return the path at which the admin endpoint shows the counter or gauge *name*, and nothing else."""
+    return f"/stats?filter=^{name.replace('.', '%5C.')}$"
+
+
+def counter_in(text: str) -> int:
+    """Return the one value in *text*; fail when Envoy has none of that name, which would else be taken for zero."""
+    (line,) = text.splitlines()
+    return int(line.rpartition(": ")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Admin:
     """The admin endpoint of a running Envoy."""
@@ -15,9 +26,7 @@ class Admin:
 
     async def stat(self, name: str) -> int:
         """Return a counter or gauge; fail when Envoy has none of that name, which would else be taken for zero."""
-        stats = (await self._get(f"/stats?format=json&filter=^{name.replace('.', '%5C.')}$")).json()["stats"]
-        (value,) = (int(stat["value"]) for stat in stats if "value" in stat)
-        return value
+        return counter_in((await self._get(filter_of(name))).text)
 
     async def requests_by_port(self) -> dict[int, dict[str, int]]:
         """Return how many requests went to each port of this host, by the cluster they were sent under."""

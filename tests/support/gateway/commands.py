@@ -17,12 +17,12 @@ from click.testing import CliRunner
 
 from extproc.cli import main
 from extproc.gateway.environment import CA_DIRECTORY, CA_FILE, PROXIES
-from support.waiting import PATIENCE, wait_until
+from support.gateway.processes import marked_processes
+from support.waiting import DEADLINE, eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-eventually = wait_until
 
 _UNSAID: Mapping[str, str | None] = dict.fromkeys((*PROXIES, CA_FILE, CA_DIRECTORY))
 """What the environment of the tests themselves may say about providers is not for their commands."""
@@ -67,7 +67,7 @@ class Home:
             env=self.environ,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=DEADLINE,
             check=False,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
@@ -90,7 +90,7 @@ class Home:
             )
         running = Running(process, log)
         try:
-            wait_until(
+            eventually_sync(
                 lambda: until in running.output or process.poll() is not None,
                 what=lambda: f"{until!r} in\n{running.output}",
             )
@@ -104,17 +104,7 @@ class Home:
     @property
     def processes(self) -> dict[int, str]:
         """Names and command lines of everything that was started here and still runs, by process id."""
-        mark, found = f"EXTPROC_TEST_HOME={self.directory}".encode(), {}
-        for process in Path("/proc").iterdir():
-            if not process.name.isdecimal():
-                continue
-            try:
-                if mark in (process / "environ").read_bytes().split(b"\0"):
-                    command = (process / "cmdline").read_text().replace("\0", " ")
-                    found[int(process.name)] = f"{(process / 'comm').read_text().strip()}: {command}"
-            except OSError:  # gone meanwhile, or somebody else's
-                continue
-        return found
+        return marked_processes("EXTPROC_TEST_HOME", str(self.directory))
 
     def process(self, part: str) -> int:
         """Return the id of the one process whose name or command line contains *part*."""
@@ -127,7 +117,7 @@ class Home:
 
     def assert_nothing_is_left(self) -> None:
         """Fail when anything that was started here still runs, or has left its private directory."""
-        wait_until(lambda: not self.processes, what=lambda: f"end of {self.processes}")
+        eventually_sync(lambda: not self.processes, what=lambda: f"end of {self.processes}")
         assert list(self.directory.glob("extproc-*")) == []
 
 
@@ -150,7 +140,7 @@ class Running:
 
     def wait(self) -> int:
         """Return its exit code when it has ended."""
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(DEADLINE)
         assert "Traceback" not in self.output, self.output
         return code
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from support.envoy.admin import counter_in, filter_of
 from support.http import unix_socket
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SmallGateway:
 
     def counter(self, name: str) -> int:
         """Return what Envoy counts under *name*; fail when it has nothing of that name."""
-        return int(self.ask_admin(f"/stats?filter=^{name.replace('.', '%5C.')}$").rpartition(": ")[2])
+        return counter_in(self.ask_admin(filter_of(name)))
 
     def ask_admin(self, path: str) -> str:
         """Return what Envoy's admin endpoint answers to GET *path*."""

@@ -10,18 +10,18 @@ import sys
 import uuid
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from support.gateway import credentials
-from support.waiting import eventually
+from support.gateway.processes import marked_processes
+from support.waiting import NotInTimeError, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
+    from pathlib import Path
 
-_START = 60.0  # seconds; two suites may share two cores
 _STOP = 45.0
 _MARK = "EXTPROC_TEST_RUN"
 TROUBLE = ("Traceback (most recent call last)", " ERROR ", "[envoy error]", "[envoy critical]")
@@ -44,19 +44,8 @@ class Up:
 
     @property
     def processes(self) -> dict[int, str]:
-        """Command lines of all its processes that still run, by process id."""
-        found = {}
-        for directory in Path("/proc").iterdir():
-            if not directory.name.isdecimal():
-                continue
-            try:
-                marked = f"{_MARK}={self.mark}".encode() in (directory / "environ").read_bytes().split(b"\0")
-                command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:  # gone meanwhile, or somebody else's
-                continue
-            if marked:
-                found[int(directory.name)] = command
-        return found
+        """Names and command lines of all its processes that still run, by process id."""
+        return marked_processes(_MARK, self.mark)
 
     @property
     def envoys(self) -> list[int]:
@@ -90,7 +79,7 @@ class Up:
         return self._named("extproc-sidecar")[0]  # a worker that has just been started may have the name still
 
     def _named(self, name: str) -> list[int]:
-        return [pid for pid in sorted(self.processes) if _name_of(pid) == name]
+        return [pid for pid, command in sorted(self.processes.items()) if command.startswith(f"{name}: ")]
 
 
 @asynccontextmanager
@@ -124,13 +113,6 @@ async def running_up(
         assert told not in up.output, up.output
 
 
-def _name_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:  # gone meanwhile
-        return ""
-
-
 def _start(config: Path, environ: Mapping[str, str]) -> Up:
     mark = uuid.uuid4().hex
     log = config.with_suffix(".log")
@@ -149,13 +131,12 @@ def _start(config: Path, environ: Mapping[str, str]) -> Up:
 
 async def _until_healthy(up: Up, url: str) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
-        try:
-            async with asyncio.timeout(_START):
-                while not await _is_healthy(client, url):
-                    assert up.process.poll() is None, f"`up` ended with {up.process.returncode}\n{up.output}"
-                    await asyncio.sleep(0.05)
-        except TimeoutError as error:
-            raise AssertionError(f"`up` is not healthy after {_START} s\n{up.output}") from error
+
+        async def is_healthy() -> bool:
+            assert up.process.poll() is None, f"`up` ended with {up.process.returncode}\n{up.output}"
+            return await _is_healthy(client, url)
+
+        await eventually(is_healthy, what=lambda: f"`up` is healthy\n{up.output}")
 
 
 async def _is_healthy(client: httpx.AsyncClient, url: str) -> bool:
@@ -169,7 +150,7 @@ async def _end(up: Up) -> None:
     """End *up* politely; whatever is left after its time is killed and told."""
     if up.process.poll() is None:
         up.process.terminate()
-    with suppress(TimeoutError):
+    with suppress(NotInTimeError):
         await eventually(lambda: up.process.poll() is not None, within=_STOP)
     left = up.processes
     for pid in left:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.waiting import wait_until
+from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def no_worker(up: Up) -> Iterator[None]:
     """
     sidecar = up.sidecar
     try:
-        wait_until(lambda: _stopped_with_workers(sidecar), what="there is a worker to be lost")
+        eventually_sync(lambda: _stopped_with_workers(sidecar), what="there is a worker to be lost")
         for pid in _children(sidecar):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -36,7 +36,7 @@ def no_worker(up: Up) -> Iterator[None]:
 def _stopped_with_workers(sidecar: int) -> bool:
     """Stop *sidecar* while it has workers; let it go on, and start some, when it has none just then."""
     os.kill(sidecar, signal.SIGSTOP)
-    wait_until(lambda: _state(sidecar) == "T", what=f"process {sidecar} has stopped")
+    eventually_sync(lambda: _state(sidecar) == "T", what=f"process {sidecar} has stopped")
     if _children(sidecar):
         return True
     os.kill(sidecar, signal.SIGCONT)

@@ -7,10 +7,10 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from support.waiting import DEADLINE
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-_PATIENCE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,5 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_PATIENCE)
+        self.sock.settimeout(DEADLINE)
         self.sock.connect(str(self._path))

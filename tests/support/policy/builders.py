@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
-from extproc.policy.blocks import Blocks
+from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
@@ -131,6 +131,19 @@ def a_catalog(
         stand_ins,
         {} if policy is None else {target.id: policy for target in (*known, *stand_ins.values())},
     )
+
+
+def a_block(until: Millis = 5000, subject: str = P, kind: BlockKind = BlockKind.RETRY_AFTER) -> Block:
+    """Return a block that ends *until* milliseconds from now."""
+    return Block(kind, subject, after(until))
+
+
+def blocked(*subjects: str, until: Millis = 30_000, kind: BlockKind = BlockKind.RETRY_AFTER) -> Blocks:
+    """Return what workers know when each of *subjects* is blocked."""
+    blocks = Blocks()
+    for subject in subjects:
+        blocks.add(a_block(until, subject, kind), now=NOW)
+    return blocks
 
 
 def an_engine(

@@ -18,6 +18,7 @@ from extproc._gen import wire_pb2 as pb
 from extproc.transport.service import METHOD, SERVICE
 from support.http.requests import CHAT
 from support.sidecar.ext_proc import mutations, request_body, request_headers, response_body, response_headers
+from support.waiting import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 LANES = 12
 """How many requests are under way at once."""
 
-_PATIENCE = 60.0
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 _QUOTED = b'{"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}}'
 _PADDING = "x" * 1_000_000
@@ -112,7 +112,7 @@ class Attempts:
             await self._request(self._kinds[number % len(self._kinds)], number)
 
     def _stream(self, worker: int) -> Call:
-        return self._workers[worker].stream_stream(f"/{SERVICE}/{METHOD}")(timeout=_PATIENCE)
+        return self._workers[worker].stream_stream(f"/{SERVICE}/{METHOD}")(timeout=DEADLINE)
 
     async def _request(self, kind: Kind, number: int) -> None:
         """Make all attempts of one request: like Envoy, at another worker each time."""

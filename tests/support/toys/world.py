@@ -13,12 +13,12 @@ from extproc import names
 from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.bootstrap.render import bootstrap, to_yaml
 from support.config.compiled import a_cluster, a_gateway
-from support.envoy.process import PATIENCE, Envoy, running_envoy
+from support.envoy.process import Envoy, running_envoy
 from support.policy.builders import a_catalog, a_policy
 from support.ports import reserved_ports
 from support.toys.provider import Reply, ToyProvider
 from support.toys.sidecar import ToySidecar
-from support.waiting import wait_until
+from support.waiting import DEADLINE, eventually_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ class World:
             f"{self.url}{path}",
             content=body,
             headers={"plan": plan, **(headers or {}), **named},
-            timeout=PATIENCE,
+            timeout=DEADLINE,
         )
 
     def forget(self) -> None:
@@ -67,7 +67,7 @@ class World:
 
     def is_healthy(self) -> bool:
         """Tell whether the edge says that the sidecar is healthy."""
-        return httpx.get(f"{self.url}/healthz", timeout=PATIENCE).status_code == 200
+        return httpx.get(f"{self.url}/healthz", timeout=DEADLINE).status_code == 200
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def a_world(
         config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
         envoy = stack.enter_context(running_envoy(config, admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
-        wait_until(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
+        eventually_sync(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
         yield world
 
 
@@ -108,10 +108,10 @@ def the_worker_dying(world: World, *, when: Callable[[], bool], heir: bool = Fal
     with ExitStack() as stack:
 
         def act() -> None:
-            wait_until(when, what="the time to die has come")
+            eventually_sync(when, what="the time to die has come")
             world.sidecar.die()
             if heir:
-                wait_until(lambda: world.envoy.counter("http.attempt.no_cluster") >= 5, what="tries in vain")
+                eventually_sync(lambda: world.envoy.counter("http.attempt.no_cluster") >= 5, what="tries in vain")
                 stack.enter_context(ToySidecar(world.sidecar.port))
 
         fate = threading.Thread(target=act)

@@ -11,6 +11,7 @@ from support.policy.builders import (
     SUCCESS,
     P,
     S,
+    a_block,
     a_policy,
     a_rule,
     a_target,
@@ -42,7 +43,7 @@ def known(*replies: Outcome | Reply, policy: Policy | None = None, dice: Dice = 
 
 
 def retry_after(until: int, subject: str = P) -> Block:
-    return Block(BlockKind.RETRY_AFTER, subject, after(until))
+    return a_block(until, subject, BlockKind.RETRY_AFTER)
 
 
 def test_the_next_request_never_calls_who_has_asked_for_time() -> None:

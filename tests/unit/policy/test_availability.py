@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.policy.builders import NOW, P2, P, S, a_target, after
+from support.policy.builders import NOW, P2, P, S, a_block, a_target, after
 
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, Blocks, key_subject
@@ -27,11 +27,11 @@ def a_view(*known: Block, carried: tuple[Block, ...] = (), at: int = 0) -> Avail
 
 
 def retry_after(until: int, subject: str = P) -> Block:
-    return Block(BlockKind.RETRY_AFTER, subject, after(until))
+    return a_block(until, subject, BlockKind.RETRY_AFTER)
 
 
 def latency(until: int, subject: str = P) -> Block:
-    return Block(BlockKind.LATENCY, subject, after(until))
+    return a_block(until, subject, BlockKind.LATENCY)
 
 
 def key(until: int, number: int, target: Target = KEYED) -> Block:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from support.policy.builders import NOW, P, S, a_target, after
+from support.policy.builders import NOW, P, S, a_block, a_target, after
 
 from extproc.policy.blocks import Block, BlockKind, Blocks, Ledger, key_subject, later, subject_of
 from extproc.policy.rules import Scope
-
-
-def a_block(until: int = 5000, subject: str = P, kind: BlockKind = BlockKind.RETRY_AFTER) -> Block:
-    return Block(kind, subject, after(until))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from support.policy.builders import (
     a_target,
     after,
     an_engine,
+    blocked,
     http,
 )
 from support.policy.journeys import Call, Journey
@@ -33,13 +34,6 @@ from extproc.policy.target import Api
 if TYPE_CHECKING:
     from extproc.policy.rules import Policy
     from extproc.policy.target import Target
-
-
-def blocked(*targets: str, until: int = 30_000, kind: BlockKind = BlockKind.RETRY_AFTER) -> Blocks:
-    blocks = Blocks()
-    for target in targets:
-        blocks.add(Block(kind, target, after(until)), now=NOW)
-    return blocks
 
 
 def begun(policy: Policy, blocks: Blocks, *targets: str | Target) -> Journey:

@@ -17,25 +17,19 @@ from support.policy.builders import (
     after,
     always,
     an_engine,
+    blocked,
     http,
     on_status,
 )
 from support.policy.journeys import Journey
 
 from extproc.policy.attempt_state import Reason
-from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.rules import CandidateOrder, Lifetime, Policy, RetryAfterHandling, Strategy
 from extproc.policy.target import Api, Credential
 
 IN_FILE_ORDER = a_policy(default=a_rule(max_attempts=9), candidate_order=CandidateOrder.PRIORITY, rounds=1)
-
-
-def blocked(*targets: str, until: int = 30_000, kind: BlockKind = BlockKind.RETRY_AFTER) -> Blocks:
-    blocks = Blocks()
-    for target in targets:
-        blocks.add(Block(kind, target, after(until)), now=NOW)
-    return blocks
 
 
 def by(strategy: Strategy) -> Policy:

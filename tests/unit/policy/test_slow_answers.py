@@ -13,6 +13,7 @@ from support.policy.builders import (
     TIMEOUT,
     P,
     S,
+    a_block,
     a_high_latency,
     a_policy,
     a_rule,
@@ -36,7 +37,7 @@ TTFB = a_high_latency(measure=Measure.TTFB, block=4000)
 
 
 def latency(until: int, subject: str = P) -> Block:
-    return Block(BlockKind.LATENCY, subject, after(until))
+    return a_block(until, subject, BlockKind.LATENCY)
 
 
 def known(rule: HighLatency | None, *replies: Outcome | Reply, dice: float = 0.0) -> tuple[Block, ...]:

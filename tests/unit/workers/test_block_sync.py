@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from support.policy.builders import NOW, a_block, after
+from support.sidecar.block_lines import END_OF_SNAPSHOT, line_of
 
-from support.policy.builders import NOW, after
-
-from extproc.policy.blocks import Block, BlockKind
 from extproc.workers.block_sync import BlockBroker
-
-END_OF_SNAPSHOT = b'"end_of_snapshot"\n'
-
-
-def a_block(in_ms: int, subject: str = "openai/gpt-4o", kind: BlockKind = BlockKind.RETRY_AFTER) -> Block:
-    return Block(kind, subject, after(in_ms))
-
-
-def line(block: Block) -> bytes:
-    return json.dumps([block.kind, block.subject, block.until]).encode() + b"\n"
 
 
 def test_a_new_block_goes_to_all_others_and_into_later_snapshots() -> None:
     broker = BlockBroker()
     assert broker.subscribe(1, now=NOW) == END_OF_SNAPSHOT
 
-    block = line(a_block(5000))
+    block = line_of(a_block(5000))
     assert broker.receive(1, block, now=NOW) == block
     assert broker.subscribe(2, now=NOW) == block + END_OF_SNAPSHOT
 
@@ -34,16 +22,16 @@ def test_a_known_block_is_not_forwarded_again() -> None:
     broker = BlockBroker()
     for worker in (1, 2):
         broker.subscribe(worker, now=NOW)
-    broker.receive(1, line(a_block(5000)), now=NOW)
+    broker.receive(1, line_of(a_block(5000)), now=NOW)
 
-    assert broker.receive(2, line(a_block(5000)) + line(a_block(4000)), now=NOW) == b""
-    assert broker.receive(2, line(a_block(6000)), now=NOW) == line(a_block(6000))
+    assert broker.receive(2, line_of(a_block(5000)) + line_of(a_block(4000)), now=NOW) == b""
+    assert broker.receive(2, line_of(a_block(6000)), now=NOW) == line_of(a_block(6000))
 
 
 def test_an_expired_block_is_in_no_snapshot() -> None:
     broker = BlockBroker()
     broker.subscribe(1, now=NOW)
-    broker.receive(1, line(a_block(5000)), now=NOW)
+    broker.receive(1, line_of(a_block(5000)), now=NOW)
 
     assert broker.subscribe(2, now=after(5000)) == END_OF_SNAPSHOT
 
@@ -52,7 +40,7 @@ def test_a_block_may_arrive_in_pieces() -> None:
     """A stream socket has no message boundaries."""
     broker = BlockBroker()
     broker.subscribe(1, now=NOW)
-    block = line(a_block(5000, "é"))
+    block = line_of(a_block(5000, "é"))
 
     received = [broker.receive(1, block[at : at + 1], now=NOW) for at in range(len(block))]
 
@@ -63,9 +51,9 @@ def test_the_incomplete_line_of_a_killed_worker_is_dropped() -> None:
     """The worker that replaces it has the same number."""
     broker = BlockBroker()
     broker.subscribe(1, now=NOW)
-    broker.receive(1, line(a_block(5000))[:9], now=NOW)
+    broker.receive(1, line_of(a_block(5000))[:9], now=NOW)
     broker.unsubscribe(1)
     broker.subscribe(1, now=NOW)
 
-    block = line(a_block(6000))
+    block = line_of(a_block(6000))
     assert broker.receive(1, block, now=NOW) == block
