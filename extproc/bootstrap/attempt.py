@@ -92,7 +92,7 @@ def attempt_listener(
     """
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
-        access_log=[cut_responses()],
+        access_log=[cut_responses(names.ATTEMPT_LISTENER)],
         http_filters=[_ext_proc(longest_hold + MARGIN), router(at_provider(), last_upstream_filter())],
         route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, clusters, degraded)),
         local_reply_config=attempt_replies(),

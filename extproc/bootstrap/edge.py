@@ -29,6 +29,7 @@ from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc import names
 from extproc.bootstrap import internal_headers
+from extproc.bootstrap.access_log import cut_responses
 from extproc.bootstrap.browsers import cors_filters, cors_policy, preflights, refused
 from extproc.bootstrap.http_listener import filter_chains, only_host, only_route, router, untouched_request_id
 from extproc.bootstrap.local_replies import edge_replies
@@ -75,6 +76,7 @@ def edge_listener(listener: Listener, *, silence: Millis, body_limit: int, retri
     """
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
+        access_log=[cut_responses(names.EDGE_LISTENER)],
         early_header_mutation_extensions=[internal_headers.from_client()],
         http_filters=[
             *cors_filters(listener.origins),

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.gateway.launch import Launch
+    from extproc.policy.units import Millis
+
+FLUSHED_AFTER: Millis = 1_000
+"""How late the line of a response that was cut may be: by default it is up to 10 s."""
 
 
 def bootstrap_in(directory: Path) -> Path:
@@ -32,6 +36,7 @@ def envoy_command(launch: Launch, directory: Path, *, epoch: int = 0) -> list[st
         *(["--component-log-level", "main:error,ext_proc:error"] if launch.envoy_log_level == "warning" else []),
         "--log-format",
         "[envoy %l] %v",
+        *("--file-flush-interval-msec", str(FLUSHED_AFTER)),
         *concurrency,
     ]
 

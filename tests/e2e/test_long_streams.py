@@ -53,10 +53,16 @@ async def test_silence_in_a_stream_ends_it_and_is_told(gateway: Gateway) -> None
     assert 0.5 < time.monotonic() - began < 3
     await eventually(lambda: "response_cut" in gateway.up.output[written:])
     (line,) = [line for line in gateway.up.output[written:].splitlines() if "response_cut" in line]
+    assert " listener=attempt cluster=http_127.0.0.1_" in line
     assert "status=200" in line
     assert "why=stream_idle_timeout" in line
     assert await gateway.admin.stat(CUT_BY_SILENCE) == counted + 1
     await eventually(lambda: gateway.p.log.hangups == 1)
+
+
+async def test_the_line_of_a_response_that_was_cut_is_no_more_than_a_second_late(gateway: Gateway) -> None:
+    """By default Envoy keeps such lines back for up to 10 s."""
+    assert await gateway.admin.option("file_flush_interval") == "1s"
 
 
 async def _falls_silent_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -36,6 +36,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "attempt-exposed": structure.attempt_exposed,
         "attempt-route": structure.attempt_route,
         "attempt-cluster": structure.attempt_cluster,
+        "cut-unlogged": structure.cuts_unlogged,
         "ext-proc-missing": ext_proc.missing,
         "ext-proc-misplaced": ext_proc.misplaced,
         "ext-proc-overridden": ext_proc.overridden,

@@ -81,6 +81,17 @@ def edge_listener(case: Case) -> Iterator[Flaw]:
         )
 
 
+def cuts_unlogged(case: Case) -> Iterator[Flaw]:
+    """Find a listener that cuts responses without a word: the sidecar has let them pass by then."""
+    for manager in (*case.roles.edges, *case.roles.attempts):
+        if not manager.is_logged:
+            yield warning(
+                f"{manager.place}.access_log",
+                "a response that is cut once it has begun shows nowhere: the sidecar's log says that it was delivered",
+                "Add the access_log that `extproc render` writes, or one of your own with %RESPONSE_FLAGS%.",
+            )
+
+
 def unseen(case: Case) -> Iterator[Flaw]:
     """Tell what comes from elsewhere and so is not judged."""
     mend = "Check the running Envoy instead, with --admin: it tells what it was sent."

@@ -42,6 +42,7 @@ class Manager:
     normalizes_path: bool
     merges_slashes: bool
     accepts_http_10: bool
+    is_logged: bool
 
     def each(self, kind: type[T]) -> Iterator[tuple[Filter, T]]:
         """Yield the enabled filters of *kind*, in their order."""

@@ -47,6 +47,7 @@ def _manager(node: Node, listener: Node, discovered: Mapping[str, Node]) -> Mana
         normalizes_path=node.at("normalize_path").flag(),
         merges_slashes=node.at("merge_slashes").flag(),
         accepts_http_10=node.at("http_protocol_options", "accept_http_10").flag(),
+        is_logged=any(node.at("access_log").items()),
     )
 
 

@@ -43,6 +43,11 @@ class Admin:
         """Return everything that Envoy is configured with, as text."""
         return (await self._get("/config_dump?include_eds")).text
 
+    async def option(self, name: str) -> object:
+        """Return what Envoy was started with, by the name that it tells it under."""
+        options: dict[str, object] = (await self._get("/server_info")).json()["command_line_options"]
+        return options[name]
+
     async def _get(self, path: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=self.path), timeout=10) as client:
             return (await client.get(f"http://envoy{path}")).raise_for_status()

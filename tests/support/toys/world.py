@@ -80,8 +80,9 @@ def a_world(
     clusters: Sequence[Cluster] = (),
     more_workers: Sequence[str] = (),
     ca_file: str = CA_FILES[0],
+    changed: Callable[[str], str] = str,
 ) -> Iterator[World]:
-    """Start everything, wait until it is healthy, end it at last."""
+    """Start everything, with what is rendered *changed*, wait until it is healthy, end it at last."""
     with ExitStack() as stack:
         sidecar = stack.enter_context(ToySidecar())
         a, b = stack.enter_context(ToyProvider()), stack.enter_context(ToyProvider())
@@ -96,7 +97,7 @@ def a_world(
             origins=origins,
         )
         config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
-        envoy = stack.enter_context(running_envoy(config, admin, directory))
+        envoy = stack.enter_context(running_envoy(changed(config), admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
         eventually_sync(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
         yield world

@@ -56,4 +56,4 @@ def test_scripts_are_written_as_they_are_read() -> None:
     """A script in one line of escapes could be neither read nor checked."""
     text = to_yaml(bootstrap(a_gateway(), sidecar_addresses=SIDECAR))
 
-    assert text.count("inline_string: |\n") == 3
+    assert text.count("inline_string: |\n") == text.count("inline_string:") > 0

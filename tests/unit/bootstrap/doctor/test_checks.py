@@ -80,6 +80,7 @@ FAULTS: dict[str, Callable[[Operator], Operator]] = {
     "attempt-exposed": _exposed,
     "attempt-route": lambda op: op.put(f"{ATTEMPT_ROUTE}.route.cluster_header", "x-provider"),
     "attempt-cluster": lambda op: op.drop(INSIDE),
+    "cut-unlogged": lambda op: op.drop(f"{EDGE}.access_log"),
     "ext-proc-missing": lambda op: op.drop(EXT_PROC_FILTER),
     "ext-proc-misplaced": _moved_to_the_edge,
     "ext-proc-overridden": lambda op: op.put(f"{ATTEMPT_ROUTE}.typed_per_filter_config", OVERRIDES),
