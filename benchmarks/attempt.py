@@ -155,7 +155,7 @@ def now() -> Instant:
 
 def a_session() -> Session:
     """Return a session that knows of nothing that has gone wrong."""
-    return EXCHANGE.open(dice=lambda: 0.5)
+    return EXCHANGE.open(rng=lambda: 0.5)
 
 
 def attempt_cost(messages: Messages) -> float:

@@ -58,7 +58,7 @@ def measure(name: str, engine: Engine, outcome: Outcome) -> float:
         times: list[int] = []
         for _ in range(RUN):
             start = perf_counter_ns()
-            engine.after(STATE, outcome, Api.CHAT, duration=800, now=NOW, dice=numbers.__next__)
+            engine.after(STATE, outcome, Api.CHAT, duration=800, now=NOW, rng=numbers.__next__)
             times.append(perf_counter_ns() - start)
         runs.append(times)
     best = min(runs, key=median)

@@ -1,4 +1,4 @@
-"""The `extproc` command: argv, environment, clock, chance and signals; the only place where effects are chosen."""
+"""The `extproc` command: argv, environment, clock, randomness and signals; the only place where effects are chosen."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from extproc.exchange.rewrite import send
 from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.target import Api
-from extproc.policy.units import Dice, Instant, Millis
+from extproc.policy.units import Instant, Millis, Rng
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -55,9 +55,9 @@ class Exchange:
     timeout: Millis  # the listener's: from the first attempt on
     max_body: int  # bytes
 
-    def open(self, dice: Dice) -> Session:
+    def open(self, rng: Rng) -> Session:
         """Return the session of a new attempt."""
-        return Session(self, dice)
+        return Session(self, rng)
 
 
 class Session:
@@ -67,10 +67,10 @@ class Session:
     when the stream has ended, however it ended.
     """
 
-    def __init__(self, exchange: Exchange, dice: Dice) -> None:
+    def __init__(self, exchange: Exchange, rng: Rng) -> None:
         self._exchange = exchange
         self._engine = exchange.engine
-        self._dice = dice
+        self._rng = rng
         self._phase = Phase.REQUEST_HEADERS
         self._headers: Headers = {}
         self._api = Api.OTHER
@@ -118,7 +118,7 @@ class Session:
             return record
         total = max(0, now - self._sent.sent)
         if self._delivered is not None:
-            self._engine.record_end(self._delivered, duration=total, now=now, dice=self._dice)
+            self._engine.record_end(self._delivered, duration=total, now=now, rng=self._rng)
         return replace(record, total=total)
 
     def _unfinished(self) -> AttemptRecord:
@@ -189,7 +189,7 @@ class Session:
         upstream = self._exchange.upstreams.of(target)
         limit = upstream.first_byte
         if limit is None and policy is not None and policy.attempt_timeout:
-            may_move_on = self._engine.has_alternative(state, self._api, now=now, dice=self._dice)
+            may_move_on = self._engine.has_alternative(state, self._api, now=now, rng=self._rng)
             limit = policy.attempt_timeout if may_move_on else None
         self._sent = InFlight.begun(state, limit, now=now)
         self._phase = Phase.ANSWER
@@ -226,7 +226,7 @@ class Session:
             self._api,
             now=now,
             deadline=deadline,
-            dice=self._dice,
+            rng=self._rng,
             body_sha256=request.digest(),
             freedom=request.freedom,
             resource=self._resource,
@@ -243,7 +243,7 @@ class Session:
         policy = self._engine.policy_of(sent.state)
         if tells_more(event, policy):
             outcome = outcome_of(event, policy, limit=sent.limit, now=now)
-            self._engine.record_retry_after(sent.state, outcome, self._api, now=now, dice=self._dice)
+            self._engine.record_retry_after(sent.state, outcome, self._api, now=now, rng=self._rng)
             known = replace(sent, outcome=outcome, duration=sent.lasted(now))
             self._phase, self._heard = Phase.ANSWER_BODY, (known, event)
             return ReadAnswer(known)
@@ -274,7 +274,7 @@ class Session:
 
     def _after(self, state: AttemptState, outcome: Outcome, duration: Millis, now: Instant) -> Decision:
         return self._engine.after(
-            state, outcome, self._api, duration=duration, now=now, dice=self._dice, resource=self._resource
+            state, outcome, self._api, duration=duration, now=now, rng=self._rng, resource=self._resource
         )
 
     def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:

@@ -1,1 +1,1 @@
-"""The rules: standard library only; no I/O, no clock, no chance and no logging of their own."""
+"""The rules: standard library only; no I/O, no clock, no randomness and no logging of their own."""

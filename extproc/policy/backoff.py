@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
-    from extproc.policy.units import Dice, Millis
+    from extproc.policy.units import Millis, Rng
 
 
 class Reach(StrEnum):
@@ -19,7 +19,7 @@ class Reach(StrEnum):
 
 
 class Jitter(StrEnum):
-    """How chance spreads the waits of many clients apart."""
+    """How randomness spreads the waits of many clients."""
 
     NONE = "none"
     EQUAL = "equal"  # delay x U[0.5, 1)
@@ -44,21 +44,21 @@ class Backoff:
         if not 1 <= self.base < self.ceiling:
             raise ValueError(f"back-off needs 1 <= base < max, got base {self.base} and max {self.ceiling}")
 
-    def delay(self, failures: int, dice: Dice, *, previous: Millis = 0) -> Millis:
+    def delay(self, failures: int, rng: Rng, *, previous: Millis = 0) -> Millis:
         """Return the wait in milliseconds after the *failures*-th failure (1 is the first).
 
         *previous* is the wait before the attempt that failed; only decorrelated jitter looks at it.
         """
         if self.jitter is Jitter.DECORRELATED:
             upper = max(self.base, previous) * 3
-            return min(self.ceiling, self.base + int((upper - self.base) * dice()))
+            return min(self.ceiling, self.base + int((upper - self.base) * rng()))
         # The ceiling is reached within 63 doublings whatever the base: a larger power only costs shared.
         delay = min(self.base << min(failures - 1, 63), self.ceiling)
         match self.jitter:
             case Jitter.EQUAL:
-                return int(delay * (0.5 + dice() / 2))
+                return int(delay * (0.5 + rng() / 2))
             case Jitter.FULL:
-                return int(delay * dice())
+                return int(delay * rng())
             case Jitter.NONE:
                 return delay
             case _:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from extproc.policy.backoff import Backoff
     from extproc.policy.candidates import Candidates
     from extproc.policy.target import Target
-    from extproc.policy.units import Dice, Instant, Millis
+    from extproc.policy.units import Instant, Millis, Rng
 
 
 @value
@@ -49,7 +49,7 @@ class Pause:
     failures: Sequence[FailedAttempt] = ()
     at_least: Millis = 0
 
-    def before(self, target: Target, dice: Dice) -> Millis:
+    def before(self, target: Target, rng: Rng) -> Millis:
         """Return how long to wait before *target* is called after the failures so far."""
         backoff, failures = self.backoff, self.failures
         if backoff is None or not failures:
@@ -65,7 +65,7 @@ class Pause:
                 assert_never(backoff.reach)
         if not reached[-1]:
             return self.at_least
-        return max(self.at_least, backoff.delay(sum(reached), dice, previous=failures[-1].waited))
+        return max(self.at_least, backoff.delay(sum(reached), rng, previous=failures[-1].waited))
 
 
 @value
@@ -77,7 +77,7 @@ class Chosen:
     blocked: bool = False
 
 
-def in_order(pool: Candidates, order: CandidateOrder, *, position: int, dice: Dice) -> Iterator[Target]:
+def in_order(pool: Candidates, order: CandidateOrder, *, position: int, rng: Rng) -> Iterator[Target]:
     """Yield the candidates in the order in which they are asked: those with a name in the policy first.
 
     *position* is, for round_robin, how many targets were chosen so before.
@@ -87,7 +87,7 @@ def in_order(pool: Candidates, order: CandidateOrder, *, position: int, dice: Di
     match order:
         case CandidateOrder.RANDOM:
             while others:
-                yield others.pop(int(dice() * len(others)))
+                yield others.pop(int(rng() * len(others)))
         case CandidateOrder.ROUND_ROBIN:
             start = position % len(others) if others else 0
             yield from others[start:]
@@ -99,7 +99,7 @@ def in_order(pool: Candidates, order: CandidateOrder, *, position: int, dice: Di
 
 
 def choose(
-    targets: Iterable[Target], pause: Pause, *, availability: Availability, limits: Limits, dice: Dice
+    targets: Iterable[Target], pause: Pause, *, availability: Availability, limits: Limits, rng: Rng
 ) -> Chosen | StopReason:
     """Return whom of *targets* to call, or why none of them may be.
 
@@ -114,18 +114,18 @@ def choose(
         elif (until := availability.avoided(target)) is not None:
             avoided.append((until, target))
         else:
-            wait = pause.before(target, dice)
+            wait = pause.before(target, rng)
             if (forbidden := limits.forbids(wait)) is None:
                 return Chosen(target, wait)
             stop = forbidden
     # Our own guess that a provider is slow must never turn into an outage, so such a target is used anyway.
     for _, target in sorted(avoided, key=itemgetter(0)):
-        wait = pause.before(target, dice)
+        wait = pause.before(target, rng)
         if (forbidden := limits.forbids(wait)) is None:
             return Chosen(target, wait, blocked=True)
         stop = forbidden
     for until, target in sorted(blocked, key=itemgetter(0)):
-        wait = max(pause.before(target, dice), until - limits.now)
+        wait = max(pause.before(target, rng), until - limits.now)
         if (forbidden := limits.forbids(wait)) is None:
             return Chosen(target, wait, blocked=True)
         stop = forbidden

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Policy
     from extproc.policy.target import Api, Target
-    from extproc.policy.units import Dice, Instant, Millis
+    from extproc.policy.units import Instant, Millis, Rng
 
 
 class Engine:
@@ -44,7 +44,7 @@ class Engine:
         *,
         now: Instant,
         deadline: Instant,
-        dice: Dice,
+        rng: Rng,
         body_sha256: bytes = b"",
         freedom: Freedom = Freedom.ANYWHERE,
         resource: str = "",
@@ -65,7 +65,7 @@ class Engine:
                 repeated = self._repeats.recall(Request(primary.id, resource, body_sha256), now=now)
                 if repeated is not None:
                     return repeated
-            return Plan(self._shared, context, state, now, dice).begin()
+            return Plan(self._shared, context, state, now, rng).begin()
         if freedom is not Freedom.ANYWHERE:
             return Try(state)
         return Try(state.with_next(replace(attempt, key=self._shared.take_key(primary, now))))
@@ -78,7 +78,7 @@ class Engine:
         *,
         duration: Millis,
         now: Instant,
-        dice: Dice,
+        rng: Rng,
         resource: str = "",
     ) -> Decision:
         """Return what follows the attempt `state.next`, which ended in *outcome* after *duration* milliseconds.
@@ -89,7 +89,7 @@ class Engine:
         context, target = self._context_of(state, api), self.catalog.get(state.next.target)
         if context is None or target is None:
             return Deliver(state)
-        decision = self._followed(state, outcome, context, target, duration=duration, now=now, dice=dice)
+        decision = self._followed(state, outcome, context, target, duration=duration, now=now, rng=rng)
         if isinstance(decision, Exhausted) and _is_remembered(context.policy, context.primary, resource):
             request = Request(state.primary, resource, state.body_sha256)
             self._repeats.note(request, decision, window=context.policy.repeat_window, now=now)
@@ -104,7 +104,7 @@ class Engine:
         *,
         duration: Millis,
         now: Instant,
-        dice: Dice,
+        rng: Rng,
     ) -> Decision:
         """Return what follows by the rules.
 
@@ -113,49 +113,49 @@ class Engine:
         know), and the client has a failure to recover from: such a target is passed over. Nor is it the client's
         mistake if the operator's key, balance or model is refused: somebody else is asked, if there is anybody.
         """
-        recorder = feedback.OutcomeRecorder(context.policy, self._shared, now, dice)
+        recorder = feedback.OutcomeRecorder(context.policy, self._shared, now, rng)
         if outcome.kind is not Kind.CONNECTION_ERROR:
             state = recorder.record_duration(state, target, duration)
         if recorder.record_key_refusal(state, target, outcome):
-            another_key = Plan(self._shared, context, state, now, dice).next_key(target, outcome, duration)
+            another_key = Plan(self._shared, context, state, now, rng).next_key(target, outcome, duration)
             if another_key is not None:
                 return another_key
         if outcome.kind is Kind.FINAL and target.id != state.primary:
             unfit = state.with_failure(replace(outcome, kind=Kind.UNFIT), None, duration, now=now)
-            return Plan(self._shared, context, unfit, now, dice).instead_of_unfit()
+            return Plan(self._shared, context, unfit, now, rng).instead_of_unfit()
         operators = _is_operators(outcome, target) and _may_ask_elsewhere(state, context.policy)
         if not (outcome.retriable or operators):
             return Deliver(state)
         failure = replace(outcome, kind=Kind.HTTP) if operators else outcome
         failed = recorder.record_failure(state, target, failure, duration)
-        following = Plan(self._shared, context, failed, now, dice).next_attempt(target)
+        following = Plan(self._shared, context, failed, now, rng).next_attempt(target)
         if operators and not isinstance(following, Try) and all(before.rule is None for before in state.failures):
             return Deliver(state)  # nobody else was asked, and it says better than we could what is wrong
         return following or Deliver(state)
 
-    def record_retry_after(self, state: AttemptState, outcome: Outcome, api: Api, *, now: Instant, dice: Dice) -> None:
+    def record_retry_after(self, state: AttemptState, outcome: Outcome, api: Api, *, now: Instant, rng: Rng) -> None:
         """Record the wait that a response's headers ask for while its body is still to come: it may break off.
 
         Not for blocks of lifetime request: the attempt state carries those.
         """
         context, target = self._context_of(state, api), self.catalog.get(state.next.target)
         if context is not None and target is not None:
-            feedback.OutcomeRecorder(context.policy, self._shared, now, dice).record_retry_after(state, target, outcome)
+            feedback.OutcomeRecorder(context.policy, self._shared, now, rng).record_retry_after(state, target, outcome)
 
-    def record_end(self, state: AttemptState, *, duration: Millis, now: Instant, dice: Dice) -> None:
+    def record_end(self, state: AttemptState, *, duration: Millis, now: Instant, rng: Rng) -> None:
         """Record that a delivered response has ended, *duration* milliseconds after its request was sent."""
         policy, target = self.policy_of(state), self.catalog.get(state.next.target)
         if policy is None or target is None or policy.high_latency is None:
             return
         if policy.high_latency.measure is Measure.TOTAL:
-            feedback.OutcomeRecorder(policy, self._shared, now, dice).record_duration(state, target, duration)
+            feedback.OutcomeRecorder(policy, self._shared, now, rng).record_duration(state, target, duration)
 
-    def has_alternative(self, state: AttemptState, api: Api, *, now: Instant, dice: Dice) -> bool:
+    def has_alternative(self, state: AttemptState, api: Api, *, now: Instant, rng: Rng) -> bool:
         """Return whether another attempt could follow at once if `state.next` ran into a time limit."""
         context, target = self._context_of(state, api), self.catalog.get(state.next.target)
         if context is None or target is None:
             return False
-        return Plan(self._shared, context, state, now, dice).has_alternative(target)
+        return Plan(self._shared, context, state, now, rng).has_alternative(target)
 
     def knows(self, state: AttemptState) -> bool:
         """Return whether everything *state* needs to go on is configured; it may come from before a restart."""

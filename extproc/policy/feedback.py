@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Policy
     from extproc.policy.target import Target
-    from extproc.policy.units import Dice, Millis
+    from extproc.policy.units import Millis, Rng
 
 KEY_REFUSED = ACCOUNT_REFUSED | {429}
 """Statuses about the key rather than about the target: another key may do."""
@@ -55,11 +55,11 @@ class SharedState:
 class OutcomeRecorder:
     """Records the outcomes of attempts, under one policy at one instant."""
 
-    def __init__(self, policy: Policy, shared: SharedState, now: Instant, dice: Dice) -> None:
+    def __init__(self, policy: Policy, shared: SharedState, now: Instant, rng: Rng) -> None:
         self.policy = policy
         self.shared = shared
         self.now = now
-        self.dice = dice
+        self.rng = rng
 
     def record_duration(self, state: AttemptState, target: Target, duration: Millis) -> AttemptState:
         """Record how long *target* took, if that is longer than on_high_latency allows.
@@ -133,7 +133,7 @@ class OutcomeRecorder:
         length = block.until - self.now
         if length <= _SPREAD_FROM:
             return block.until
-        end = block.until + int(length * _SPREAD_MOST * self.dice())
+        end = block.until + int(length * _SPREAD_MOST * self.rng())
         longest = self.now + self.policy.retry_after.max_wait
         bounded = block.kind is BlockKind.RETRY_AFTER and block.until <= longest
         return Instant(min(end, longest) if bounded else end)

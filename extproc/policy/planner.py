@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Rule
     from extproc.policy.target import Target
-    from extproc.policy.units import Dice, Millis
+    from extproc.policy.units import Millis, Rng
 
 _REASONS = {
     Strategy.SAME_MODEL: Reason.SAME_MODEL,
@@ -42,14 +42,14 @@ class Plan:
     """One request at one instant: its context, its attempt state, and what outlives it. Never changed in place."""
 
     def __init__(
-        self, shared: SharedState, context: RequestContext, state: AttemptState, now: Instant, dice: Dice
+        self, shared: SharedState, context: RequestContext, state: AttemptState, now: Instant, rng: Rng
     ) -> None:
         self.shared = shared
         self.context = context
         self.policy = policy = context.policy
         self.state = state
         self.now = now
-        self.dice = dice
+        self.rng = rng
         first, most = state.first_failure, policy.max_duration
         budget_end = None if first is None or most is None else Instant(first + most)
         self._limits = Limits(now, policy.retry_after.max_wait, state.deadline, budget_end)
@@ -169,12 +169,12 @@ class Plan:
 
     def _next_round(self) -> Plan:
         state = replace(self.state, round=self.state.round + 1, round_start=self.state.attempts_made)
-        return Plan(self.shared, self.context, state, self.now, self.dice)
+        return Plan(self.shared, self.context, state, self.now, self.rng)
 
     def _choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
         rotation, subject, order = self.shared.rotation, self.context.primary.entry, self.policy.candidate_order
-        targets = in_order(pool, order, position=rotation[subject], dice=self.dice)
-        chosen = choose(targets, pause, availability=self._availability, limits=self._limits, dice=self.dice)
+        targets = in_order(pool, order, position=rotation[subject], rng=self.rng)
+        chosen = choose(targets, pause, availability=self._availability, limits=self._limits, rng=self.rng)
         if order is CandidateOrder.ROUND_ROBIN and isinstance(chosen, Chosen) and chosen.target in pool.others:
             rotation[subject] += 1
         return chosen

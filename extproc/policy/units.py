@@ -1,4 +1,4 @@
-"""Instants, durations and chance, as the rules are given them."""
+"""Instants, durations and random numbers, as the rules are given them."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ Instant = NewType("Instant", int)
 Millis: TypeAlias = int
 """A duration in milliseconds."""
 
-Dice: TypeAlias = Callable[[], float]
-"""A source of chance: each call gives a number in [0, 1)."""
+Rng: TypeAlias = Callable[[], float]
+"""A random source: each call returns a number in [0, 1)."""

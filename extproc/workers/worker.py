@@ -100,5 +100,5 @@ def _processor(
         config.gateway.listener.timeout,
         config.gateway.sidecar.max_body_bytes,
     )
-    dice = random.SystemRandom().random  # forked workers must not share a seed
-    return Processor(lambda: exchange.open(dice), config.clock, observe)
+    rng = random.SystemRandom().random  # forked workers must not share a seed
+    return Processor(lambda: exchange.open(rng), config.clock, observe)

@@ -1,7 +1,7 @@
-"""Back-off with chance in it: what providers see of the waits lies within the law, and is spread over it.
+"""Back-off with jitter: what providers see of the waits lies within the law, and is spread over it.
 
 Many requests at once are one sample. An attempt may come later than it must, never sooner: lower bounds are exact, and
-upper ones leave room for a busy machine. That waits are spread is asked of the sample as a whole: chance itself fails
+upper ones leave room for a busy machine. That waits are spread is asked of the whole sample: randomness alone fails
 that less than once in ten thousand runs, and a machine that is late by a tenth of a second not much more often.
 """
 
@@ -83,7 +83,7 @@ async def test_decorrelated_jitter_is_never_less_than_the_base_nor_more_than_thr
         for before, wait in itertools.pairwise((BASE, *each)):
             assert BASE <= wait < min(MOST, 3 * before) + SLACK, observed
     firsts = [each[0] for each in observed]
-    assert max(firsts) - min(firsts) > BASE / 4, f"no chance in {firsts}"
+    assert max(firsts) - min(firsts) > BASE / 4, f"no jitter in {firsts}"
     assert max(wait for each in observed for wait in each[1:]) > 3.2 * BASE, observed
 
 

@@ -83,7 +83,7 @@ async def test_all_blocked_for_slowness_still_serves() -> None:
         answers = [await gateway.chat() for _ in range(3)]
 
         assert [answer.status_code for answer in answers] == [200] * 3
-        assert gateway.order in {"PSP", "PSS"}  # up to a tenth of chance in when a block ends
+        assert gateway.order in {"PSP", "PSS"}  # the end of a block is jittered by up to a tenth
 
 
 async def test_the_total_counts_what_comes_after_prompt_headers(gateway: Gateway) -> None:

@@ -38,7 +38,7 @@ class _Progress:
 
 @click.command()
 @click.option("--messages", default=100_000, show_default=True, help="How many to send.")
-@click.option("--seed", type=int, help="Whence all chance comes.  [default: another one each time]")
+@click.option("--seed", type=int, help="Seed of all random numbers.  [default: another one each time]")
 @click.option("--stream", type=int, help="Have the conversation of this number only.")
 def main(*, messages: int, seed: int | None, stream: int | None) -> None:
     """Fuzz a sidecar, and tell what came of it; fails when anything was found."""

@@ -70,89 +70,89 @@ class Conversation:
 
 
 def conversation(seed: int, number: int, *, now: int) -> Conversation:
-    """Return what the peer of stream *number* does in the run of *seed*; the only chance in it is these two."""
+    """Return what the peer of stream *number* does in the run of *seed*; nothing else in it is random."""
     return drawn(Random(f"{seed} {number}"), now=now)  # noqa: S311 - not for secrets
 
 
-def drawn(chance: Random, *, now: int) -> Conversation:
+def drawn(rng: Random, *, now: int) -> Conversation:
     """Return any conversation."""
-    kind = chance.choices(tuple(KINDS), _WEIGHTS)[0]
-    return KINDS[kind](chance, now)
+    kind = rng.choices(tuple(KINDS), _WEIGHTS)[0]
+    return KINDS[kind](rng, now)
 
 
-def _valid(chance: Random, now: int) -> Conversation:
+def _valid(rng: Random, now: int) -> Conversation:
     """Return all that Envoy says of an attempt, in its order; what it says is as odd as it may be."""
-    return Conversation("valid", _bytes(_attempt(chance, now)), content=not one_in(chance, 8), end=_end(chance))
+    return Conversation("valid", _bytes(_attempt(rng, now)), content=not one_in(rng, 8), end=_end(rng))
 
 
-def _reordered(chance: Random, now: int) -> Conversation:
+def _reordered(rng: Random, now: int) -> Conversation:
     """Return the messages of one or two attempts, some missing, doubled, strange, or not where they belong."""
-    messages = [*_attempt(chance, now), *(_attempt(chance, now) if one_in(chance, 3) else ())]
-    for _ in range(1 + chance.randrange(3)):
-        at = chance.randrange(len(messages) + 1)
-        match chance.randrange(4):
+    messages = [*_attempt(rng, now), *(_attempt(rng, now) if one_in(rng, 3) else ())]
+    for _ in range(1 + rng.randrange(3)):
+        at = rng.randrange(len(messages) + 1)
+        match rng.randrange(4):
             case 0:
                 del messages[at : at + 1]
             case 1:
                 messages[at:at] = messages[at : at + 1]
             case 2:
-                messages.insert(at, stray(chance))
+                messages.insert(at, stray(rng))
             case _:
-                chance.shuffle(messages)
-    return Conversation("reordered", _bytes(messages), in_turn=one_in(chance, 2), end=_end(chance))
+                rng.shuffle(messages)
+    return Conversation("reordered", _bytes(messages), in_turn=one_in(rng, 2), end=_end(rng))
 
 
-def _strays(chance: Random, now: int) -> Conversation:  # noqa: ARG001 - each kind is drawn alike
+def _strays(rng: Random, now: int) -> Conversation:  # noqa: ARG001 - each kind is drawn alike
     """Return messages that have nothing to do with each other."""
-    messages = [stray(chance) for _ in range(chance.randrange(8))]
-    return Conversation("strays", _bytes(messages), in_turn=one_in(chance, 2), end=_end(chance))
+    messages = [stray(rng) for _ in range(rng.randrange(8))]
+    return Conversation("strays", _bytes(messages), in_turn=one_in(rng, 2), end=_end(rng))
 
 
-def _spoilt(chance: Random, now: int) -> Conversation:
+def _spoilt(rng: Random, now: int) -> Conversation:
     """Return an attempt with one message damaged on the way, or with more in it than we know."""
-    messages = list(_bytes(_attempt(chance, now)))
-    at = chance.randrange(len(messages))
-    messages[at] = chance.choice((damaged, damaged, unknown_fields))(chance, messages[at])
+    messages = list(_bytes(_attempt(rng, now)))
+    at = rng.randrange(len(messages))
+    messages[at] = rng.choice((damaged, damaged, unknown_fields))(rng, messages[at])
     deadline = 0.1 if is_held(messages[at], now) else PATIENCE
-    in_turn, end = one_in(chance, 2), _end(chance)
+    in_turn, end = one_in(rng, 2), _end(rng)
     return Conversation("spoilt", tuple(messages), in_turn=in_turn, content=True, end=end, deadline=deadline)
 
 
-def _noise(chance: Random, now: int) -> Conversation:  # noqa: ARG001
+def _noise(rng: Random, now: int) -> Conversation:  # noqa: ARG001
     """Return bytes."""
-    messages = tuple(raw(chance, 300) for _ in range(1 + chance.randrange(3)))
-    return Conversation("noise", messages, in_turn=one_in(chance, 2), end=_end(chance))
+    messages = tuple(raw(rng, 300) for _ in range(1 + rng.randrange(3)))
+    return Conversation("noise", messages, in_turn=one_in(rng, 2), end=_end(rng))
 
 
-def _held(chance: Random, now: int) -> Conversation:
+def _held(rng: Random, now: int) -> Conversation:
     """Return an attempt that may be held for ever, by a peer that does not like to wait for long."""
-    messages = _bytes(_attempt(chance, now, patient=False))
-    end = chance.choice((End.CLOSE, End.CANCEL, End.LINGER))
-    deadline = chance.choice((0.001, 0.01, 0.1, 0.4))
-    return Conversation("held", messages, in_turn=one_in(chance, 2), content=True, end=end, deadline=deadline)
+    messages = _bytes(_attempt(rng, now, patient=False))
+    end = rng.choice((End.CLOSE, End.CANCEL, End.LINGER))
+    deadline = rng.choice((0.001, 0.01, 0.1, 0.4))
+    return Conversation("held", messages, in_turn=one_in(rng, 2), content=True, end=end, deadline=deadline)
 
 
-def _elsewhere(chance: Random, now: int) -> Conversation:
+def _elsewhere(rng: Random, now: int) -> Conversation:
     """Return an attempt at a method that does not exist, or with metadata that no Envoy sends."""
-    messages = _bytes(_attempt(chance, now))[: chance.randrange(3)]
-    name = chance.choice(("x-any", "x-any-bin", "grpc-status", "user-agent"))
-    value = raw(chance, 200) if name.endswith("-bin") else CANARY * chance.choice((1, 10, 2_000))
-    method = chance.choice((PROCESS, *_ELSEWHERE))
+    messages = _bytes(_attempt(rng, now))[: rng.randrange(3)]
+    name = rng.choice(("x-any", "x-any-bin", "grpc-status", "user-agent"))
+    value = raw(rng, 200) if name.endswith("-bin") else CANARY * rng.choice((1, 10, 2_000))
+    method = rng.choice((PROCESS, *_ELSEWHERE))
     # A grpc-status that is no number is never answered, by gRPC itself.
-    return Conversation("elsewhere", messages, method, deadline=0.3, metadata=((name, value),) * chance.randrange(4))
+    return Conversation("elsewhere", messages, method, deadline=0.3, metadata=((name, value),) * rng.randrange(4))
 
 
-def _health(chance: Random, now: int) -> Conversation:  # noqa: ARG001
+def _health(rng: Random, now: int) -> Conversation:  # noqa: ARG001
     """Return a question after the server's health, in more or less the words that it knows."""
-    asked = chance.choice((*_HEALTH_ASKED, raw(chance), b"\x0a\x10" + text(chance).encode()))
-    return Conversation("health", (asked,), chance.choice(_HEALTH), deadline=chance.choice((0.05, 0.3)))
+    asked = rng.choice((*_HEALTH_ASKED, raw(rng), b"\x0a\x10" + text(rng).encode()))
+    return Conversation("health", (asked,), rng.choice(_HEALTH), deadline=rng.choice((0.05, 0.3)))
 
 
-def _compressed(chance: Random, now: int) -> Conversation:
+def _compressed(rng: Random, now: int) -> Conversation:
     """Return an attempt whose messages are compressed; what is in them may be a thousand times as large."""
-    messages = _bytes(_attempt(chance, now))
-    if one_in(chance, 5):
-        messages = _bytes([request_body(bytes(chance.choice((2_500_000, 40_000_000))))])
+    messages = _bytes(_attempt(rng, now))
+    if one_in(rng, 5):
+        messages = _bytes([request_body(bytes(rng.choice((2_500_000, 40_000_000))))])
     return Conversation("compressed", messages, content=True, compressed=True)
 
 
@@ -170,17 +170,17 @@ KINDS: Mapping[str, Callable[[Random, int], Conversation]] = {
 _WEIGHTS = (40, 16, 8, 16, 4, 10, 1, 1, 0.5)
 
 
-def _attempt(chance: Random, now: int, *, patient: bool = True) -> list[pb.ProcessingRequest]:
+def _attempt(rng: Random, now: int, *, patient: bool = True) -> list[pb.ProcessingRequest]:
     """Return what Envoy says about one attempt; as often as not it has to read the answer's body, too."""
-    body = bodies.request_body(chance)
-    messages = [request_headers(chance, body, now=now, patient=patient)]
+    body = bodies.request_body(rng)
+    messages = [request_headers(rng, body, now=now, patient=patient)]
     if not messages[0].request_headers.end_of_stream:
         messages.append(request_body(body))
-    if one_in(chance, 12):
+    if one_in(rng, 12):
         return messages
-    messages.append(response_headers(chance))
-    if one_in(chance, 3):
-        messages.append(response_body(chance))
+    messages.append(response_headers(rng))
+    if one_in(rng, 3):
+        messages.append(response_body(rng))
     return messages
 
 
@@ -188,5 +188,5 @@ def _bytes(messages: Sequence[pb.ProcessingRequest]) -> tuple[bytes, ...]:
     return tuple(message.SerializeToString() for message in messages)
 
 
-def _end(chance: Random) -> End:
-    return End.CANCEL if one_in(chance, 6) else End.CLOSE
+def _end(rng: Random) -> End:
+    return End.CANCEL if one_in(rng, 6) else End.CLOSE

@@ -34,11 +34,11 @@ _STREAMS: Final = (1, 1, 1, 3, 3, 5, 7, 9, 0, 2, 2**31 - 1)
 class _Talkative(Remembering):
     """A stream that answers whatever it is told with some bytes, and its end with an end."""
 
-    __slots__ = ("chance", "connection", "sent_headers")
+    __slots__ = ("connection", "rng", "sent_headers")
 
-    def __init__(self, stream_id: int, window: int, path: str | None, *, chance: Random) -> None:
+    def __init__(self, stream_id: int, window: int, path: str | None, *, rng: Random) -> None:
         super().__init__(stream_id, window, path)
-        self.chance = chance
+        self.rng = rng
         self.sent_headers = False
         self.connection: Connection
 
@@ -48,7 +48,7 @@ class _Talkative(Remembering):
         if not self.sent_headers:
             self.sent_headers = True
             self.connection.sender.headers(self, b"\x88")
-        self.connection.sender.data(self, bytes(self.chance.choice((1, 100, 20_000, 70_000))))
+        self.connection.sender.data(self, bytes(self.rng.choice((1, 100, 20_000, 70_000))))
 
     def end_received(self) -> None:
         """End."""
@@ -86,78 +86,78 @@ class _Windows:
         return self.connection >= 0 and self.streams[stream] >= 0
 
 
-def sequence(chance: Random) -> Iterator[Frame]:
+def sequence(rng: Random) -> Iterator[Frame]:
     """Yield the frames of one client: a right one, but for the share of mistakes that it makes."""
-    mistakes = chance.choice((0.0, 0.0, 0.02, 0.2))
+    mistakes = rng.choice((0.0, 0.0, 0.02, 0.2))
     opened: list[int] = []
     sending: set[int] = set()
-    for _ in range(chance.randrange(1, 60)):
-        if chance.random() < mistakes:
-            yield _mistake(chance)
-        elif not sending or chance.randrange(5) == 0:
+    for _ in range(rng.randrange(1, 60)):
+        if rng.random() < mistakes:
+            yield _mistake(rng)
+        elif not sending or rng.randrange(5) == 0:
             stream = opened[-1] + 2 if opened else 1
             opened.append(stream)
-            ends = chance.randrange(4) == 0
+            ends = rng.randrange(4) == 0
             if not ends:
                 sending.add(stream)
-            yield from _request(chance, stream, frames.END_STREAM if ends else 0)
+            yield from _request(rng, stream, frames.END_STREAM if ends else 0)
         else:
-            yield _of_an_open_stream(chance, opened, sending)
+            yield _of_an_open_stream(rng, opened, sending)
 
 
-def _request(chance: Random, stream: int, flags: int) -> Iterator[Frame]:
-    block = chance.choice(_BLOCKS)
-    if chance.randrange(4):
+def _request(rng: Random, stream: int, flags: int) -> Iterator[Frame]:
+    block = rng.choice(_BLOCKS)
+    if rng.randrange(4):
         yield frames.HEADERS, flags | frames.END_HEADERS, stream, block
         return
-    cut = chance.randrange(len(block))
+    cut = rng.randrange(len(block))
     yield frames.HEADERS, flags, stream, block[:cut]
     yield frames.CONTINUATION, frames.END_HEADERS, stream, block[cut:]
 
 
-def _of_an_open_stream(chance: Random, opened: list[int], sending: set[int]) -> Frame:  # noqa: PLR0911 - one a kind
-    stream = chance.choice(sorted(sending))
-    match chance.randrange(10):
+def _of_an_open_stream(rng: Random, opened: list[int], sending: set[int]) -> Frame:  # noqa: PLR0911 - one a kind
+    stream = rng.choice(sorted(sending))
+    match rng.randrange(10):
         case 0 | 1 | 2 | 3:
-            return frames.DATA, 0, stream, chance.randbytes(chance.choice((0, 1, 5, 100, 16_384)))
+            return frames.DATA, 0, stream, rng.randbytes(rng.choice((0, 1, 5, 100, 16_384)))
         case 4:
             sending.discard(stream)
-            return frames.DATA, frames.END_STREAM, stream, chance.randbytes(chance.choice((0, 1, 100)))
+            return frames.DATA, frames.END_STREAM, stream, rng.randbytes(rng.choice((0, 1, 100)))
         case 5:
             sending.discard(stream)
-            return frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, chance.choice(_BLOCKS)
+            return frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, rng.choice(_BLOCKS)
         case 6:
-            return frames.WINDOW_UPDATE, 0, chance.choice((0, *opened)), uint32(chance.choice((1, 1_000, 100_000)))
+            return frames.WINDOW_UPDATE, 0, rng.choice((0, *opened)), uint32(rng.choice((1, 1_000, 100_000)))
         case 7:
             sending.discard(stream)
-            return frames.RST_STREAM, 0, stream, uint32(chance.randrange(14))
+            return frames.RST_STREAM, 0, stream, uint32(rng.randrange(14))
         case 8:
-            value = chance.choice((0, 1, 16_384, 65_535, 10**6))
+            value = rng.choice((0, 1, 16_384, 65_535, 10**6))
             return frames.SETTINGS, 0, 0, setting(frames.INITIAL_WINDOW_SIZE, value)
         case _:
-            return frames.PING, chance.randrange(2), 0, chance.randbytes(8)
+            return frames.PING, rng.randrange(2), 0, rng.randbytes(8)
 
 
-def _mistake(chance: Random) -> Frame:  # noqa: PLR0911 - one a kind
-    stream = chance.choice(_STREAMS)
-    match chance.randrange(8):
+def _mistake(rng: Random) -> Frame:  # noqa: PLR0911 - one a kind
+    stream = rng.choice(_STREAMS)
+    match rng.randrange(8):
         case 0:
-            return frames.HEADERS, chance.choice((4, 5, 0, 0x24, 0x0C)), stream, chance.choice(_BLOCKS)
+            return frames.HEADERS, rng.choice((4, 5, 0, 0x24, 0x0C)), stream, rng.choice(_BLOCKS)
         case 1:
-            return frames.DATA, chance.choice((0, 1, 8, 9)), stream, chance.randbytes(chance.choice((0, 1, 100)))
+            return frames.DATA, rng.choice((0, 1, 8, 9)), stream, rng.randbytes(rng.choice((0, 1, 100)))
         case 2:
-            return frames.WINDOW_UPDATE, 0, stream, uint32(chance.choice((0, 2**30, 2**31 - 1)))
+            return frames.WINDOW_UPDATE, 0, stream, uint32(rng.choice((0, 2**30, 2**31 - 1)))
         case 3:
             return frames.RST_STREAM, 0, stream, uint32(0)
         case 4:
-            value = chance.choice((0, 16_384, 2**24, 2**31 - 1, 2**31))
-            return frames.SETTINGS, chance.randrange(2), chance.randrange(2), setting(chance.randrange(8), value)
+            value = rng.choice((0, 16_384, 2**24, 2**31 - 1, 2**31))
+            return frames.SETTINGS, rng.randrange(2), rng.randrange(2), setting(rng.randrange(8), value)
         case 5:
-            return frames.CONTINUATION, chance.choice((0, 4)), stream, b""
+            return frames.CONTINUATION, rng.choice((0, 4)), stream, b""
         case 6:
-            return chance.randrange(10), 0, stream, chance.randbytes(chance.choice((3, 4, 6, 8)))
+            return rng.randrange(10), 0, stream, rng.randbytes(rng.choice((3, 4, 6, 8)))
         case _:
-            return chance.randrange(256), chance.randrange(256), stream, chance.randbytes(chance.randrange(60))
+            return rng.randrange(256), rng.randrange(256), stream, rng.randbytes(rng.randrange(60))
 
 
 def play(seed: int, number: int) -> str:
@@ -166,22 +166,22 @@ def play(seed: int, number: int) -> str:
     Raises:
         AssertionError: what must hold does not.
     """
-    chance = Random(f"{seed} frames {number}")  # noqa: S311 - not for secrets
+    rng = Random(f"{seed} frames {number}")  # noqa: S311 - not for secrets
     streams: list[_Talkative] = []
 
     def new_stream(stream_id: int, window: int, path: str | None) -> _Talkative:
-        stream = _Talkative(stream_id, window, path, chance=chance)
+        stream = _Talkative(stream_id, window, path, rng=rng)
         stream.connection = connection
         streams.append(stream)
         return stream
 
     connection = Connection(new_stream, lambda: 0.0)
     windows = _Windows()
-    connection.receive(GREETING + (SETTINGS_ACK if chance.randrange(2) else b""))
-    for kind, flags, on, payload in sequence(chance):
+    connection.receive(GREETING + (SETTINGS_ACK if rng.randrange(2) else b""))
+    for kind, flags, on, payload in sequence(rng):
         windows.hear(kind, flags, on, payload)
         whole = frame(kind, flags, on, payload)
-        cut = chance.randrange(len(whole) + 1)
+        cut = rng.randrange(len(whole) + 1)
         connection.receive(whole[:cut])
         connection.receive(whole[cut:])
         _check(connection, windows)
@@ -212,7 +212,7 @@ def _check(connection: Connection, windows: _Windows) -> None:
 
 @click.command()
 @click.option("--sequences", default=100_000, show_default=True, help="How many to play.")
-@click.option("--seed", type=int, help="Whence all chance comes.  [default: another one each time]")
+@click.option("--seed", type=int, help="Seed of all random numbers.  [default: another one each time]")
 @click.option("--number", type=int, help="Play the sequence of this number only.")
 def main(*, sequences: int, seed: int | None, number: int | None) -> None:
     """Play sequences of frames; ends at the first one after which something does not hold."""

@@ -51,76 +51,76 @@ _DETAILS = (names.VIA_UPSTREAM, "response_timeout", "upstream_reset_before_respo
 """Envoy's own words, which are logged: nothing of a client's is in them."""
 
 
-def request_headers(chance: Random, body: bytes, *, now: int, patient: bool) -> pb.ProcessingRequest:
+def request_headers(rng: Random, body: bytes, *, now: int, patient: bool) -> pb.ProcessingRequest:
     """Return the message that opens an attempt at a request with that *body*."""
-    fields: Fields = [(":method", b"POST"), (":path", chance.choice(_PATHS[:2]).encode())]
-    fields.append(("content-type", chance.choice(_TYPES[:2]).encode()))
-    if one_in(chance, 3):
-        fields[1] = (":path", chance.choice((*_PATHS, text(chance))).encode())
-    if one_in(chance, 5):
-        fields[2] = ("content-type", chance.choice((*_TYPES, text(chance))).encode())
-    if one_in(chance, 2):
-        fields += _odd(chance, _ASKED)
-    if one_in(chance, 3):
-        fields.append((names.STATE, state(chance, body, now=now, patient=patient)))
-    if one_in(chance, 10):
-        fields.append((names.HINT, chance.choice(("fast", "openai/gpt-4o", "nobody", text(chance))).encode()))
+    fields: Fields = [(":method", b"POST"), (":path", rng.choice(_PATHS[:2]).encode())]
+    fields.append(("content-type", rng.choice(_TYPES[:2]).encode()))
+    if one_in(rng, 3):
+        fields[1] = (":path", rng.choice((*_PATHS, text(rng))).encode())
+    if one_in(rng, 5):
+        fields[2] = ("content-type", rng.choice((*_TYPES, text(rng))).encode())
+    if one_in(rng, 2):
+        fields += _odd(rng, _ASKED)
+    if one_in(rng, 3):
+        fields.append((names.STATE, state(rng, body, now=now, patient=patient)))
+    if one_in(rng, 10):
+        fields.append((names.HINT, rng.choice(("fast", "openai/gpt-4o", "nobody", text(rng))).encode()))
     message = pb.ProcessingRequest()
-    _fill(chance, message.request_headers, fields)
-    message.request_headers.end_of_stream = one_in(chance, 12)
+    _fill(rng, message.request_headers, fields)
+    message.request_headers.end_of_stream = one_in(rng, 12)
     return message
 
 
-def response_headers(chance: Random) -> pb.ProcessingRequest:
+def response_headers(rng: Random) -> pb.ProcessingRequest:
     """Return the message about an answer: a provider's, or what Envoy says in its place."""
-    status = chance.choice(_STATUSES if one_in(chance, 2) else _FAILURES[:5])
-    if one_in(chance, 8):
-        status = chance.choice((*_FAILURES, number(chance), text(chance)))
+    status = rng.choice(_STATUSES if one_in(rng, 2) else _FAILURES[:5])
+    if one_in(rng, 8):
+        status = rng.choice((*_FAILURES, number(rng), text(rng)))
     fields: Fields = [(":status", status.encode())]
-    if one_in(chance, 3):
-        fields += [("content-type", b"application/json"), ("content-length", b"%d" % chance.choice((0, 1, 99, 16_384)))]
-    if one_in(chance, 4):
-        fields.append(("retry-after", chance.choice(("0", "1", "2", moment(chance))).encode("latin-1", "replace")))
-    if one_in(chance, 8):
-        fields += [("x-ratelimit-remaining-tokens", b"0"), ("x-ratelimit-reset-tokens", moment(chance).encode())]
-    if one_in(chance, 3):
-        fields += _odd(chance, _ANSWERED)
-    if one_in(chance, 40):
+    if one_in(rng, 3):
+        fields += [("content-type", b"application/json"), ("content-length", b"%d" % rng.choice((0, 1, 99, 16_384)))]
+    if one_in(rng, 4):
+        fields.append(("retry-after", rng.choice(("0", "1", "2", moment(rng))).encode("latin-1", "replace")))
+    if one_in(rng, 8):
+        fields += [("x-ratelimit-remaining-tokens", b"0"), ("x-ratelimit-reset-tokens", moment(rng).encode())]
+    if one_in(rng, 3):
+        fields += _odd(rng, _ANSWERED)
+    if one_in(rng, 40):
         del fields[0]
     message = pb.ProcessingRequest()
-    _fill(chance, message.response_headers, fields)
-    message.response_headers.end_of_stream = one_in(chance, 4)
-    if one_in(chance, 2):
-        _attributes(chance, message)
+    _fill(rng, message.response_headers, fields)
+    message.response_headers.end_of_stream = one_in(rng, 4)
+    if one_in(rng, 2):
+        _attributes(rng, message)
     return message
 
 
-def response_body(chance: Random) -> pb.ProcessingRequest:
+def response_body(rng: Random) -> pb.ProcessingRequest:
     """Return the message with the body of an answer."""
-    return pb.ProcessingRequest(response_body=pb.HttpBody(body=error_body(chance), end_of_stream=one_in(chance, 2)))
+    return pb.ProcessingRequest(response_body=pb.HttpBody(body=error_body(rng), end_of_stream=one_in(rng, 2)))
 
 
-def _stray_headers(chance: Random) -> pb.ProcessingRequest:
-    return request_headers(chance, request_body(chance), now=0, patient=True)
+def _stray_headers(rng: Random) -> pb.ProcessingRequest:
+    return request_headers(rng, request_body(rng), now=0, patient=True)
 
 
-def _stray_body(chance: Random) -> pb.ProcessingRequest:
-    return ext_proc.request_body(request_body(chance))
+def _stray_body(rng: Random) -> pb.ProcessingRequest:
+    return ext_proc.request_body(request_body(rng))
 
 
-def _trailers(chance: Random) -> pb.ProcessingRequest:
+def _trailers(rng: Random) -> pb.ProcessingRequest:
     message = pb.ProcessingRequest()
-    trailers = message.request_trailers if one_in(chance, 2) else message.response_trailers
+    trailers = message.request_trailers if one_in(rng, 2) else message.response_trailers
     trailers.SetInParent()
-    for name, value in _odd(chance, _ANSWERED):
+    for name, value in _odd(rng, _ANSWERED):
         trailers.trailers.headers.add(key=name, raw_value=value)
     return message
 
 
-def _nothing(chance: Random) -> pb.ProcessingRequest:
+def _nothing(rng: Random) -> pb.ProcessingRequest:
     message = pb.ProcessingRequest()
-    if one_in(chance, 2):
-        _attributes(chance, message)
+    if one_in(rng, 2):
+        _attributes(rng, message)
     return message
 
 
@@ -129,57 +129,57 @@ _STRAYS: tuple[Callable[[Random], pb.ProcessingRequest], ...] = (
 )
 
 
-def stray(chance: Random) -> pb.ProcessingRequest:
+def stray(rng: Random) -> pb.ProcessingRequest:
     """Return a message of any kind."""
-    return chance.choice(_STRAYS)(chance)
+    return rng.choice(_STRAYS)(rng)
 
 
-def _fill(chance: Random, message: pb.HttpHeaders, fields: Fields) -> None:
-    if one_in(chance, 6):
-        chance.shuffle(fields)
+def _fill(rng: Random, message: pb.HttpHeaders, fields: Fields) -> None:
+    if one_in(rng, 6):
+        rng.shuffle(fields)
     for name, value in fields:
         field = message.headers.headers.add(key=name, raw_value=value)
-        if one_in(chance, 60):  # the way of an old Envoy
+        if one_in(rng, 60):  # the way of an old Envoy
             field.raw_value, field.value = b"", value.decode("utf-8", "replace")
 
 
-def _odd(chance: Random, known: tuple[str, ...]) -> Fields:
+def _odd(rng: Random, known: tuple[str, ...]) -> Fields:
     """Return fields that may or may not mean something, now and then very many of them."""
-    many = 2_000 if one_in(chance, 200) else chance.randrange(6)
-    names_ = [text(chance) if one_in(chance, 5) else chance.choice(known) for _ in range(many)]
+    many = 2_000 if one_in(rng, 200) else rng.randrange(6)
+    names_ = [text(rng) if one_in(rng, 5) else rng.choice(known) for _ in range(many)]
     # The id of a request is logged, and is meant to be.
-    return [(name, text(chance).encode() if name == "x-request-id" else field_value(chance)) for name in names_]
+    return [(name, text(rng).encode() if name == "x-request-id" else field_value(rng)) for name in names_]
 
 
-def _attributes(chance: Random, message: pb.ProcessingRequest) -> None:
+def _attributes(rng: Random, message: pb.ProcessingRequest) -> None:
     """Add what Envoy says of the answer: as it does, or of a type that it never has."""
-    fields = message.attributes[text(chance) if one_in(chance, 8) else ext_proc.FILTER].fields
+    fields = message.attributes[text(rng) if one_in(rng, 8) else ext_proc.FILTER].fields
     flags, details = fields[names.FLAGS_ATTRIBUTE], fields[names.DETAILS_ATTRIBUTE]
-    details.string_value = chance.choice(_DETAILS)
-    match chance.randrange(8):
+    details.string_value = rng.choice(_DETAILS)
+    match rng.randrange(8):
         case 0:
-            flags.string_value = number(chance)
+            flags.string_value = number(rng)
         case 1:
-            flags.number_value = chance.choice((float("nan"), float("inf"), float("-inf"), 1e308, -1.0, 0.5, 2.0**64))
+            flags.number_value = rng.choice((float("nan"), float("inf"), float("-inf"), 1e308, -1.0, 0.5, 2.0**64))
         case 2:
             flags.bool_value = True
             details.number_value = 1.0
         case 3:
-            flags.list_value.values.add().string_value = text(chance)
-            details.struct_value.fields[text(chance)].null_value = 0  # type: ignore[assignment]
+            flags.list_value.values.add().string_value = text(rng)
+            details.struct_value.fields[text(rng)].null_value = 0  # type: ignore[assignment]
         case 4:
-            flags.number_value = float(any_int(chance, -(2**63), 2**63))
+            flags.number_value = float(any_int(rng, -(2**63), 2**63))
         case 5:
             flags.number_value = 0.0
             details.string_value = names.VIA_UPSTREAM
         case _:
-            flags.number_value = float(1 << chance.randrange(30))
+            flags.number_value = float(1 << rng.randrange(30))
 
 
-def unknown_fields(chance: Random, message: bytes) -> bytes:
+def unknown_fields(rng: Random, message: bytes) -> bytes:
     """Return *message* with fields added that only a newer Envoy knows, or nobody."""
-    number_ = chance.choice((1, 8, 10, 11, 15, 100, 2**29 - 1))
-    value = raw(chance)
+    number_ = rng.choice((1, 8, 10, 11, 15, 100, 2**29 - 1))
+    value = raw(rng)
     return message + _varint(number_ << 3 | 2) + _varint(len(value)) + value
 
 

@@ -23,15 +23,15 @@ _STAY = 0.1  # seconds
 
 async def visit(address: str, seed: int, number: int, *, now: int) -> None:
     """Connect to the socket at *address*, say something, and vanish without a word."""
-    chance = Random(f"{seed} stranger {number}")  # noqa: S311 - not for secrets
-    said = chance.choice(
+    rng = Random(f"{seed} stranger {number}")  # noqa: S311 - not for secrets
+    said = rng.choice(
         (
             b"",
             b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
-            chance.randbytes(chance.randrange(2_000)),
-            _PREFACE[: chance.randrange(len(_PREFACE))],
-            _PREFACE + chance.randbytes(200),
-            _PREFACE + _frame(_SETTINGS, 0, 0) + _noise(chance),
+            rng.randbytes(rng.randrange(2_000)),
+            _PREFACE[: rng.randrange(len(_PREFACE))],
+            _PREFACE + rng.randbytes(200),
+            _PREFACE + _frame(_SETTINGS, 0, 0) + _noise(rng),
             *[_streams([conversation(seed, number + more, now=now).messages for more in range(20)])] * 4,
         )
     )
@@ -39,7 +39,7 @@ async def visit(address: str, seed: int, number: int, *, now: int) -> None:
         reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
         try:
             writer.write(said)
-            async with asyncio.timeout(_STAY * chance.random()):
+            async with asyncio.timeout(_STAY * rng.random()):
                 await reader.read()
         finally:
             writer.transport.abort()
@@ -68,11 +68,11 @@ def _field(name: str, value: str) -> bytes:
     return b"\0" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
 
 
-def _noise(chance: Random) -> bytes:
+def _noise(rng: Random) -> bytes:
     """Return frames of any type, with a length that is right more often than not."""
     frames = b""
-    for _ in range(chance.randrange(1, 30)):
-        stream = chance.choice((0, 1, 2, 3, 2**31 - 1))
-        frame = _frame(chance.randrange(12), chance.randrange(256), stream, chance.randbytes(chance.randrange(60)))
-        frames += frame if chance.randrange(8) else chance.randbytes(3) + frame[3:]
+    for _ in range(rng.randrange(1, 30)):
+        stream = rng.choice((0, 1, 2, 3, 2**31 - 1))
+        frame = _frame(rng.randrange(12), rng.randrange(256), stream, rng.randbytes(rng.randrange(60)))
+        frames += frame if rng.randrange(8) else rng.randbytes(3) + frame[3:]
     return frames

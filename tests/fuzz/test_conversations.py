@@ -43,11 +43,11 @@ def exchange() -> Exchange:
     return Exchange(engine, gateway.upstreams, gateway.listener.timeout, gateway.sidecar.max_body_bytes)
 
 
-@given(chance=st.randoms(use_true_random=False), late=st.booleans())
+@given(rng=st.randoms(use_true_random=False), late=st.booleans())
 @settings(max_examples=400)
-def test_whatever_is_said_has_an_answer_or_a_named_refusal(exchange: Exchange, chance: Random, *, late: bool) -> None:
+def test_whatever_is_said_has_an_answer_or_a_named_refusal(exchange: Exchange, rng: Random, *, late: bool) -> None:
     """Nothing that a peer sends is an error that nobody has thought of, and no answer is one that must not be."""
-    conversation = drawn(chance, now=NOW)
+    conversation = drawn(rng, now=NOW)
 
     heard = had(conversation, exchange, late=late)
 
@@ -57,7 +57,7 @@ def test_whatever_is_said_has_an_answer_or_a_named_refusal(exchange: Exchange, c
 def had(conversation: Conversation, exchange: Exchange, *, late: bool) -> Heard:
     """Have *conversation* with a session, as the stream loop does; *late*: bodies of answers are overdue."""
     heard = Heard(status=grpc.StatusCode.OK)
-    session = exchange.open(dice=lambda: 0.5)
+    session = exchange.open(rng=lambda: 0.5)
     try:
         for number, message in enumerate(conversation.messages):
             now = Instant(NOW + number)

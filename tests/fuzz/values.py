@@ -33,79 +33,79 @@ _WORDS = ("", " ", ",", "a", "true", "false", "null", "\0", "\r\n", "\x7f", "\xe
 _ALPHABET = 'abcXYZ019 ,;:=/?&%+-._"\\{}[]()<>\t\xe4\xff\u0661\u20ac\U0001f600'
 
 
-def one_in(chance: Random, times: int) -> bool:
+def one_in(rng: Random, times: int) -> bool:
     """Return whether what happens once in so many *times* happens now; hypothesis shrinks to what happens not."""
-    return chance.randrange(times) == times - 1
+    return rng.randrange(times) == times - 1
 
 
-def text(chance: Random, most: int = 40) -> str:
+def text(rng: Random, most: int = 40) -> str:
     """Return any text that protobuf can hold."""
-    if one_in(chance, 3):
-        return chance.choice(_WORDS)
-    return "".join(chance.choice(_ALPHABET) for _ in range(chance.randrange(most)))
+    if one_in(rng, 3):
+        return rng.choice(_WORDS)
+    return "".join(rng.choice(_ALPHABET) for _ in range(rng.randrange(most)))
 
 
-def raw(chance: Random, most: int = 64) -> bytes:
+def raw(rng: Random, most: int = 64) -> bytes:
     """Return any bytes."""
-    return chance.randbytes(chance.randrange(most))
+    return rng.randbytes(rng.randrange(most))
 
 
-def number(chance: Random) -> str:
+def number(rng: Random) -> str:
     """Return what stands where a number should."""
-    return chance.choice(_NUMBERS)
+    return rng.choice(_NUMBERS)
 
 
-def moment(chance: Random) -> str:
+def moment(rng: Random) -> str:
     """Return what stands where a wait, a length of time or a date should."""
-    return chance.choice(chance.choice((_NUMBERS, _DATES, _DURATIONS)))
+    return rng.choice(rng.choice((_NUMBERS, _DATES, _DURATIONS)))
 
 
-def instant(chance: Random, near: int) -> int:
+def instant(rng: Random, near: int) -> int:
     """Return an instant: about *near*, or as far away as 64 bits go."""
-    if one_in(chance, 2):
-        return near + chance.choice((0, 1, -1, 20, -20, 60_000, -60_000))
-    return any_int(chance, LEAST, MOST)
+    if one_in(rng, 2):
+        return near + rng.choice((0, 1, -1, 20, -20, 60_000, -60_000))
+    return any_int(rng, LEAST, MOST)
 
 
-def any_int(chance: Random, least: int, most: int) -> int:
+def any_int(rng: Random, least: int, most: int) -> int:
     """Return a number between the two, with a liking for the ends and for what is small."""
-    if one_in(chance, 2):
-        return chance.choice([value for value in (0, 1, 2, -1, least, most, least + 1, most - 1) if value >= least])
-    return chance.randint(least, most)
+    if one_in(rng, 2):
+        return rng.choice([value for value in (0, 1, 2, -1, least, most, least + 1, most - 1) if value >= least])
+    return rng.randint(least, most)
 
 
-def field_value(chance: Random) -> bytes:
+def field_value(rng: Random) -> bytes:
     """Return the value of a header: mostly what could stand there, sometimes what could not."""
-    match chance.randrange(6):
+    match rng.randrange(6):
         case 0:
-            return raw(chance)
+            return raw(rng)
         case 1:
-            return number(chance).encode()
+            return number(rng).encode()
         case 2:
-            return moment(chance).encode("latin-1", "replace")
+            return moment(rng).encode("latin-1", "replace")
         case 3:
-            return (CANARY + text(chance)).encode("latin-1", "replace")
+            return (CANARY + text(rng)).encode("latin-1", "replace")
         case _:
-            return text(chance).encode()
+            return text(rng).encode()
 
 
-def damaged(chance: Random, message: bytes) -> bytes:
+def damaged(rng: Random, message: bytes) -> bytes:
     """Return *message* with bits flipped, a piece missing, doubled, or put in."""
     if not message:
-        return raw(chance)
-    at = chance.randrange(len(message))
-    match chance.randrange(5):
+        return raw(rng)
+    at = rng.randrange(len(message))
+    match rng.randrange(5):
         case 0:
             return message[:at]
         case 1:
-            return message[:at] + raw(chance, 8) + message[at:]
+            return message[:at] + raw(rng, 8) + message[at:]
         case 2:
-            end = at + chance.randrange(16)
+            end = at + rng.randrange(16)
             return message[:end] + message[at:]
         case 3:
-            return message[:at] + message[at + 1 + chance.randrange(16) :]
+            return message[:at] + message[at + 1 + rng.randrange(16) :]
         case _:
             spoilt = bytearray(message)
-            for _ in range(1 + chance.randrange(3)):
-                spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
+            for _ in range(1 + rng.randrange(3)):
+                spoilt[rng.randrange(len(spoilt))] ^= 1 << rng.randrange(8)
             return bytes(spoilt)

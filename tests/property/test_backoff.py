@@ -9,7 +9,7 @@ from support.policy.builders import always
 from extproc.policy.backoff import Backoff, Jitter, Reach
 
 pairs = st.tuples(st.integers(1, 10**9), st.integers(1, 10**9)).map(lambda pair: (pair[0], pair[0] + pair[1]))
-dice = st.floats(0, 1, exclude_max=True)
+random_numbers = st.floats(0, 1, exclude_max=True)
 counts = st.integers(1, 10**12)
 
 
@@ -19,12 +19,12 @@ def backoffs(draw: st.DrawFn, jitter: Jitter | None = None) -> Backoff:
     return Backoff(Reach.GLOBAL, base, ceiling, jitter or draw(st.sampled_from(Jitter)))
 
 
-@given(backoffs(), counts, dice, st.integers(0, 10**12))
+@given(backoffs(), counts, random_numbers, st.integers(0, 10**12))
 def test_a_delay_is_never_negative_nor_above_the_ceiling(
-    backoff: Backoff, failures: int, chance: float, previous: int
+    backoff: Backoff, failures: int, number: float, previous: int
 ) -> None:
-    """Whatever n, whatever chance, whatever was waited before."""
-    assert 0 <= backoff.delay(failures, always(chance), previous=previous) <= backoff.ceiling
+    """Whatever n, whatever the random number, whatever was waited before."""
+    assert 0 <= backoff.delay(failures, always(number), previous=previous) <= backoff.ceiling
 
 
 @given(backoffs(Jitter.NONE), st.integers(1, 200))
@@ -36,13 +36,13 @@ def test_a_delay_never_shrinks(backoff: Backoff, failures: int) -> None:
     assert delays[0] <= delays[1]
 
 
-@given(pairs, counts, dice)
+@given(pairs, counts, random_numbers)
 def test_equal_jitter_keeps_at_least_half_of_what_full_jitter_may_take(
-    pair: tuple[int, int], failures: int, chance: float
+    pair: tuple[int, int], failures: int, number: float
 ) -> None:
     """Full takes anything between nothing and all, equal at most half; but for the fraction of a millisecond."""
     none, equal, full = (
-        Backoff(Reach.GLOBAL, *pair, jitter).delay(failures, always(chance))
+        Backoff(Reach.GLOBAL, *pair, jitter).delay(failures, always(number))
         for jitter in (Jitter.NONE, Jitter.EQUAL, Jitter.FULL)
     )
 
@@ -50,19 +50,21 @@ def test_equal_jitter_keeps_at_least_half_of_what_full_jitter_may_take(
     assert full <= equal
 
 
-@given(backoffs(Jitter.DECORRELATED), counts, dice, st.integers(0, 10**12))
+@given(backoffs(Jitter.DECORRELATED), counts, random_numbers, st.integers(0, 10**12))
 def test_decorrelated_jitter_stays_within_three_times_the_wait_before(
-    backoff: Backoff, failures: int, chance: float, previous: int
+    backoff: Backoff, failures: int, number: float, previous: int
 ) -> None:
     """U[base, 3 x the previous wait), at most the ceiling."""
-    delay = backoff.delay(failures, always(chance), previous=previous)
+    delay = backoff.delay(failures, always(number), previous=previous)
 
     assert backoff.base <= delay <= min(backoff.ceiling, 3 * max(backoff.base, previous))
 
 
-@given(backoffs(), counts, dice, dice)
-def test_more_chance_is_never_a_shorter_wait(backoff: Backoff, failures: int, low: float, high: float) -> None:
-    """A delay grows with what the dice show: they spread it, and nothing else."""
+@given(backoffs(), counts, random_numbers, random_numbers)
+def test_a_larger_random_number_is_never_a_shorter_wait(
+    backoff: Backoff, failures: int, low: float, high: float
+) -> None:
+    """A delay grows with what the random_numbers show: they spread it, and nothing else."""
     low, high = sorted((low, high))
 
     assert backoff.delay(failures, always(low)) <= backoff.delay(failures, always(high))

@@ -23,7 +23,7 @@ Place: TypeAlias = tuple[str | int, ...]
 CONFIGS = Path(__file__).parents[2] / "configs"
 REFERENCE = yaml.safe_load((CONFIGS / "reference.yaml").read_text())
 MARK = "Hk7qZ"
-"""In the middle of every key here: no message can hold it by chance."""
+"""In the middle of every key here: no message can hold it by accident."""
 
 KEYS = st.builds(
     "{}{}{}".format,

@@ -38,7 +38,7 @@ def test_every_decision_obeys_the_laws() -> None:
 
 @given(scenes())
 @settings(max_examples=50)
-def test_the_same_chance_and_clock_give_the_same_decisions(scene: Scene) -> None:
+def test_the_same_random_numbers_and_clock_give_the_same_decisions(scene: Scene) -> None:
     """Two runs are equal: nothing else goes in."""
     first, second = (
         [(moment.decision, moment.now, moment.calls, moment.known) for moment in moments(scene)] for _ in range(2)

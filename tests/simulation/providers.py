@@ -12,7 +12,7 @@ from support.policy.journeys import Reply
 if TYPE_CHECKING:
     from support.policy.journeys import Call
 
-    from extproc.policy.units import Dice, Instant, Millis
+    from extproc.policy.units import Instant, Millis, Rng
 
 MINUTE: Millis = 60_000
 
@@ -36,7 +36,7 @@ class Provider:
     *limit* is how many calls a minute it answers with one access key; *tells* whether its 429 says when to come back.
     """
 
-    dice: Dice
+    rng: Rng
     troubles: tuple[Trouble, ...] = ()
     limit: int | None = None
     tells: bool = True
@@ -60,14 +60,14 @@ class Provider:
             return Reply(CONNECTION_ERROR, took=2)
         if "silent" in troubles:
             return Reply(TIMEOUT, took=60_000)
-        if "overloaded" in troubles and self.dice() < 0.7:
+        if "overloaded" in troubles and self.rng() < 0.7:
             return Reply(http(503), took=80)
         if (wait := self._wait(call)) is not None:
             said = after(30, now=call.at)
             self._asked[call.key] = (said, after(wait if self.tells else 0, now=said))
             return Reply(http(429, wait if self.tells else None), took=30)
         slow = 6 if "slow" in troubles else 1
-        return Reply(SUCCESS, took=slow * int(200 + 300 * self.dice()), rest=slow * int(2000 * self.dice()))
+        return Reply(SUCCESS, took=slow * int(200 + 300 * self.rng()), rest=slow * int(2000 * self.rng()))
 
     def _wait(self, call: Call) -> Millis | None:
         """Return how long it is until the limit allows another call; None when it allows this one."""

@@ -34,9 +34,9 @@ REQUESTS = 10_000
 HOUR = 3_600_000
 
 
-def the_providers(chance: random.Random) -> dict[str, Provider]:
+def the_providers(generator: random.Random) -> dict[str, Provider]:
     """Return the providers at the beginning of their hour."""
-    dice = chance.random
+    rng = generator.random
     openai = (
         Trouble(5, 8, "refused"),
         Trouble(20, 26, "overloaded"),
@@ -44,10 +44,10 @@ def the_providers(chance: random.Random) -> dict[str, Provider]:
         Trouble(50, 51, "silent"),
     )
     return {
-        "openai": Provider(dice, openai, limit=70),
-        "anthropic": Provider(dice, (Trouble(21, 24, "refused"),), limit=120),
-        "mistral": Provider(dice, (Trouble(22, 23, "overloaded"),), limit=60, tells=False),
-        "groq": Provider(dice, (Trouble(22, 23, "refused"), Trouble(41, 43, "slow")), limit=60),
+        "openai": Provider(rng, openai, limit=70),
+        "anthropic": Provider(rng, (Trouble(21, 24, "refused"),), limit=120),
+        "mistral": Provider(rng, (Trouble(22, 23, "overloaded"),), limit=60, tells=False),
+        "groq": Provider(rng, (Trouble(22, 23, "refused"), Trouble(41, 43, "slow")), limit=60),
     }
 
 
@@ -70,19 +70,19 @@ POLICY = a_policy(
 
 def an_hour(policy: Policy | None, requests: int = REQUESTS) -> tuple[Report, Witness]:
     """Return what became of the requests of an hour under *policy*."""
-    chance = random.Random(1)  # noqa: S311 (it decides who fails, and guards nothing)
-    providers = the_providers(chance)
+    generator = random.Random(1)  # noqa: S311 (it decides who fails, and guards nothing)
+    providers = the_providers(generator)
     targets = {target.id: target for target in TARGETS}
     policies = {} if policy is None else {P: policy}
     blocks = Blocks()
     witness = Witness(blocks)
-    arrivals = [Arrival(after(int(chance.random() * HOUR))) for _ in range(requests)]
+    arrivals = [Arrival(after(int(generator.random() * HOUR))) for _ in range(requests)]
 
     def world(call: Call) -> Reply:
         return providers[call.target.partition("/")[0]].answer(call)
 
     engine = Engine(Catalog(targets, {}, policies=policies), blocks, SlowAnswers())
-    traffic = Traffic(engine, world, chance.random, witness).run(arrivals)
+    traffic = Traffic(engine, world, generator.random, witness).run(arrivals)
     name = "no policy" if policy is None else "with failover"
     return Report(name, traffic.journeys, providers), witness
 
@@ -146,7 +146,7 @@ def test_the_hour_has_seen_everything(hour: tuple[Report, Witness]) -> None:
 
 
 def test_the_same_seed_gives_the_same_hour() -> None:
-    """Nothing but chance and clock goes in."""
+    """Nothing but random numbers and clock goes in."""
     first, second = (an_hour(POLICY, requests=2000)[0] for _ in range(2))
 
     assert [journey.calls for journey in first.journeys] == [journey.calls for journey in second.journeys]

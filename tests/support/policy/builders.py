@@ -19,7 +19,7 @@ from extproc.policy.units import Instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from extproc.policy.units import Dice, Millis
+    from extproc.policy.units import Millis, Rng
 
 NOW = Instant(1_800_000_000_000)
 """The instant at which tests begin."""
@@ -56,13 +56,13 @@ def final(status: int, retry_after: Millis | None = None) -> Outcome:
     return Outcome(Kind.FINAL, status, retry_after)
 
 
-def always(number: float) -> Dice:
-    """Return dice that always show *number*."""
+def always(number: float) -> Rng:
+    """Return a random source that always yields *number*."""
     return lambda: number
 
 
 HALF = always(0.5)
-"""The dice of whoever does not care."""
+"""The random source of tests that are not about randomness."""
 
 
 def a_target(

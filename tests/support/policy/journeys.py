@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
     from extproc.policy.target import TargetId
-    from extproc.policy.units import Dice, Millis
+    from extproc.policy.units import Millis, Rng
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Journey:
         freedom: Freedom = Freedom.ANYWHERE,
         now: Instant = NOW,
         timeout: Millis = 300_000,
-        dice: Dice = HALF,
+        rng: Rng = HALF,
         resource: str = "",
     ) -> None:
         self.engine = engine
@@ -65,7 +65,7 @@ class Journey:
         self.api = api
         self.freedom = freedom
         self.now = now
-        self.dice = dice
+        self.rng = rng
         self.calls: list[Call] = []
         self.replies: list[Reply] = []
         self.resource = resource
@@ -75,16 +75,16 @@ class Journey:
             api,
             now=now,
             deadline=self.deadline,
-            dice=dice,
+            rng=rng,
             freedom=freedom,
             resource=resource,
         )
         self._go_on()
 
     @classmethod
-    def resumed(cls, engine: Engine, state: AttemptState, *, dice: Dice = HALF) -> Journey:
+    def resumed(cls, engine: Engine, state: AttemptState, *, rng: Rng = HALF) -> Journey:
         """Return the journey whose next attempt is what *state* says, decided upon by somebody else."""
-        journey = cls(engine, state.primary, now=state.began, dice=dice)
+        journey = cls(engine, state.primary, now=state.began, rng=rng)
         journey.calls.clear()
         journey.now, journey.decision = state.began, Try(state)
         journey._go_on()
@@ -137,7 +137,7 @@ class Journey:
             self.api,
             duration=reply.took,
             now=self.now,
-            dice=self.dice,
+            rng=self.rng,
             resource=self.resource,
         )
         self._go_on()
@@ -147,7 +147,7 @@ class Journey:
         assert isinstance(self.decision, Deliver)
         self.now = Instant(self.now + reply.rest)
         duration = reply.took + reply.rest
-        self.engine.record_end(self.decision.state, duration=duration, now=self.now, dice=self.dice)
+        self.engine.record_end(self.decision.state, duration=duration, now=self.now, rng=self.rng)
 
     def _go_on(self) -> None:
         """Wait as long as decided, and call."""

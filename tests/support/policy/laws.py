@@ -1,4 +1,4 @@
-"""The laws of the policy: what holds for every request, whatever the configuration, the providers and chance."""
+"""The laws of the policy: what holds for every request, whatever configuration, providers and random numbers."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
     if (spent := _spent(situation)) is not None:
         assert moment.decision.reason is spent
         return
-    # Whoever may be called after the longest wait that chance can come to is called after any.
+    # Whoever may be called after the longest wait that jitter can make may be called after any.
     waits = {target.id: situation.longest_wait(target) for target in situation.candidates()}
     assert [target for target, wait in waits.items() if situation.allows(wait)] == []
     if (next_round := situation.in_next_round()) is not None:

@@ -74,5 +74,5 @@ def moments(scene: Scene) -> list[Moment]:
     """Return every decision about the requests of *scene*."""
     blocks = Blocks()
     witness = Witness(blocks)
-    Traffic(scene.engine(blocks), scene.world(), scene.dice(), witness).run(scene.arrivals)
+    Traffic(scene.engine(blocks), scene.world(), scene.rng(), witness).run(scene.arrivals)
     return witness.moments

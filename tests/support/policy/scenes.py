@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from extproc.policy.target import Target
-    from extproc.policy.units import Dice
+    from extproc.policy.units import Rng
     from support.policy.journeys import Call
 
 STATUSES = (400, 401, 408, 429, 500, 503)
@@ -152,7 +152,7 @@ replies = st.builds(Reply, outcomes, took=short, rest=short)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Some requests to providers that answer by a script, with chance as it comes.
+    """Some requests to providers that answer by a script, with random numbers as they come.
 
     The n-th call of all gets the n-th reply; when they are used up they begin again.
     """
@@ -160,15 +160,15 @@ class Scene:
     catalog: Catalog
     arrivals: tuple[Arrival, ...]
     replies: tuple[Reply, ...]
-    chance: tuple[float, ...]
+    random_numbers: tuple[float, ...]
 
     def engine(self, blocks: Blocks | None = None) -> Engine:
         """Return an engine that has seen nothing yet."""
         return Engine(self.catalog, Blocks() if blocks is None else blocks, SlowAnswers())
 
-    def dice(self) -> Dice:
-        """Return new dice, which show the same as all dice of this scene."""
-        numbers: Iterator[float] = cycle(self.chance)
+    def rng(self) -> Rng:
+        """Return a new random source, which yields the same numbers as every other one of this scene."""
+        numbers: Iterator[float] = cycle(self.random_numbers)
         return lambda: next(numbers)
 
     def world(self) -> Script:

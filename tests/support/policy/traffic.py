@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from extproc.policy.engine import Engine
     from extproc.policy.target import TargetId
-    from extproc.policy.units import Dice, Millis
+    from extproc.policy.units import Millis, Rng
     from support.policy.journeys import Reply, World
 
 
@@ -42,12 +42,12 @@ class Traffic:
     """
 
     def __init__(
-        self, engine: Engine, world: World, dice: Dice, observe: Callable[[Journey], None] = lambda _: None
+        self, engine: Engine, world: World, rng: Rng, observe: Callable[[Journey], None] = lambda _: None
     ) -> None:
         self.journeys: list[Journey] = []
         self._engine = engine
         self._world = world
-        self._dice = dice
+        self._rng = rng
         self._observe = observe
         self._agenda: list[tuple[Instant, int, Callable[[], None]]] = []
         self._order = count()
@@ -72,7 +72,7 @@ class Traffic:
             freedom=arrival.freedom,
             now=arrival.at,
             timeout=arrival.timeout,
-            dice=self._dice,
+            rng=self._rng,
             resource=arrival.resource,
         )
         self.journeys.append(journey)

@@ -30,15 +30,15 @@ from extproc.policy.rules import CandidateOrder, Lifetime, Policy, RetryAfterHan
 if TYPE_CHECKING:
     from extproc.policy.engine import Engine
     from extproc.policy.outcome import Outcome
-    from extproc.policy.units import Dice
+    from extproc.policy.units import Rng
 
 LOW = always(0.0)
 
 
-def known(*replies: Outcome | Reply, policy: Policy | None = None, dice: Dice = LOW) -> tuple[Block, ...]:
+def known(*replies: Outcome | Reply, policy: Policy | None = None, rng: Rng = LOW) -> tuple[Block, ...]:
     """Return the blocks that all requests know of after one that got *replies*."""
     blocks = Blocks()
-    Journey(an_engine(policy=policy or a_policy(fallback_models=(S,)), blocks=blocks), dice=dice).gets(*replies)
+    Journey(an_engine(policy=policy or a_policy(fallback_models=(S,)), blocks=blocks), rng=rng).gets(*replies)
     return blocks.snapshot(now=NOW)
 
 
@@ -50,7 +50,7 @@ def test_the_next_request_never_calls_who_has_asked_for_time() -> None:
     """Both requests are answered at once; from its release on, the primary is called again."""
     engine = an_engine(policy=a_policy(fallback_models=(S,)))
 
-    first = Journey(engine, dice=LOW).gets(http(429, retry_after=60_000), SUCCESS)
+    first = Journey(engine, rng=LOW).gets(http(429, retry_after=60_000), SUCCESS)
     second = Journey(engine, now=after(59_999)).gets(SUCCESS)
     third = Journey(engine, now=after(60_000)).gets(SUCCESS)
 
@@ -95,12 +95,12 @@ def test_five_minutes_are_the_cap_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "dice", "until"),
+    ("asked", "number", "until"),
     [(5000, 0.99, 5000), (5001, 0.99, 5496), (5001, 0.0, 5001), (100_000, 0.5, 105_000), (100_000, 0.999, 109_990)],
 )
-def test_the_end_of_a_long_block_is_spread(asked: int, dice: float, until: int) -> None:
+def test_the_end_of_a_long_block_is_spread(asked: int, number: float, until: int) -> None:
     """By up to a tenth from five seconds on, so that not everyone returns at once; never towards now."""
-    assert known(http(429, retry_after=asked), dice=always(dice)) == (retry_after(until),)
+    assert known(http(429, retry_after=asked), rng=always(number)) == (retry_after(until),)
 
 
 def test_a_block_that_may_be_waited_for_stays_so() -> None:
@@ -109,7 +109,7 @@ def test_a_block_that_may_be_waited_for_stays_so() -> None:
 
     for asked, until in ((56_000, 60_000), (60_000, 60_000), (60_001, 65_941)):
         assert known(
-            http(429, retry_after=asked), policy=a_policy(retry_after=handling, fallback_models=(S,)), dice=always(0.99)
+            http(429, retry_after=asked), policy=a_policy(retry_after=handling, fallback_models=(S,)), rng=always(0.99)
         ) == (retry_after(until),)
 
 
@@ -118,7 +118,7 @@ def test_a_block_of_one_request_is_not_spread() -> None:
     policy = a_policy(retry_after=RetryAfterHandling(apply_to=Lifetime.REQUEST), fallback_models=(S,))
     blocks = Blocks()
 
-    journey = Journey(an_engine(policy=policy, blocks=blocks), dice=always(0.99)).gets(http(429, retry_after=60_000))
+    journey = Journey(an_engine(policy=policy, blocks=blocks), rng=always(0.99)).gets(http(429, retry_after=60_000))
 
     assert (journey.state.blocks, blocks.snapshot(now=NOW)) == ((retry_after(60_000),), ())
 

@@ -13,11 +13,11 @@ def a_backoff(base: int = 100, ceiling: int = 5000, jitter: Jitter = Jitter.NONE
 
 
 def never() -> float:
-    raise AssertionError("chance was asked, and nothing here is left to it")
+    raise AssertionError("a random number was drawn, and nothing here is random")
 
 
 def test_the_delay_doubles_up_to_the_ceiling() -> None:
-    """min(base x 2^(n-1), max), without chance where there is no jitter."""
+    """min(base x 2^(n-1), max), without randomness where there is no jitter."""
     backoff = a_backoff()
 
     assert [backoff.delay(n, never) for n in range(1, 9)] == [100, 200, 400, 800, 1600, 3200, 5000, 5000]
@@ -40,25 +40,25 @@ def test_the_ceiling_is_reached_however_far_above_the_base_it_is() -> None:
     assert [backoff.delay(n, never) for n in (63, 64, 65)] == [2**62, 2**63, 2**63]
 
 
-@pytest.mark.parametrize(("dice", "delay"), [(0.0, 400), (0.5, 600), (0.75, 700), (0.9999, 799)])
-def test_equal_jitter_keeps_at_least_half(dice: float, delay: int) -> None:
+@pytest.mark.parametrize(("number", "delay"), [(0.0, 400), (0.5, 600), (0.75, 700), (0.9999, 799)])
+def test_equal_jitter_keeps_at_least_half(number: float, delay: int) -> None:
     """Delay x U[0.5, 1)."""
-    assert a_backoff(jitter=Jitter.EQUAL).delay(4, always(dice)) == delay
+    assert a_backoff(jitter=Jitter.EQUAL).delay(4, always(number)) == delay
 
 
-@pytest.mark.parametrize(("dice", "delay"), [(0.0, 0), (0.5, 400), (0.9999, 799)])
-def test_full_jitter_may_take_it_all(dice: float, delay: int) -> None:
+@pytest.mark.parametrize(("number", "delay"), [(0.0, 0), (0.5, 400), (0.9999, 799)])
+def test_full_jitter_may_take_it_all(number: float, delay: int) -> None:
     """Delay x U[0, 1)."""
-    assert a_backoff(jitter=Jitter.FULL).delay(4, always(dice)) == delay
+    assert a_backoff(jitter=Jitter.FULL).delay(4, always(number)) == delay
 
 
 @pytest.mark.parametrize(
-    ("previous", "dice", "delay"),
+    ("previous", "number", "delay"),
     [(0, 0.0, 100), (0, 0.5, 200), (0, 0.9999, 299), (1000, 0.0, 100), (1000, 0.5, 1550), (4000, 0.5, 5000)],
 )
-def test_decorrelated_jitter_grows_from_the_wait_before(previous: int, dice: float, delay: int) -> None:
+def test_decorrelated_jitter_grows_from_the_wait_before(previous: int, number: float, delay: int) -> None:
     """U[base, 3 x the previous wait), at most the ceiling; the base stands in for a wait that was shorter."""
-    assert a_backoff(jitter=Jitter.DECORRELATED).delay(4, always(dice), previous=previous) == delay
+    assert a_backoff(jitter=Jitter.DECORRELATED).delay(4, always(number), previous=previous) == delay
 
 
 def test_decorrelated_jitter_does_not_count() -> None:

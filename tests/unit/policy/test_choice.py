@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.policy.target import TargetId
-    from extproc.policy.units import Dice
+    from extproc.policy.units import Rng
 
 LOW = always(0.0)
 AT_ONCE = Pause()
@@ -40,7 +40,7 @@ class Chooser:
     blocked: Mapping[TargetId, int] = field(default_factory=dict)
     limits: Limits = AMPLE
     order: CandidateOrder = CandidateOrder.PRIORITY
-    dice: Dice = LOW
+    rng: Rng = LOW
     position: int = 0
 
     def choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
@@ -48,9 +48,9 @@ class Chooser:
         for kind, ends in ((BlockKind.LATENCY, self.avoided), (BlockKind.RETRY_AFTER, self.blocked)):
             for subject, until in ends.items():
                 blocks.merge(Block(kind, subject, after(until)), now=NOW)
-        targets = in_order(pool, self.order, position=self.position, dice=self.dice)
+        targets = in_order(pool, self.order, position=self.position, rng=self.rng)
         view = Availability(blocks, (), NOW)
-        return choose(targets, pause, availability=view, limits=self.limits, dice=self.dice)
+        return choose(targets, pause, availability=view, limits=self.limits, rng=self.rng)
 
 
 def failed(*targets: TargetId) -> tuple[FailedAttempt, ...]:
@@ -126,11 +126,11 @@ def test_the_longer_of_backoff_and_retry_after(released: int, wait: int) -> None
     assert chosen == Chosen(a_target(P), wait, blocked=True)
 
 
-def test_chance_has_its_say_in_the_wait_for_one_blocked() -> None:
+def test_jitter_applies_to_the_wait_for_a_blocked_target() -> None:
     """And for one avoided: the back-off keeps its jitter."""
     pause = Pause(Backoff(Reach.SAME_MODEL, 100, 5000, Jitter.EQUAL), failed(P))
 
-    for chooser in (Chooser(avoided={P: 10}, dice=HALF), Chooser(blocked={P: 10}, dice=HALF)):
+    for chooser in (Chooser(avoided={P: 10}, rng=HALF), Chooser(blocked={P: 10}, rng=HALF)):
         assert chooser.choose(a_pool(P), pause) == Chosen(a_target(P), 75, blocked=True)
 
 
@@ -161,7 +161,7 @@ def test_why_nobody_was_chosen(state: str) -> None:
 
 
 def test_priority_is_the_order_of_the_file() -> None:
-    chooser = Chooser(order=CandidateOrder.PRIORITY, dice=always(0.99), position=1)
+    chooser = Chooser(order=CandidateOrder.PRIORITY, rng=always(0.99), position=1)
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(P), 0)
 
@@ -187,21 +187,21 @@ def test_round_robin_comes_round_to_the_first() -> None:
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(P), 0)
 
 
-@pytest.mark.parametrize(("dice", "target"), [(0.0, P), (0.33, P), (0.34, S), (0.66, S), (0.67, T), (0.99, T)])
-def test_random_gives_each_the_same_chance(dice: float, target: TargetId) -> None:
-    chooser = Chooser(order=CandidateOrder.RANDOM, dice=always(dice))
+@pytest.mark.parametrize(("number", "target"), [(0.0, P), (0.33, P), (0.34, S), (0.66, S), (0.67, T), (0.99, T)])
+def test_random_gives_each_the_same_share(number: float, target: TargetId) -> None:
+    chooser = Chooser(order=CandidateOrder.RANDOM, rng=always(number))
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(target), 0)
 
 
 def test_random_draws_again_among_the_rest() -> None:
     """The next draw is among those that were not drawn yet."""
-    chooser = Chooser(order=CandidateOrder.RANDOM, dice=always(0.5), blocked={S: 1000})
+    chooser = Chooser(order=CandidateOrder.RANDOM, rng=always(0.5), blocked={S: 1000})
 
     assert chooser.choose(a_pool(others=(P, S, T)), AT_ONCE) == Chosen(a_target(T), 0)
 
 
-def test_chance_has_no_say_in_fallback_models() -> None:
-    chooser = Chooser(order=CandidateOrder.RANDOM, dice=always(0.99))
+def test_fallback_models_are_never_shuffled() -> None:
+    chooser = Chooser(order=CandidateOrder.RANDOM, rng=always(0.99))
 
     assert chooser.choose(a_pool(P, S, others=(T,)), AT_ONCE) == Chosen(a_target(P), 0)

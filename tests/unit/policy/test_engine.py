@@ -51,7 +51,7 @@ def may_move_on(
 ) -> bool:
     """Return whether a time limit on the first attempt would be of use."""
     engine = an_engine(*targets, policy=policy, blocks=blocks)
-    return engine.has_alternative(state or a_state(), Api.CHAT, now=NOW, dice=LOW)
+    return engine.has_alternative(state or a_state(), Api.CHAT, now=NOW, rng=LOW)
 
 
 def test_a_time_limit_is_of_use_while_another_candidate_is_left() -> None:
@@ -149,8 +149,8 @@ def test_an_answer_of_what_is_not_configured_any_more_is_delivered(state: Attemp
     """Nothing is known by which it could be judged, nor learnt from it."""
     engine = an_engine(policy=a_policy())
 
-    decision = engine.after(state, http(503), Api.CHAT, duration=0, now=NOW, dice=LOW)
-    engine.record_end(state, duration=10**9, now=NOW, dice=LOW)
+    decision = engine.after(state, http(503), Api.CHAT, duration=0, now=NOW, rng=LOW)
+    engine.record_end(state, duration=10**9, now=NOW, rng=LOW)
 
     assert decision == Deliver(state)
     assert not engine.knows(state)
@@ -178,7 +178,7 @@ def test_there_is_no_policy_for_what_is_not_configured() -> None:
     assert an_engine(policy=a_policy()).policy_of(replace(a_state(), primary=GONE)) is None
 
 
-def test_the_same_chance_and_clock_give_the_same_decisions() -> None:
+def test_the_same_random_numbers_and_clock_give_the_same_decisions() -> None:
     """Nothing else goes in."""
     journeys = [Journey(an_engine(policy=a_policy())).gets(Reply(http(429, 7000), 5), http(503)) for _ in range(2)]
 

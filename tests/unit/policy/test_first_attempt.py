@@ -65,7 +65,7 @@ def test_the_attempt_state_carries_the_digest_of_the_body(policy: Policy | None)
     """Each attempt is checked against it."""
     engine = an_engine(policy=policy)
 
-    decision = engine.first(a_target(), Api.CHAT, now=NOW, deadline=after(9), dice=HALF, body_sha256=b"digest")
+    decision = engine.first(a_target(), Api.CHAT, now=NOW, deadline=after(9), rng=HALF, body_sha256=b"digest")
 
     assert decision == Try(replace(a_state(timeout=9), body_sha256=b"digest"))
 

@@ -94,7 +94,7 @@ class TestThere:
         engine = an_engine(policy=a_policy(default=a_rule(strategy=Strategy.SAME_MODEL)))
         journey = Journey(engine, freedom=Freedom.THERE)
 
-        assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, dice=journey.dice)
+        assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, rng=journey.rng)
         assert journey.gets(TIMEOUT).path == [P, P]
 
     @pytest.mark.parametrize("policy", [None, a_policy()])
@@ -157,7 +157,7 @@ class TestOnce:
         engine = an_engine(policy=a_policy())
         journey = Journey(engine, freedom=Freedom.ONCE)
 
-        assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, dice=journey.dice)
+        assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, rng=journey.rng)
         assert engine.policy_of(journey.state) is None
 
     def test_what_is_heard_before_its_end_is_of_no_consequence(self) -> None:
@@ -165,6 +165,6 @@ class TestOnce:
         engine = an_engine(policy=a_policy(), blocks=blocks)
         journey = Journey(engine, freedom=Freedom.ONCE)
 
-        engine.record_retry_after(journey.state, http(429, 9000), Api.CHAT, now=NOW, dice=journey.dice)
+        engine.record_retry_after(journey.state, http(429, 9000), Api.CHAT, now=NOW, rng=journey.rng)
 
         assert blocks.snapshot(now=NOW) == ()

@@ -1,4 +1,4 @@
-"""What one decision hands on to the next: chance, keys, the beginning of the budget, a pause."""
+"""What one decision hands on to the next: random numbers, keys, the beginning of the budget, a pause."""
 
 from __future__ import annotations
 
@@ -49,29 +49,28 @@ def test_two_keys_take_turns() -> None:
     assert [Journey(engine).calls[0].key for _ in range(4)] == [0, 1, 0, 1]
 
 
-def test_chance_orders_who_stands_in_for_a_blocked_primary() -> None:
+def test_random_order_of_the_fallbacks_of_a_blocked_primary() -> None:
     first, last = (
-        Journey(an_engine(P, S, T, U, policy=ANY_ORDER, blocks=blocked(P)), dice=dice) for dice in (always(0), LAST)
+        Journey(an_engine(P, S, T, U, policy=ANY_ORDER, blocks=blocked(P)), rng=rng) for rng in (always(0), LAST)
     )
 
     assert (first.path, last.path) == ([S], [U])
 
 
-def test_chance_orders_who_follows_a_target_that_was_unfit() -> None:
+def test_random_order_after_an_unfit_target() -> None:
     policy = a_policy(fallback_models=(S,), candidate_order=CandidateOrder.RANDOM)
     first, last = (
-        Journey(an_engine(P, S, T, U, policy=policy), dice=dice).gets(http(503), final(404))
-        for dice in (always(0), LAST)
+        Journey(an_engine(P, S, T, U, policy=policy), rng=rng).gets(http(503), final(404)) for rng in (always(0), LAST)
     )
 
     assert (first.path, last.path) == ([P, S, T], [P, S, U])
 
 
-def test_chance_makes_the_pause_before_another_round() -> None:
+def test_jitter_of_the_delay_before_another_round() -> None:
     """Full jitter: anything from nothing to the ceiling, and never less than the round's own delay."""
     backoff = Backoff(Reach.GLOBAL, base=10_000, ceiling=20_000, jitter=Jitter.FULL)
     policy = a_policy(default=Rule("default", max_attempts=9, backoff=backoff), rounds=2, round_delay=500)
-    short, long = (Journey(an_engine(P, policy=policy), dice=dice).gets(http(503)) for dice in (always(0), always(0.5)))
+    short, long = (Journey(an_engine(P, policy=policy), rng=rng).gets(http(503)) for rng in (always(0), always(0.5)))
 
     assert (short.reasons, short.waits) == ([Reason.PRIMARY, Reason.NEXT_ROUND], [0, 500])
     assert (long.reasons, long.waits) == ([Reason.PRIMARY, Reason.NEXT_ROUND], [0, 5000])
@@ -101,12 +100,12 @@ def test_the_budget_begins_with_the_first_failure_though_that_was_unfit() -> Non
     assert journey.decision.reason is StopReason.BUDGET_SPENT
 
 
-def test_chance_spreads_the_end_of_a_block_for_slowness() -> None:
+def test_jitter_spreads_the_end_of_a_block_for_slowness() -> None:
     """By up to a tenth, so that not everybody comes back at once; also where the total was too long."""
     slow = a_high_latency(measure=Measure.TOTAL, block=60_000)
     blocks = Blocks()
 
-    Journey(an_engine(policy=a_policy(high_latency=slow), blocks=blocks), dice=always(0.5)).gets(Reply(rest=1001))
+    Journey(an_engine(policy=a_policy(high_latency=slow), blocks=blocks), rng=always(0.5)).gets(Reply(rest=1001))
 
     assert [block.until - NOW for block in blocks.snapshot(now=NOW)] == [1001 + 63_000]
 

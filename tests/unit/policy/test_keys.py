@@ -101,7 +101,7 @@ def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> 
     blocks = Blocks()
     state = a_state(a_next_attempt(P, key=number))
 
-    engine_of(blocks=blocks).after(state, final(401), Api.CHAT, duration=0, now=NOW, dice=always(0))
+    engine_of(blocks=blocks).after(state, final(401), Api.CHAT, duration=0, now=NOW, rng=always(0))
 
     assert blocks.snapshot(now=NOW) == (aside(60_000, 1),)
 

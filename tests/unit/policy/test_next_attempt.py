@@ -125,18 +125,18 @@ def test_a_wildcards_model_fails_over_to_configured_ones() -> None:
     assert Journey(engine, P2).gets(http(429)).path == [P2, P]
 
 
-@pytest.mark.parametrize(("dice", "path"), [(0.0, [P, S, T]), (0.99, [P, T, S])])
-def test_chance_decides_among_the_others_if_the_policy_says_so(dice: float, path: list[str]) -> None:
-    """The dice are handed in."""
+@pytest.mark.parametrize(("number", "path"), [(0.0, [P, S, T]), (0.99, [P, T, S])])
+def test_random_order_among_the_others_if_the_policy_says_so(number: float, path: list[str]) -> None:
+    """The random source is an argument."""
     policy = a_policy(rounds=1, candidate_order=CandidateOrder.RANDOM)
 
-    assert Journey(an_engine(policy=policy), dice=always(dice)).gets(http(429), http(429)).path == path
+    assert Journey(an_engine(policy=policy), rng=always(number)).gets(http(429), http(429)).path == path
 
 
 def test_priority_is_the_order_of_the_file() -> None:
     engine = an_engine(P, T, S, policy=IN_FILE_ORDER)
 
-    assert Journey(engine, dice=always(0.99)).gets(http(429), http(429)).path == [P, T, S]
+    assert Journey(engine, rng=always(0.99)).gets(http(429), http(429)).path == [P, T, S]
 
 
 def test_round_robin_rotates_from_request_to_request() -> None:

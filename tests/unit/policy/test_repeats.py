@@ -58,7 +58,7 @@ class Client:
             Api.CHAT,
             now=now,
             deadline=after(900_000),
-            dice=HALF,
+            rng=HALF,
             body_sha256=body,
             resource=resource,
         )
@@ -67,7 +67,7 @@ class Client:
             self.calls.append(decision.state.next.target)
             outcome = left.pop(0) if len(left) > 1 else left[0]
             decision = self.engine.after(
-                decision.state, outcome, Api.CHAT, duration=0, now=now, dice=HALF, resource=resource
+                decision.state, outcome, Api.CHAT, duration=0, now=now, rng=HALF, resource=resource
             )
         return decision
 

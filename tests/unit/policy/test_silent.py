@@ -31,10 +31,10 @@ FAILOVER = a_policy(fallback_models=(S,))
 SILENT = Reply(TIMEOUT, took=30_000)
 
 
-def known(reply: Reply, policy: Policy = FAILOVER, *, dice: float = 0.0) -> tuple[Block, ...]:
+def known(reply: Reply, policy: Policy = FAILOVER, *, number: float = 0.0) -> tuple[Block, ...]:
     """Return the blocks that all requests know of after one whose first attempt came to *reply*."""
     blocks = Blocks()
-    Journey(an_engine(policy=policy, blocks=blocks), dice=always(dice)).gets(reply)
+    Journey(an_engine(policy=policy, blocks=blocks), rng=always(number)).gets(reply)
     return blocks.snapshot(now=NOW)
 
 
@@ -45,7 +45,7 @@ def avoided(until: int) -> tuple[Block, ...]:
 def test_the_next_request_goes_elsewhere() -> None:
     """A client that waits no longer than we do asks again as soon as its time is up: it is answered at once."""
     engine = an_engine(policy=FAILOVER)
-    first = Journey(engine, dice=LOW).gets(SILENT)
+    first = Journey(engine, rng=LOW).gets(SILENT)
 
     second = Journey(engine, now=first.now).gets(SUCCESS)
     later = Journey(engine, now=after(30_000, now=first.now)).gets(SUCCESS)
@@ -57,7 +57,7 @@ def test_the_next_request_goes_elsewhere() -> None:
 def test_the_time_begins_when_it_has_failed() -> None:
     """Its end is spread like that of every long block."""
     assert known(SILENT) == avoided(60_000)
-    assert known(SILENT, dice=0.5) == avoided(61_500)
+    assert known(SILENT, number=0.5) == avoided(61_500)
 
 
 @pytest.mark.parametrize(("block", "until"), [(1000, 31_000), (90_000, 120_000)])
@@ -85,7 +85,7 @@ def test_every_request_knows_whatever_becomes_of_a_retry_after() -> None:
 def test_it_never_makes_an_outage() -> None:
     """When all have been silent, the one free soonest is asked all the same."""
     engine = an_engine(P, S, policy=FAILOVER)
-    Journey(engine, dice=LOW).gets(SILENT, SILENT)
+    Journey(engine, rng=LOW).gets(SILENT, SILENT)
 
     again = Journey(engine, now=after(60_000)).gets(SUCCESS)
 
@@ -95,7 +95,7 @@ def test_it_never_makes_an_outage() -> None:
 
 def test_a_single_model_is_never_avoided() -> None:
     engine = an_engine(P, policy=a_policy())
-    Journey(engine, dice=LOW).gets(SILENT)
+    Journey(engine, rng=LOW).gets(SILENT)
 
     assert Journey(engine, now=after(30_000)).path == [P]
 
@@ -104,7 +104,7 @@ def test_who_is_asked_instead_is_by_the_rule_for_timeouts() -> None:
     """That of on_high_latency where there is one: both are about slowness."""
     policy = a_policy(on_timeout=a_rule("on_timeout", Strategy.SAME_PROVIDER))
     engine = an_engine(P, S, P2, policy=policy)
-    Journey(engine, dice=LOW).gets(SILENT)
+    Journey(engine, rng=LOW).gets(SILENT)
 
     assert Journey(engine, now=after(30_000)).path == [P2]
 
@@ -113,6 +113,6 @@ def test_whoever_wants_the_same_model_again_gets_it() -> None:
     """same_model: nobody is to stand in, not even for a silent one."""
     policy = a_policy(on_timeout=a_rule("on_timeout", Strategy.SAME_MODEL), fallback_models=(S, T))
     engine = an_engine(policy=policy)
-    first = Journey(engine, dice=LOW).gets(SILENT)
+    first = Journey(engine, rng=LOW).gets(SILENT)
 
     assert (first.path, Journey(engine, now=first.now).path) == ([P, P], [P])

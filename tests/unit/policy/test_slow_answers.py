@@ -40,11 +40,11 @@ def latency(until: int, subject: str = P) -> Block:
     return a_block(until, subject, BlockKind.LATENCY)
 
 
-def known(rule: HighLatency | None, *replies: Outcome | Reply, dice: float = 0.0) -> tuple[Block, ...]:
+def known(rule: HighLatency | None, *replies: Outcome | Reply, number: float = 0.0) -> tuple[Block, ...]:
     """Return the blocks that all requests know of after one that got *replies*."""
     blocks = Blocks()
     policy = a_policy(high_latency=rule, fallback_models=(S,), timeout_block=0)
-    Journey(an_engine(policy=policy, blocks=blocks), dice=always(dice)).gets(*replies)
+    Journey(an_engine(policy=policy, blocks=blocks), rng=always(number)).gets(*replies)
     return blocks.snapshot(now=NOW)
 
 
@@ -183,8 +183,8 @@ def test_the_scope_says_what_is_avoided(scope: Scope, subject: str) -> None:
 
 def test_the_end_of_a_long_block_is_spread() -> None:
     """By up to a tenth, even if that is longer than anybody would wait: nobody waits for it."""
-    assert known(a_high_latency(block=60_000), Reply(took=1500), dice=0.5) == (latency(64_500),)
-    assert known(a_high_latency(block=5000), Reply(took=1500), dice=0.5) == (latency(6500),)
+    assert known(a_high_latency(block=60_000), Reply(took=1500), number=0.5) == (latency(64_500),)
+    assert known(a_high_latency(block=5000), Reply(took=1500), number=0.5) == (latency(6500),)
 
 
 def test_a_block_of_one_request_is_its_own() -> None:

@@ -53,10 +53,10 @@ def test_the_backoff_doubles_with_each_failure() -> None:
     assert (journey.waits, journey.now) == ([0, 500, 1000], after(1500))
 
 
-def test_jitter_is_drawn_from_the_dice() -> None:
+def test_jitter_is_drawn_from_the_rng() -> None:
     engine = an_engine(policy=here(Backoff(Reach.GLOBAL)))
 
-    assert [Journey(engine, dice=always(dice)).gets(http(429)).waits[1] for dice in (0.0, 0.5)] == [50, 75]
+    assert [Journey(engine, rng=always(number)).gets(http(429)).waits[1] for number in (0.0, 0.5)] == [50, 75]
 
 
 def test_decorrelated_jitter_follows_the_wait_before() -> None:
@@ -147,7 +147,7 @@ def test_a_wait_longer_than_allowed_is_not_begun(lifetime: Lifetime) -> None:
     """With same_model there is nobody else: exhausted now, and the client learns how long it is."""
     engine = an_engine(policy=here(handling=RetryAfterHandling(apply_to=lifetime, max_wait=3000)))
 
-    journey = Journey(engine, dice=always(0.0)).gets(Reply(http(429, retry_after=3001), took=7))
+    journey = Journey(engine, rng=always(0.0)).gets(Reply(http(429, retry_after=3001), took=7))
 
     assert isinstance(journey.decision, Exhausted)
     assert (journey.now, journey.decision.reason) == (after(7), StopReason.WAIT_TOO_LONG)
@@ -161,10 +161,10 @@ def test_a_wait_as_long_as_allowed_is_begun() -> None:
     assert Journey(an_engine(policy=policy)).gets(http(429, retry_after=3000)).waits == [0, 3000]
 
 
-@pytest.mark.parametrize("dice", [0.0, 0.5, 0.99])
-def test_chance_never_makes_a_wait_longer_than_allowed(dice: float) -> None:
+@pytest.mark.parametrize("number", [0.0, 0.5, 0.99])
+def test_jitter_never_makes_a_wait_longer_than_allowed(number: float) -> None:
     """The end of a block is spread, but not past what a request may wait: 60 seconds are often asked for."""
-    journey = Journey(an_engine(policy=here()), dice=always(dice)).gets(http(429, retry_after=60_000))
+    journey = Journey(an_engine(policy=here()), rng=always(number)).gets(http(429, retry_after=60_000))
 
     assert journey.waits == [0, 60_000]
 

@@ -93,7 +93,7 @@ def test_a_wait_is_as_long_as_the_longest_reason_for_it() -> None:
     assert Pause(a_backoff(base=900), failed(P), at_least=500).before(elsewhere, HALF) == 500
 
 
-def test_jitter_comes_from_the_dice_and_from_the_wait_before() -> None:
+def test_jitter_comes_from_the_rng_and_from_the_wait_before() -> None:
     pause = Pause(Backoff(Reach.GLOBAL, 100, 5000, Jitter.DECORRELATED), failed(P, waited=1000))
 
     assert pause.before(a_target(P), HALF) == 1550

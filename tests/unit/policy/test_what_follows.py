@@ -126,7 +126,7 @@ def test_a_failure_is_told_with_the_wait_and_the_key_it_had() -> None:
     engine = an_engine(policy=IN_ORDER)
     state = a_state(a_next_attempt(P, wait=500, reason=Reason.NEXT_ROUND, key=2))
 
-    decision = engine.after(state, http(429), Journey(engine).api, duration=40, now=after(540), dice=lambda: 0.5)
+    decision = engine.after(state, http(429), Journey(engine).api, duration=40, now=after(540), rng=lambda: 0.5)
 
     assert isinstance(decision, Try)
     assert decision.state.failures == (FailedAttempt(P, http(429), "default", key=2, waited=500, duration=40),)
