@@ -1,4 +1,4 @@
-"""Which targets and keys may be used now, and when the others are released.
+"""Which targets and keys may be used now, and until when the others are blocked.
 
 Joins the two stores of blocks: the process-wide one, and the one that a request carries with it.
 """
@@ -27,33 +27,33 @@ class Availability:
         self._carried = carried
         self._now = now
 
-    def released(self, target: Target) -> Instant | None:
-        """Return when the provider allows *target* again; None: now.
+    def blocked_until(self, target: Target) -> Instant | None:
+        """Return until when *target* is blocked by its provider; None: it is not.
 
-        A target whose keys are all set aside is released with the first of them. Where only its first key will do, that
-        one counts alone.
+        A target whose keys are all on cooldown is blocked until the first of these ends. Where only its first key will
+        do, that one counts alone.
         """
         asked = self._latest(self._blocks.retry_after, target)
         if target.keys <= 1:
             return asked
         first_key = min(
-            self.key_released(target, key) or _FREE for key in range(1 if self._first_key_only else target.keys)
+            self.key_blocked_until(target, key) or _FREE for key in range(1 if self._first_key_only else target.keys)
         )
         return max(asked or _FREE, first_key) or None
 
-    def avoided(self, target: Target) -> Instant | None:
-        """Return until when *target* is avoided for its slowness or silence; None: it is not."""
+    def deprioritized_until(self, target: Target) -> Instant | None:
+        """Return until when *target* is deprioritized after slow responses or a timeout; None: it is not."""
         return self._latest(self._blocks.latency, target)
 
-    def key_released(self, target: Target, key: int) -> Instant | None:
-        """Return when that key of *target* is no longer set aside; None: now."""
+    def key_blocked_until(self, target: Target, key: int) -> Instant | None:
+        """Return until when that key of *target* is on cooldown; None: it is not."""
         return self._blocks.keys.until(key_subject(target, key), self._now)
 
     def key(self, target: Target, position: int) -> int:
         """Return which of its keys to use: the first, from *position* on, of those whose cooldown ends first."""
         return min(
             range(target.keys),
-            key=lambda key: (self.key_released(target, key) or _FREE, (key - position) % target.keys),
+            key=lambda key: (self.key_blocked_until(target, key) or _FREE, (key - position) % target.keys),
         )
 
     def _latest(self, ledger: Ledger, target: Target) -> Instant | None:

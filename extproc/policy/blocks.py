@@ -1,4 +1,4 @@
-"""Which targets to leave alone, until when, and why.
+"""Which targets are blocked, until when, and why.
 
 A block only ever moves later: two answers about one target may arrive out of order, and the longer wait is the safe
 one. Merging is therefore `max`, in any order and any number of times, which is what makes blocks shareable: reads are
@@ -29,12 +29,12 @@ class BlockKind(StrEnum):
 
     RETRY_AFTER = "retry_after"
     LATENCY = "latency"
-    KEY = "key"  # one access key of a target is set aside
+    KEY = "key"  # one access key of a target is on cooldown
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One thing to leave alone until an instant.
+    """A target, a provider, an endpoint or a key that is blocked until an instant.
 
     *subject* comes from `subject_of` or, for a key, from `key_subject`. It needs no scope beside it: a target id has
     a slash, a provider has none, an endpoint has a scheme.

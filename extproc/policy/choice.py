@@ -70,7 +70,7 @@ class Pause:
 
 @value
 class Chosen:
-    """A target to call after *wait*; *blocked* when it was taken although it is avoided or had to be waited for."""
+    """A target to call after *wait*; *blocked* when it is deprioritized or had to be waited for."""
 
     target: Target
     wait: Millis
@@ -103,23 +103,23 @@ def choose(
 ) -> Chosen | StopReason:
     """Return whom of *targets* to call, or why none of them may be.
 
-    The first that is free; else one that we avoid ourselves; else one that is worth waiting for.
+    The first that is not blocked; else one that is deprioritized; else one that is worth waiting for.
     """
     stop = StopReason.NO_CANDIDATE
-    avoided: list[tuple[Instant, Target]] = []
+    deprioritized: list[tuple[Instant, Target]] = []
     blocked: list[tuple[Instant, Target]] = []
     for target in targets:
-        if (until := availability.released(target)) is not None:
+        if (until := availability.blocked_until(target)) is not None:
             blocked.append((until, target))
-        elif (until := availability.avoided(target)) is not None:
-            avoided.append((until, target))
+        elif (until := availability.deprioritized_until(target)) is not None:
+            deprioritized.append((until, target))
         else:
             wait = pause.before(target, rng)
             if (forbidden := limits.forbids(wait)) is None:
                 return Chosen(target, wait)
             stop = forbidden
-    # Our own guess that a provider is slow must never turn into an outage, so such a target is used anyway.
-    for _, target in sorted(avoided, key=itemgetter(0)):
+    # That a provider is slow is our own guess: it must never turn into an outage, so such a target is used last.
+    for _, target in sorted(deprioritized, key=itemgetter(0)):
         wait = pause.before(target, rng)
         if (forbidden := limits.forbids(wait)) is None:
             return Chosen(target, wait, blocked=True)

@@ -49,7 +49,7 @@ class Exhausted:
     """Nothing more is tried.
 
     *failures* is empty when everything was blocked before the first attempt. *primary* is the target that the request
-    names. *shortest_block* is how long it is until the first of the blocked targets is released, in milliseconds; None
+    names. *shortest_block* is how long it is until the first of the blocks by Retry-After ends, in milliseconds; None
     when none is blocked by Retry-After. *pause* is how long to wait before the same request is worth repeating where
     no provider has said so, in milliseconds. Of a repeated request, *failures* are those of the one before, and
     *pause* is what is left.

@@ -60,10 +60,10 @@ class Plan:
         """Return the first attempt of a round: the primary's, or whose the primary's block leads to."""
         primary, availability = self.context.primary, self._availability
         pool = Candidates((primary,))
-        released = availability.released(primary)
-        if not self._bound and (released is not None or availability.avoided(primary) is not None):
+        blocked_until = availability.blocked_until(primary)
+        if not self._bound and (blocked_until is not None or availability.deprioritized_until(primary) is not None):
             reason = Reason.PRIMARY_BLOCKED
-            strategy = self.policy.default.strategy if released is not None else self.policy.when_avoided
+            strategy = self.policy.default.strategy if blocked_until is not None else self.policy.when_deprioritized
             if strategy is not Strategy.SAME_MODEL:
                 pool = self.shared.candidate_index.candidates(self.context, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.
@@ -79,9 +79,9 @@ class Plan:
         used, availability = self.state.next.key, self._availability
         refused = {used} | {failure.key for failure in self.state.failures if failure.target == target.id}
         in_turn = ((used + offset) % target.keys for offset in range(1, target.keys))
-        free = (key for key in in_turn if key not in refused and availability.key_released(target, key) is None)
+        free = (key for key in in_turn if key not in refused and availability.key_blocked_until(target, key) is None)
         key = next(free, None)
-        if self._bound or key is None or availability.released(target) is not None:
+        if self._bound or key is None or availability.blocked_until(target) is not None:
             return None
         if self._spent(self.state.attempts_made + 1) is not None:
             return None
@@ -128,7 +128,7 @@ class Plan:
         if state.charged(rule.name) >= rule.max_attempts or self._spent(state.attempts_made + 1) is not None:
             return False
         pool = self._candidates(rule.strategy, target)
-        return any(self._availability.released(other) is None for other in pool)
+        return any(self._availability.blocked_until(other) is None for other in pool)
 
     def _follow(self, rule: Rule, failed: Target, pause: Pause, *, next_round: Pause) -> Try | Exhausted:
         """Return what *rule* leads to from *failed*: another attempt in this round, another round, or the end."""
@@ -191,8 +191,8 @@ class Plan:
         availability = self._availability
         tried = (self.shared.candidate_index.catalog.get(failure.target) for failure in self.state.failures)
         concerned = (self.context.primary, *(target for target in tried if target is not None), *pool)
-        releases = [until for target in concerned if (until := availability.released(target)) is not None]
-        shortest = min(releases) - self.now if releases else None
+        block_ends = [until for target in concerned if (until := availability.blocked_until(target)) is not None]
+        shortest = min(block_ends) - self.now if block_ends else None
         return Exhausted(
             reason,
             self.state.failures,

@@ -71,7 +71,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class HighLatency:
-    """When a slow answer makes its target be avoided."""
+    """When slow responses deprioritize their target."""
 
     threshold: Millis
     measure: Measure
@@ -106,7 +106,7 @@ class Policy:
     on_connection_error: Rule | None = None  # the same
     attempt_timeout: Millis = 30_000  # on_timeout.after_ms; 0: off
     timeout_block: Millis = (
-        30_000  # on_timeout.block_duration_seconds: how long who timed out is avoided; 0: not at all
+        30_000  # on_timeout.block_duration_seconds: how long a target is deprioritized after a timeout; 0: not at all
     )
     high_latency: HighLatency | None = None
     retry_after: RetryAfterHandling = RetryAfterHandling()
@@ -119,8 +119,8 @@ class Policy:
     discourage_client_retries: bool = True
 
     @property
-    def when_avoided(self) -> Strategy:
-        """Who is asked instead of a primary that is avoided, be it for its slowness or for a timeout."""
+    def when_deprioritized(self) -> Strategy:
+        """The strategy in place of a primary that is deprioritized, be it after slow responses or a timeout."""
         return (self.high_latency or self.on_timeout or self.default).strategy
 
     def rule_for(self, outcome: Outcome) -> Rule:

@@ -1,4 +1,4 @@
-"""Several keys of one target: a refused key is set aside, the next one is tried first."""
+"""Several keys of one target: a refused key is on cooldown, the next one is tried first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)
 
 KEYS = [P_KEY, SECOND_KEY, THIRD_KEY]
 
-# Keys are set aside for each target on its own: a model a test keeps the tests apart.
+# Cooldowns of keys are per target: a model a test keeps the tests apart.
 MODELS = [
     "openai/refused-401",
     "openai/refused-402",

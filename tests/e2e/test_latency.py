@@ -1,4 +1,4 @@
-"""Slow answers are delivered, and their provider is avoided afterwards."""
+"""Slow responses are delivered, and their provider is deprioritized afterwards."""
 
 from __future__ import annotations
 

@@ -126,8 +126,8 @@ class Knowledge(RuleBasedStateMachine):
         view = Availability(self.mine, (), self.now)
         for target in TARGETS:
             for kind, until in (
-                (BlockKind.RETRY_AFTER, view.released(target)),
-                (BlockKind.LATENCY, view.avoided(target)),
+                (BlockKind.RETRY_AFTER, view.blocked_until(target)),
+                (BlockKind.LATENCY, view.deprioritized_until(target)),
             ):
                 subjects = (target.id, target.provider, target.endpoint)
                 end = max(self.ends.get((kind, subject), self.now) for subject in subjects)

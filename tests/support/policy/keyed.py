@@ -26,6 +26,6 @@ def keys(journey: Journey) -> list[tuple[str, int]]:
     return [(call.target, call.key) for call in journey.calls]
 
 
-def aside(until: int, number: int) -> Block:
-    """Return what sets P's key of that *number* aside until *until* milliseconds from the beginning."""
+def on_cooldown(until: int, number: int) -> Block:
+    """Return the cooldown of P's key of that *number*, until *until* milliseconds from the beginning."""
     return Block(BlockKind.KEY, f"{P}#{number}", after(until))

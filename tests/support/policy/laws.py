@@ -71,11 +71,11 @@ def nobody_blocked_is_called_while_somebody_else_is_not(choice: Choice) -> None:
         assert not (others and asked)
 
 
-def a_key_that_is_set_aside_is_used_only_if_all_are(choice: Choice) -> None:
-    """And then the one that is released first."""
+def a_key_on_cooldown_is_used_only_if_all_are(choice: Choice) -> None:
+    """And then the one whose cooldown ends first."""
     ends = {block.subject: block.until for block in choice.moment.known if block.kind is BlockKind.KEY}
-    releases = [ends.get(f"{choice.target.entry}#{key}", 0) for key in range(choice.target.keys)]
-    assert choice.bound or choice.target.keys <= 1 or releases[choice.state.next.key] == min(releases)
+    block_ends = [ends.get(f"{choice.target.entry}#{key}", 0) for key in range(choice.target.keys)]
+    assert choice.bound or choice.target.keys <= 1 or block_ends[choice.state.next.key] == min(block_ends)
 
 
 def no_key_is_refused_twice_in_a_row(choice: Choice) -> None:
@@ -113,7 +113,7 @@ def nobody_unfit_is_asked_again(choice: Choice) -> None:
     assert choice.moment.primary.id not in choice.unfit
 
 
-def who_was_silent_is_avoided(moment: Moment) -> None:
+def a_target_that_timed_out_is_deprioritized(moment: Moment) -> None:
     """By every request from then on, as long as the policy says."""
     policy, last = moment.policy, moment.replies[-1] if moment.replies else None
     if policy is not None and policy.timeout_block and last is not None and last.outcome.kind is Kind.TIMEOUT:
@@ -168,16 +168,16 @@ def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
     assert moment.decision.reason in (forbidding or {StopReason.NO_CANDIDATE})
 
 
-def a_released_key_is_tried_before_anything_else(moment: Moment) -> None:
+def a_key_that_is_not_on_cooldown_is_tried_before_anything_else(moment: Moment) -> None:
     """Where an answer speaks of its key, the target's next one follows, unless a limit or a block forbids it."""
     policy, attempted = moment.policy, moment.attempted
     if policy is None or attempted is None or moment.replies[-1].outcome.status not in KEY_REFUSED:
         return
     target = moment.catalog[attempted.next.target]
     tried = {attempted.next.key, *(one.key for one in attempted.failures if one.target == target.id)}
-    aside = {block.subject for block in moment.known if block.kind is BlockKind.KEY and block.until > moment.now}
+    on_cooldown = {block.subject for block in moment.known if block.kind is BlockKind.KEY and block.until > moment.now}
     now = Situation(moment, attempted, policy)
-    free = [key for key in range(target.keys) if key not in tried and f"{target.entry}#{key}" not in aside]
+    free = [key for key in range(target.keys) if key not in tried and f"{target.entry}#{key}" not in on_cooldown]
     if (
         free
         and not now.bound
@@ -256,20 +256,20 @@ LAWS_OF_CHOICES = (
     no_wait_crosses_a_limit,
     only_candidates_are_called,
     nobody_blocked_is_called_while_somebody_else_is_not,
-    a_key_that_is_set_aside_is_used_only_if_all_are,
+    a_key_on_cooldown_is_used_only_if_all_are,
     no_key_is_refused_twice_in_a_row,
     never_more_rounds_than_the_policy_says,
     nobody_unfit_is_asked_again,
 )
 
 LAWS_OF_MOMENTS = (
-    who_was_silent_is_avoided,
+    a_target_that_timed_out_is_deprioritized,
     what_one_provider_keeps_is_asked_of_nobody_else,
     never_more_calls_than_the_limits_allow,
     what_is_told_is_what_was_done,
     success_is_delivered_and_failure_is_not,
     why_nothing_more_was_tried_is_true,
-    a_released_key_is_tried_before_anything_else,
+    a_key_that_is_not_on_cooldown_is_tried_before_anything_else,
     who_asked_for_time_is_told_of,
 )
 

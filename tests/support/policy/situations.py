@@ -124,7 +124,7 @@ class Situation:
         return max(0, asked, first_key if target.keys > 1 else 0)
 
     def slow(self, target: Target) -> bool:
-        """Return whether *target* is avoided for its slowness or silence."""
+        """Return whether *target* is deprioritized after slow responses or a timeout."""
         return self.remaining(target, BlockKind.LATENCY) > 0
 
     def candidates(self) -> list[Target]:

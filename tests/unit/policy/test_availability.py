@@ -39,7 +39,7 @@ def key(until: int, number: int, target: Target = KEYED) -> Block:
 
 
 def state(view: Availability, target: Target = TARGET) -> tuple[Instant | None, Instant | None]:
-    return view.released(target), view.avoided(target)
+    return view.blocked_until(target), view.deprioritized_until(target)
 
 
 def test_nothing_is_blocked_at_first() -> None:
@@ -86,37 +86,37 @@ def test_a_block_ends_at_its_instant() -> None:
 
 
 def test_a_target_is_free_while_one_of_its_keys_is() -> None:
-    assert a_view(key(1000, 0), key(2000, 1)).released(KEYED) is None
+    assert a_view(key(1000, 0), key(2000, 1)).blocked_until(KEYED) is None
 
 
-def test_a_target_without_a_free_key_is_released_with_the_first() -> None:
-    assert a_view(key(3000, 0), key(1000, 1), key(2000, 2)).released(KEYED) == after(1000)
+def test_a_target_without_a_free_key_is_blocked_until_the_first_cooldown_ends() -> None:
+    assert a_view(key(3000, 0), key(1000, 1), key(2000, 2)).blocked_until(KEYED) == after(1000)
 
 
-def test_a_target_and_its_keys_must_both_be_released() -> None:
+def test_a_target_is_blocked_until_both_it_and_a_key_are_free() -> None:
     keys = [key(3000, number) for number in range(3)]
 
-    assert a_view(*keys, retry_after(5000)).released(KEYED) == after(5000)
-    assert a_view(*keys, retry_after(1000)).released(KEYED) == after(3000)
+    assert a_view(*keys, retry_after(5000)).blocked_until(KEYED) == after(5000)
+    assert a_view(*keys, retry_after(1000)).blocked_until(KEYED) == after(3000)
 
 
 def test_two_keys_are_a_choice_already() -> None:
     pair = a_target(P, keys=2)
 
-    assert a_view(key(1000, 0, pair), key(2000, 1, pair)).released(pair) == after(1000)
+    assert a_view(key(1000, 0, pair), key(2000, 1, pair)).blocked_until(pair) == after(1000)
 
 
 @pytest.mark.parametrize("keys", [0, 1])
 def test_the_only_key_is_never_set_aside(keys: int) -> None:
     """There is nothing to choose from."""
-    assert a_view(key(1000, 0)).released(a_target(P, keys=keys)) is None
+    assert a_view(key(1000, 0)).blocked_until(a_target(P, keys=keys)) is None
 
 
-def test_when_a_key_is_released() -> None:
+def test_until_when_a_key_is_on_cooldown() -> None:
     view = a_view(key(1000, 1), at=999)
 
-    assert [view.key_released(KEYED, number) for number in range(3)] == [None, after(1000), None]
-    assert a_view(key(1000, 1), at=1000).key_released(KEYED, 1) is None
+    assert [view.key_blocked_until(KEYED, number) for number in range(3)] == [None, after(1000), None]
+    assert a_view(key(1000, 1), at=1000).key_blocked_until(KEYED, 1) is None
 
 
 @pytest.mark.parametrize(("position", "number"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 1)])
@@ -125,10 +125,10 @@ def test_keys_rotate(position: int, number: int) -> None:
 
 
 @pytest.mark.parametrize(("position", "number"), [(0, 0), (1, 2), (2, 2), (3, 0)])
-def test_a_key_that_is_set_aside_is_passed_over(position: int, number: int) -> None:
+def test_a_key_on_cooldown_is_passed_over(position: int, number: int) -> None:
     assert a_view(key(1000, 1)).key(KEYED, position) == number
 
 
-def test_the_key_that_is_released_soonest() -> None:
+def test_the_key_whose_cooldown_ends_first() -> None:
     """If none is free; the target is then waited for."""
     assert [a_view(key(3000, 0), key(1000, 1), key(2000, 2)).key(KEYED, position) for position in range(3)] == [1, 1, 1]

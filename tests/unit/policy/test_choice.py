@@ -34,9 +34,9 @@ def a_pool(*named: str, others: tuple[str, ...] = ()) -> Candidates:
 
 @dataclass(frozen=True)
 class Chooser:
-    """Who is avoided and who blocked, for how long, and how to choose among the others."""
+    """Which targets are deprioritized, which are blocked, for how long, and how to choose among the others."""
 
-    avoided: Mapping[TargetId, int] = field(default_factory=dict)
+    deprioritized: Mapping[TargetId, int] = field(default_factory=dict)
     blocked: Mapping[TargetId, int] = field(default_factory=dict)
     limits: Limits = AMPLE
     order: CandidateOrder = CandidateOrder.PRIORITY
@@ -45,7 +45,7 @@ class Chooser:
 
     def choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
         blocks = Blocks()
-        for kind, ends in ((BlockKind.LATENCY, self.avoided), (BlockKind.RETRY_AFTER, self.blocked)):
+        for kind, ends in ((BlockKind.LATENCY, self.deprioritized), (BlockKind.RETRY_AFTER, self.blocked)):
             for subject, until in ends.items():
                 blocks.merge(Block(kind, subject, after(until)), now=NOW)
         targets = in_order(pool, self.order, position=self.position, rng=self.rng)
@@ -67,8 +67,8 @@ def test_nobody_to_choose_from() -> None:
 
 
 def test_the_first_that_is_free() -> None:
-    """Named ones before others; whoever is avoided or blocked is passed over."""
-    chooser = Chooser(avoided={P: 1000}, blocked={S: 1000})
+    """Named ones before others; deprioritized and blocked targets are passed over."""
+    chooser = Chooser(deprioritized={P: 1000}, blocked={S: 1000})
 
     assert chooser.choose(a_pool(P, S, T, others=(P2,)), AT_ONCE) == Chosen(a_target(T), 0)
     assert chooser.choose(a_pool(P, S, others=(P2,)), AT_ONCE) == Chosen(a_target(P2), 0)
@@ -85,62 +85,62 @@ def test_a_free_one_waits_for_its_own_backoff() -> None:
     assert Chooser().choose(a_pool(P), Pause(a_backoff(), failed(P, P))) == Chosen(a_target(P), 200)
 
 
-def test_the_one_avoided_that_is_free_soonest() -> None:
+def test_the_deprioritized_target_that_is_free_soonest() -> None:
     """Our own guess that providers are slow never turns into an outage."""
-    chooser = Chooser(avoided={P: 90_000_000, S: 70_000_000, T: 80_000_000})
+    chooser = Chooser(deprioritized={P: 90_000_000, S: 70_000_000, T: 80_000_000})
 
     assert chooser.choose(a_pool(P, S, others=(T,)), AT_ONCE) == Chosen(a_target(S), 0, blocked=True)
 
 
-def test_one_avoided_still_waits_for_its_own_backoff() -> None:
+def test_a_deprioritized_target_still_waits_for_its_own_backoff() -> None:
     """Not for the end of its block, though."""
-    chosen = Chooser(avoided={P: 90_000}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
+    chosen = Chooser(deprioritized={P: 90_000}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
 
     assert chosen == Chosen(a_target(P), 100, blocked=True)
 
 
-def test_one_avoided_before_one_to_wait_for() -> None:
+def test_a_deprioritized_target_before_one_to_wait_for() -> None:
     """A provider's Retry-After is a wish, our guess is not."""
-    chooser = Chooser(avoided={P: 90_000}, blocked={S: 1})
+    chooser = Chooser(deprioritized={P: 90_000}, blocked={S: 1})
 
     assert chooser.choose(a_pool(S, P), AT_ONCE) == Chosen(a_target(P), 0, blocked=True)
 
 
 def test_who_is_blocked_for_both_reasons_is_waited_for() -> None:
-    chooser = Chooser(avoided={P: 90_000}, blocked={P: 2000})
+    chooser = Chooser(deprioritized={P: 90_000}, blocked={P: 2000})
 
     assert chooser.choose(a_pool(P), AT_ONCE) == Chosen(a_target(P), 2000, blocked=True)
 
 
-def test_the_one_blocked_that_is_released_soonest() -> None:
+def test_the_target_whose_block_ends_first() -> None:
     chooser = Chooser(blocked={P: 3000, S: 1000, T: 2000})
 
     assert chooser.choose(a_pool(P, S, others=(T,)), AT_ONCE) == Chosen(a_target(S), 1000, blocked=True)
 
 
-@pytest.mark.parametrize(("released", "wait"), [(50, 100), (100, 100), (150, 150)])
-def test_the_longer_of_backoff_and_retry_after(released: int, wait: int) -> None:
+@pytest.mark.parametrize(("blocked_for", "wait"), [(50, 100), (100, 100), (150, 150)])
+def test_the_longer_of_backoff_and_retry_after(blocked_for: int, wait: int) -> None:
     """They run at the same time: they are not added up."""
-    chosen = Chooser(blocked={P: released}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
+    chosen = Chooser(blocked={P: blocked_for}).choose(a_pool(P), Pause(a_backoff(), failed(P)))
 
     assert chosen == Chosen(a_target(P), wait, blocked=True)
 
 
 def test_jitter_applies_to_the_wait_for_a_blocked_target() -> None:
-    """And for one avoided: the back-off keeps its jitter."""
+    """And for a deprioritized target: the back-off keeps its jitter."""
     pause = Pause(Backoff(Reach.SAME_MODEL, 100, 5000, Jitter.EQUAL), failed(P))
 
-    for chooser in (Chooser(avoided={P: 10}, rng=HALF), Chooser(blocked={P: 10}, rng=HALF)):
+    for chooser in (Chooser(deprioritized={P: 10}, rng=HALF), Chooser(blocked={P: 10}, rng=HALF)):
         assert chooser.choose(a_pool(P), pause) == Chosen(a_target(P), 75, blocked=True)
 
 
 def test_whose_wait_would_be_too_long_is_passed_over() -> None:
-    """Another candidate is picked if there is one: free, avoided or blocked."""
+    """Another candidate is picked if there is one: free, deprioritized or blocked."""
     pause = Pause(a_backoff(base=2000), failed(P, P))
     limits = Limits(NOW, max_wait=3000, deadline=after(300_000))
 
     assert Chooser(limits=limits).choose(a_pool(P, S), pause) == Chosen(a_target(S), 0)
-    assert Chooser(limits=limits, avoided={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
+    assert Chooser(limits=limits, deprioritized={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
         a_target(S), 0, blocked=True
     )
     assert Chooser(limits=limits, blocked={P: 1, S: 2}).choose(a_pool(P, S), pause) == Chosen(
@@ -148,14 +148,14 @@ def test_whose_wait_would_be_too_long_is_passed_over() -> None:
     )
 
 
-@pytest.mark.parametrize("state", ["avoided", "blocked", "free"])
+@pytest.mark.parametrize("state", ["deprioritized", "blocked", "free"])
 def test_why_nobody_was_chosen(state: str) -> None:
     """The reason is that of the last candidate that was thought of."""
     pause = Pause(a_backoff(base=2000), failed(P))
     limits = Limits(NOW, max_wait=1000, deadline=after(300_000))
-    avoided, blocked = ({P: 1} if state == kind else {} for kind in ("avoided", "blocked"))
+    deprioritized, blocked = ({P: 1} if state == kind else {} for kind in ("deprioritized", "blocked"))
 
-    chosen = Chooser(limits=limits, avoided=avoided, blocked=blocked).choose(a_pool(P), pause)
+    chosen = Chooser(limits=limits, deprioritized=deprioritized, blocked=blocked).choose(a_pool(P), pause)
 
     assert chosen is StopReason.WAIT_TOO_LONG
 

@@ -1,4 +1,4 @@
-"""Whose turn it is among the access keys of a target, and which of them are set aside."""
+"""The rotation of a target's access keys, and their cooldowns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.policy.builders import (
     http,
 )
 from support.policy.journeys import Journey, Reply
-from support.policy.keyed import KEYED, aside, engine_of, keys
+from support.policy.keyed import KEYED, engine_of, keys, on_cooldown
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.rules import CandidateOrder, Lifetime, RetryAfterHandling, Strategy
@@ -56,9 +56,9 @@ def test_each_target_has_turns_of_its_own() -> None:
 
 
 def test_keys_that_are_set_aside_are_passed_over_without_a_policy_too() -> None:
-    """Requests that have one have found out; until they are released."""
+    """Other requests have found out; until the cooldown ends."""
     blocks = Blocks()
-    blocks.add(aside(1000, 0), now=NOW)
+    blocks.add(on_cooldown(1000, 0), now=NOW)
     engine = an_engine(KEYED, blocks=blocks)
 
     assert [keys(Journey(engine, now=after(at))) for at in (0, 999, 1000, 1000)] == [
@@ -92,7 +92,7 @@ def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
 
     Journey(engine_of(blocks=blocks)).gets(Reply(outcome, took=30))
 
-    assert blocks.snapshot(now=NOW) == (aside(30 + rest, 0),)
+    assert blocks.snapshot(now=NOW) == (on_cooldown(30 + rest, 0),)
 
 
 @pytest.mark.parametrize("number", [4, -2, 2**31 - 1])
@@ -103,11 +103,11 @@ def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> 
 
     engine_of(blocks=blocks).after(state, final(401), Api.CHAT, duration=0, now=NOW, rng=always(0))
 
-    assert blocks.snapshot(now=NOW) == (aside(60_000, 1),)
+    assert blocks.snapshot(now=NOW) == (on_cooldown(60_000, 1),)
 
 
-def test_a_key_that_is_set_aside_is_not_used() -> None:
-    """Until it is released."""
+def test_a_key_on_cooldown_is_not_used() -> None:
+    """Until the cooldown ends."""
     engine = engine_of()
     Journey(engine).gets(final(401), SUCCESS)
 
@@ -127,7 +127,7 @@ def test_the_wait_of_one_key_does_not_block_its_target() -> None:
 
 
 def test_a_target_whose_keys_are_all_set_aside_is_blocked() -> None:
-    """It is released with the first of them."""
+    """It is blocked until the first cooldown ends."""
     engine = engine_of()
     Journey(engine).gets(final(401), Reply(final(403), took=10), Reply(final(402), took=10))
 
@@ -135,10 +135,10 @@ def test_a_target_whose_keys_are_all_set_aside_is_blocked() -> None:
 
 
 def test_a_target_whose_keys_are_all_set_aside_may_be_waited_for() -> None:
-    """The wait is that for the key that is released first, and that key is used."""
+    """The wait is for the key whose cooldown ends first, and that key is used."""
     blocks = Blocks()
     for number, until in enumerate((9000, 7000, 8000)):
-        blocks.add(aside(until, number), now=NOW)
+        blocks.add(on_cooldown(until, number), now=NOW)
 
     journey = Journey(an_engine(KEYED, policy=a_policy(), blocks=blocks))
 

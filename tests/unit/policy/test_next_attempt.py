@@ -186,7 +186,7 @@ def test_targets_blocked_by_latency_are_used_rather_than_nobody() -> None:
 
 
 def test_targets_blocked_by_retry_after_are_waited_for() -> None:
-    """The one that is released first."""
+    """The one whose block ends first."""
     blocks = blocked(S, until=9000)
     blocks.add(Block(BlockKind.RETRY_AFTER, T, after(8000)), now=NOW)
 

@@ -22,7 +22,7 @@ from support.policy.builders import (
     on_status,
 )
 from support.policy.journeys import Journey, Reply
-from support.policy.keyed import KEYED, aside, engine_of, keys
+from support.policy.keyed import KEYED, engine_of, keys, on_cooldown
 
 from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
@@ -70,7 +70,7 @@ def test_every_key_is_tried_once() -> None:
 
 def test_keys_that_are_set_aside_are_not_tried() -> None:
     blocks = Blocks()
-    blocks.add(aside(5000, 1), now=NOW)
+    blocks.add(on_cooldown(5000, 1), now=NOW)
 
     assert keys(Journey(engine_of(blocks=blocks)).gets(final(401))) == [(P, 0), (P, 2)]
 

@@ -1,4 +1,4 @@
-"""Who has timed out is avoided for a while, so that the client's own retry goes elsewhere."""
+"""A target that timed out is deprioritized for a while, so that the client's own retry goes elsewhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def known(reply: Reply, policy: Policy = FAILOVER, *, number: float = 0.0) -> tu
     return blocks.snapshot(now=NOW)
 
 
-def avoided(until: int) -> tuple[Block, ...]:
+def deprioritized(until: int) -> tuple[Block, ...]:
     return (Block(BlockKind.LATENCY, P, after(until)),)
 
 
@@ -56,13 +56,13 @@ def test_the_next_request_goes_elsewhere() -> None:
 
 def test_the_time_begins_when_it_has_failed() -> None:
     """Its end is spread like that of every long block."""
-    assert known(SILENT) == avoided(60_000)
-    assert known(SILENT, number=0.5) == avoided(61_500)
+    assert known(SILENT) == deprioritized(60_000)
+    assert known(SILENT, number=0.5) == deprioritized(61_500)
 
 
 @pytest.mark.parametrize(("block", "until"), [(1000, 31_000), (90_000, 120_000)])
 def test_the_policy_says_for_how_long(block: int, until: int) -> None:
-    assert known(SILENT, a_policy(fallback_models=(S,), timeout_block=block)) == avoided(until)
+    assert known(SILENT, a_policy(fallback_models=(S,), timeout_block=block)) == deprioritized(until)
 
 
 def test_zero_is_off() -> None:
@@ -79,7 +79,7 @@ def test_every_request_knows_whatever_becomes_of_a_retry_after() -> None:
     """It is our own guess about a target, not something that it asked this request for."""
     handling = RetryAfterHandling(apply_to=Lifetime.REQUEST)
 
-    assert known(SILENT, a_policy(fallback_models=(S,), retry_after=handling)) == avoided(60_000)
+    assert known(SILENT, a_policy(fallback_models=(S,), retry_after=handling)) == deprioritized(60_000)
 
 
 def test_it_never_makes_an_outage() -> None:
@@ -93,7 +93,7 @@ def test_it_never_makes_an_outage() -> None:
     assert isinstance(again.decision, Deliver)
 
 
-def test_a_single_model_is_never_avoided() -> None:
+def test_a_single_model_is_never_deprioritized() -> None:
     engine = an_engine(P, policy=a_policy())
     Journey(engine, rng=LOW).gets(SILENT)
 

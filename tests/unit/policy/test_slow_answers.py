@@ -1,4 +1,4 @@
-"""How slow answers make a target be avoided."""
+"""How slow responses deprioritize a target."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_one_request_counts_for_each_of_its_targets() -> None:
     ("scope", "subject"),
     [(Scope.MODEL, P), (Scope.PROVIDER, "openai"), (Scope.ENDPOINT, "https://openai.test:443")],
 )
-def test_the_scope_says_what_is_avoided(scope: Scope, subject: str) -> None:
+def test_the_scope_says_what_is_deprioritized(scope: Scope, subject: str) -> None:
     assert known(a_high_latency(scope=scope, block=4000), Reply(took=1500)) == (latency(5500, subject),)
 
 
