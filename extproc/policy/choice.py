@@ -42,8 +42,8 @@ class Limits:
 
 
 @value
-class Pause:
-    """The wait of our own making before an attempt: back-off, and the delay before a new round."""
+class Delay:
+    """The delay before an attempt that no provider asked for: back-off, and the delay of a new round."""
 
     backoff: Backoff | None = None
     failures: Sequence[FailedAttempt] = ()
@@ -99,7 +99,7 @@ def in_order(pool: Candidates, order: CandidateOrder, *, position: int, rng: Rng
 
 
 def choose(
-    targets: Iterable[Target], pause: Pause, *, availability: Availability, limits: Limits, rng: Rng
+    targets: Iterable[Target], delay: Delay, *, availability: Availability, limits: Limits, rng: Rng
 ) -> Chosen | StopReason:
     """Return whom of *targets* to call, or why none of them may be.
 
@@ -114,18 +114,18 @@ def choose(
         elif (until := availability.deprioritized_until(target)) is not None:
             deprioritized.append((until, target))
         else:
-            wait = pause.before(target, rng)
+            wait = delay.before(target, rng)
             if (forbidden := limits.forbids(wait)) is None:
                 return Chosen(target, wait)
             stop = forbidden
     # That a provider is slow is our own guess: it must never turn into an outage, so such a target is used last.
     for _, target in sorted(deprioritized, key=itemgetter(0)):
-        wait = pause.before(target, rng)
+        wait = delay.before(target, rng)
         if (forbidden := limits.forbids(wait)) is None:
             return Chosen(target, wait, blocked=True)
         stop = forbidden
     for until, target in sorted(blocked, key=itemgetter(0)):
-        wait = max(pause.before(target, rng), until - limits.now)
+        wait = max(delay.before(target, rng), until - limits.now)
         if (forbidden := limits.forbids(wait)) is None:
             return Chosen(target, wait, blocked=True)
         stop = forbidden

@@ -50,26 +50,26 @@ class Exhausted:
 
     *failures* is empty when everything was blocked before the first attempt. *primary* is the target that the request
     names. *shortest_block* is how long it is until the first of the blocks by Retry-After ends, in milliseconds; None
-    when none is blocked by Retry-After. *pause* is how long to wait before the same request is worth repeating where
-    no provider has said so, in milliseconds. Of a repeated request, *failures* are those of the one before, and
-    *pause* is what is left.
+    when none is blocked by Retry-After. *default_retry_after* is how long to wait before the same request is worth
+    repeating where no provider has said so, in milliseconds. Of a repeated request, *failures* are those of the one
+    before, and *default_retry_after* is what is left.
     """
 
     reason: StopReason
     failures: tuple[FailedAttempt, ...]
     shortest_block: Millis | None = None
     primary: TargetId = field(kw_only=True)
-    pause: Millis = field(default=2000, kw_only=True)
+    default_retry_after: Millis = field(default=2000, kw_only=True)
 
     @property
     def retry_after(self) -> Millis | None:
         """How long to wait before the same request is worth repeating; None where repeating it cannot help."""
         if self.reason is StopReason.REPEATED:
-            return self.pause
+            return self.default_retry_after
         known = self.observed_retry_after if self.shortest_block is None else self.shortest_block
         if known is not None:
             return known
-        return self.pause if self.decisive is not None and self.decisive.outcome.passing else None
+        return self.default_retry_after if self.decisive is not None and self.decisive.outcome.passing else None
 
     @property
     def attempts(self) -> tuple[FailedAttempt, ...]:

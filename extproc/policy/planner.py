@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.availability import Availability
 from extproc.policy.candidates import Candidates
-from extproc.policy.choice import Chosen, Limits, Pause, choose, in_order
+from extproc.policy.choice import Chosen, Delay, Limits, choose, in_order
 from extproc.policy.decision import Exhausted, StopReason, Try
 from extproc.policy.outcome import Kind
 from extproc.policy.rules import CandidateOrder, Strategy
@@ -32,9 +32,9 @@ _REASONS = {
     Strategy.DIFFERENT_PROVIDER: Reason.DIFFERENT_PROVIDER,
 }
 
-_AT_ONCE = Pause()
+_NO_DELAY = Delay()
 
-_PAUSE = 1000
+_DEFAULT_RETRY_AFTER = 1000
 """Milliseconds after which a client may repeat a request, where nobody has said and nothing is remembered."""
 
 
@@ -56,7 +56,7 @@ class Plan:
         self._bound = state.freedom is Freedom.THERE
         self._availability = Availability(shared.blocks, state.blocks, now, first_key_only=self._bound)
 
-    def begin(self, pause: Pause = _AT_ONCE, reason: Reason = Reason.PRIMARY) -> Try | Exhausted:
+    def begin(self, delay: Delay = _NO_DELAY, reason: Reason = Reason.PRIMARY) -> Try | Exhausted:
         """Return the first attempt of a round: the primary's, or whose the primary's block leads to."""
         primary, availability = self.context.primary, self._availability
         pool = Candidates((primary,))
@@ -68,7 +68,7 @@ class Plan:
                 pool = self.shared.candidate_index.candidates(self.context, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.
                 pool = Candidates((primary, *pool.named), pool.others).without(self.state.unfit)
-        chosen = self._choose(pool, pause)
+        chosen = self._choose(pool, delay)
         return self._try(chosen, reason) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
     def next_key(self, target: Target, outcome: Outcome, duration: Millis) -> Try | None:
@@ -101,7 +101,7 @@ class Plan:
             return self._stop(StopReason.RULE_SPENT)
         if (spent := self._spent(state.attempts_made)) is not None:
             return self._stop(spent)
-        backoff = Pause(rule.backoff, self._fit(state.failures))
+        backoff = Delay(rule.backoff, self._fit(state.failures))
         return self._follow(rule, failed, backoff, next_round=backoff)
 
     def instead_of_unfit(self) -> Try | Exhausted:
@@ -117,7 +117,7 @@ class Plan:
         if failed is None:
             return self.begin()
         rule = self.policy.rule_for(failures[-1].outcome)
-        return self._follow(rule, failed, _AT_ONCE, next_round=Pause(rule.backoff, self._fit(state.failures)))
+        return self._follow(rule, failed, _NO_DELAY, next_round=Delay(rule.backoff, self._fit(state.failures)))
 
     def has_alternative(self, target: Target) -> bool:
         """Return whether another attempt could follow at once if *target* ran into its time limit."""
@@ -130,30 +130,30 @@ class Plan:
         pool = self._candidates(rule.strategy, target)
         return any(self._availability.blocked_until(other) is None for other in pool)
 
-    def _follow(self, rule: Rule, failed: Target, pause: Pause, *, next_round: Pause) -> Try | Exhausted:
+    def _follow(self, rule: Rule, failed: Target, delay: Delay, *, next_round: Delay) -> Try | Exhausted:
         """Return what *rule* leads to from *failed*: another attempt in this round, another round, or the end."""
         if self._bound:
-            return self._again(rule, pause)
+            return self._again(rule, delay)
         pool = self._candidates(rule.strategy, failed)
-        chosen = self._choose(pool, pause)
+        chosen = self._choose(pool, delay)
         if isinstance(chosen, Chosen):
             return self._try(chosen, _REASONS[rule.strategy])
         # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
         rounds_remain = rule.strategy is not Strategy.SAME_MODEL and self.state.round < self.policy.rounds
         if rounds_remain and all(failure.outcome.transient for failure in self._fit(self.state.this_round)):
-            pause = replace(next_round, at_least=self.policy.round_delay)
-            return self._next_round().begin(pause, Reason.NEXT_ROUND)
+            delay = replace(next_round, at_least=self.policy.round_delay)
+            return self._next_round().begin(delay, Reason.NEXT_ROUND)
         return self._stop(chosen, pool)
 
-    def _again(self, rule: Rule, pause: Pause) -> Try | Exhausted:
+    def _again(self, rule: Rule, delay: Delay) -> Try | Exhausted:
         """Return another attempt at the primary, which alone can serve the request, or the end.
 
         A rule that would have gone elsewhere says nothing of how long to wait here: as long as before a new round.
         """
         if rule.strategy is not Strategy.SAME_MODEL:
-            pause = replace(pause, at_least=self.policy.round_delay)
+            delay = replace(delay, at_least=self.policy.round_delay)
         pool = Candidates((self.context.primary,))
-        chosen = self._choose(pool, pause)
+        chosen = self._choose(pool, delay)
         return self._try(chosen, Reason.SAME_MODEL) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
 
     def _fit(self, failures: tuple[FailedAttempt, ...]) -> tuple[FailedAttempt, ...]:
@@ -171,10 +171,10 @@ class Plan:
         state = replace(self.state, round=self.state.round + 1, round_start=self.state.attempts_made)
         return Plan(self.shared, self.context, state, self.now, self.rng)
 
-    def _choose(self, pool: Candidates, pause: Pause) -> Chosen | StopReason:
+    def _choose(self, pool: Candidates, delay: Delay) -> Chosen | StopReason:
         rotation, subject, order = self.shared.rotation, self.context.primary.entry, self.policy.candidate_order
         targets = in_order(pool, order, position=rotation[subject], rng=self.rng)
-        chosen = choose(targets, pause, availability=self._availability, limits=self._limits, rng=self.rng)
+        chosen = choose(targets, delay, availability=self._availability, limits=self._limits, rng=self.rng)
         if order is CandidateOrder.ROUND_ROBIN and isinstance(chosen, Chosen) and chosen.target in pool.others:
             rotation[subject] += 1
         return chosen
@@ -198,7 +198,7 @@ class Plan:
             self.state.failures,
             shortest,
             primary=self.state.primary,
-            pause=self.policy.repeat_window or _PAUSE,
+            default_retry_after=self.policy.repeat_window or _DEFAULT_RETRY_AFTER,
         )
 
     def _spent(self, attempts: int) -> StopReason | None:

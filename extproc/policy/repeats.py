@@ -86,7 +86,7 @@ class Repeats:
         if known.until <= now:
             self._forget(signature)
             return None
-        return replace(known.exhausted, reason=StopReason.REPEATED, pause=known.repeatable - now)
+        return replace(known.exhausted, reason=StopReason.REPEATED, default_retry_after=known.repeatable - now)
 
     def _forget(self, signature: bytes) -> None:
         known = self._known.pop(signature, None)

@@ -74,10 +74,10 @@ class Knowledge(RuleBasedStateMachine):
         self.slow = SlowAnswers()
         self.events: dict[tuple[HighLatency, str], list[Instant]] = {}
 
-    @rule(pause=st.integers(0, 40))
-    def wait(self, pause: int) -> None:
+    @rule(delay=st.integers(0, 40))
+    def wait(self, delay: int) -> None:
         """Let time pass."""
-        self.now = after(pause, now=self.now)
+        self.now = after(delay, now=self.now)
 
     @rule(kind=st.sampled_from(KINDS), subject=st.sampled_from(SUBJECTS), length=st.integers(-5, 60))
     def block(self, kind: BlockKind, subject: str, length: int) -> None:

@@ -37,9 +37,9 @@ def no_rule_allows_more_than_it_says(choice: Choice) -> None:
 
 
 def nobody_waits_for_another_ones_retry_after(choice: Choice) -> None:
-    """Wait as long as the target itself has asked for, or our own pause says; never shorter than the first."""
-    asked, pause = (0, 0) if choice.next_key else (choice.must_wait(choice.target), choice.longest_pause)
-    assert asked <= choice.state.next.waited <= max(asked, pause)
+    """Wait as long as the target itself has asked for, or our own delay says; never shorter than the first."""
+    asked, delay = (0, 0) if choice.next_key else (choice.must_wait(choice.target), choice.longest_delay)
+    assert asked <= choice.state.next.waited <= max(asked, delay)
     assert choice.state.next.not_before == choice.moment.now + choice.state.next.waited
 
 
@@ -60,11 +60,11 @@ def only_candidates_are_called(choice: Choice) -> None:
 
 
 def nobody_blocked_is_called_while_somebody_else_is_not(choice: Choice) -> None:
-    """Free ones come before those we avoid, and they before those to wait for; unless a limit forbids the pause."""
+    """Free ones come before those we avoid, and they before those to wait for; unless a limit forbids the delay."""
     asked, slow = choice.must_wait(choice.target), choice.slow(choice.target)
     if choice.next_key:
         assert asked == 0
-    elif choice.allows(choice.longest_pause):
+    elif choice.allows(choice.longest_delay):
         others = [target for target in choice.candidates() if not choice.must_wait(target)]
         free = [target for target in others if not choice.slow(target)]
         assert not (free and (asked or slow))

@@ -75,7 +75,7 @@ class Situation:
         return None if self.last is None else self.policy.rule_for(self.last.outcome)
 
     @property
-    def longest_pause(self) -> Millis:
+    def longest_delay(self) -> Millis:
         """The longest wait that our own back-off and rounds can come to here."""
         backoff = None if self.rule is None else self.rule.backoff
         delay = self.policy.round_delay if self.begins_round and self.state.failures else self.delay_there
@@ -90,9 +90,9 @@ class Situation:
     def longest_wait(self, target: Target) -> Millis:
         """Return the longest wait before *target* that blocks, rounds and our own back-off can come to here."""
         backoff, last = None if self.rule is None else self.rule.backoff, self.last
-        pause = self.policy.round_delay if self.begins_round and last is not None else self.delay_there
+        delay = self.policy.round_delay if self.begins_round and last is not None else self.delay_there
         if self.follows_unfit:
-            pause = 0
+            delay = 0
         elif backoff is not None and last is not None:
             failed = self.moment.catalog[last.target]
             reached = {
@@ -100,8 +100,8 @@ class Situation:
                 Reach.SAME_PROVIDER: target.provider == failed.provider,
                 Reach.GLOBAL: True,
             }
-            pause = max(pause, backoff.ceiling if reached[backoff.reach] else 0)
-        return max(self.must_wait(target), pause)
+            delay = max(delay, backoff.ceiling if reached[backoff.reach] else 0)
+        return max(self.must_wait(target), delay)
 
     def allows(self, wait: Millis) -> bool:
         """Return whether no limit forbids a wait of that length."""

@@ -1,4 +1,4 @@
-"""What one decision hands on to the next: random numbers, keys, the beginning of the budget, a pause."""
+"""What one decision hands on to the next: random numbers, keys, the beginning of the budget, a delay."""
 
 from __future__ import annotations
 

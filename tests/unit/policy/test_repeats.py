@@ -86,7 +86,9 @@ def test_the_same_request_again_calls_nobody(outcome: Outcome) -> None:
 
     assert isinstance(first, Exhausted)
     assert client.calls == [P, S]
-    assert again == [replace(first, reason=StopReason.REPEATED, pause=2000 - wait) for wait in range(0, 1999, 69)]
+    assert again == [
+        replace(first, reason=StopReason.REPEATED, default_retry_after=2000 - wait) for wait in range(0, 1999, 69)
+    ]
 
 
 def test_it_has_made_no_attempt_itself() -> None:

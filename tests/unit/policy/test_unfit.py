@@ -165,7 +165,7 @@ def test_a_target_that_turns_out_unfit_later_is_passed_over_too() -> None:
 
 
 def test_the_wait_before_it_is_not_waited_twice() -> None:
-    """It has taken the place of the next one, whose pause is over; and it does not make later pauses longer."""
+    """It has taken the place of the next one, whose delay is over; and it does not make later delays longer."""
     backoff = Backoff(Reach.GLOBAL, 100, 5000, Jitter.NONE)
     policy = a_policy(default=Rule("default", max_attempts=9, backoff=backoff), fallback_models=(S, T))
     journey = Journey(an_engine(P, S, T, U, policy=policy)).gets(http(429), final(401), http(429))

@@ -9,7 +9,7 @@ from support.policy.builders import HALF, NOW, P2, P, S, a_target, after, http
 
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.backoff import Backoff, Jitter, Reach
-from extproc.policy.choice import Limits, Pause
+from extproc.policy.choice import Delay, Limits
 from extproc.policy.decision import StopReason
 
 if TYPE_CHECKING:
@@ -63,37 +63,37 @@ def test_no_wait_fits_into_a_time_that_is_over() -> None:
 )
 def test_a_backoff_counts_and_delays_within_its_reach(reach: Reach, waits: dict[TargetId, int]) -> None:
     """The n-th failure of that model, of that provider, of all; before an attempt to that model, provider, any."""
-    pause = Pause(a_backoff(reach), failed(S, P, P2, P))
+    delay = Delay(a_backoff(reach), failed(S, P, P2, P))
 
-    assert {target: pause.before(a_target(target), HALF) for target in waits} == waits
+    assert {target: delay.before(a_target(target), HALF) for target in waits} == waits
 
 
 def test_a_backoff_delays_only_where_the_last_failure_was() -> None:
     """An earlier failure of the same model has been waited for while another was asked."""
-    pause = Pause(a_backoff(), failed(P, S))
+    delay = Delay(a_backoff(), failed(P, S))
 
-    assert pause.before(a_target(P), HALF) == 0
+    assert delay.before(a_target(P), HALF) == 0
 
 
 def test_a_backoff_before_anything_has_failed() -> None:
-    assert Pause(a_backoff(Reach.GLOBAL)).before(a_target(P), HALF) == 0
+    assert Delay(a_backoff(Reach.GLOBAL)).before(a_target(P), HALF) == 0
 
 
 def test_a_rule_without_a_backoff_does_not_wait() -> None:
-    assert Pause(None, failed(P, P)).before(a_target(P), HALF) == 0
+    assert Delay(None, failed(P, P)).before(a_target(P), HALF) == 0
 
 
 def test_a_wait_is_as_long_as_the_longest_reason_for_it() -> None:
     """The delay before a round and the back-off run at the same time."""
     here, elsewhere = a_target(P), a_target(S)
 
-    assert Pause(None, failed(P), at_least=500).before(here, HALF) == 500
-    assert Pause(a_backoff(base=100), failed(P), at_least=500).before(here, HALF) == 500
-    assert Pause(a_backoff(base=900), failed(P), at_least=500).before(here, HALF) == 900
-    assert Pause(a_backoff(base=900), failed(P), at_least=500).before(elsewhere, HALF) == 500
+    assert Delay(None, failed(P), at_least=500).before(here, HALF) == 500
+    assert Delay(a_backoff(base=100), failed(P), at_least=500).before(here, HALF) == 500
+    assert Delay(a_backoff(base=900), failed(P), at_least=500).before(here, HALF) == 900
+    assert Delay(a_backoff(base=900), failed(P), at_least=500).before(elsewhere, HALF) == 500
 
 
 def test_jitter_comes_from_the_rng_and_from_the_wait_before() -> None:
-    pause = Pause(Backoff(Reach.GLOBAL, 100, 5000, Jitter.DECORRELATED), failed(P, waited=1000))
+    delay = Delay(Backoff(Reach.GLOBAL, 100, 5000, Jitter.DECORRELATED), failed(P, waited=1000))
 
-    assert pause.before(a_target(P), HALF) == 1550
+    assert delay.before(a_target(P), HALF) == 1550

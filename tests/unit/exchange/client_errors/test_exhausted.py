@@ -124,7 +124,7 @@ def test_where_only_unfit_ones_were_called_the_gateway_has_failed(shortest_block
 def test_a_repeated_request_has_made_no_attempt() -> None:
     """Status and words are those of the request before; what it has asked for a while ago is not told anew."""
     failures = (failure(P, Outcome(Kind.HTTP, 503, retry_after=3000)),)
-    repeated = Exhausted(StopReason.REPEATED, failures, 3000, primary=P, pause=1500)
+    repeated = Exhausted(StopReason.REPEATED, failures, 3000, primary=P, default_retry_after=1500)
 
     assert answered(repeated) == (
         503,
@@ -168,7 +168,7 @@ def test_a_wait_of_zero_is_a_wait() -> None:
 )
 def test_what_may_be_repeated_says_when(outcome: Outcome) -> None:
     """Even if nobody has said: else clients come back at once, several times."""
-    exhausted = Exhausted(StopReason.RULE_SPENT, (failure(P, outcome),), primary=P, pause=1001)
+    exhausted = Exhausted(StopReason.RULE_SPENT, (failure(P, outcome),), primary=P, default_retry_after=1001)
 
     _, headers, _ = answered(exhausted, discourage=False)
 
