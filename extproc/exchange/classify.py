@@ -16,7 +16,7 @@ from extproc.exchange.body.provider_error import (
     told_headers,
 )
 from extproc.policy.feedback import KEY_REFUSED
-from extproc.policy.outcome import Kind, Outcome, Refusal, Wish, classify_answer, classify_local_reply
+from extproc.policy.outcome import Kind, Outcome, Refusal, RetryHint, classify_answer, classify_local_reply
 from extproc.policy.retry_after import read_retry_after
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def outcome_of(
     kind = classify_answer(
         answer.status,
         listed=() if policy is None else policy.on_status,
-        wish=_wish(answer.headers.get("x-should-retry")),
+        hint=_retry_hint(answer.headers.get("x-should-retry")),
     )
     error = read_error(_plain(answer, body))
     retry_after = None
@@ -108,11 +108,11 @@ def _longest(*waits: Millis | None) -> Millis | None:
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _wish(text: str | None) -> Wish | None:
+def _retry_hint(text: str | None) -> RetryHint | None:
     match None if text is None else text.strip().lower():
         case "true":
-            return Wish.RETRY
+            return RetryHint.RETRY
         case "false":
-            return Wish.DO_NOT_RETRY
+            return RetryHint.DO_NOT_RETRY
         case _:
             return None

@@ -88,8 +88,8 @@ class Refusal(StrEnum):
     MODEL = "model"  # the provider has no such model, or not for this account
 
 
-class Wish(Enum):
-    """What a provider asked of us with `x-should-retry`."""
+class RetryHint(Enum):
+    """A provider's `x-should-retry`."""
 
     RETRY = "true"
     DO_NOT_RETRY = "false"
@@ -155,10 +155,10 @@ class Outcome:
                 assert_never(self.kind)
 
 
-def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = None) -> Kind:
+def classify_answer(status: int, *, listed: Container[int], hint: RetryHint | None = None) -> Kind:
     """Return the class of a provider's own answer.
 
-    *listed* are the codes that the policy's on_status_codes name: retriable unless they mean success. *wish* is the
+    *listed* are the codes that the policy's on_status_codes name: retriable unless they mean success. *hint* is the
     provider's `x-should-retry`: it overrides the default class, never an entry of the operator's.
     """
     if status < 300:
@@ -168,8 +168,8 @@ def classify_answer(status: int, *, listed: Container[int], wish: Wish | None = 
     if status < 400:
         # A redirect is no answer, but somewhere else to ask. 304 is one, if a client has asked for it.
         return Kind.SUCCESS if status == _NOT_MODIFIED else Kind.HTTP
-    if wish is not None:
-        return Kind.HTTP if wish is Wish.RETRY else Kind.FINAL
+    if hint is not None:
+        return Kind.HTTP if hint is RetryHint.RETRY else Kind.FINAL
     if status in _PASSING or status >= 500:
         return Kind.HTTP
     return Kind.FINAL

@@ -64,7 +64,9 @@ def read_retry_after(headers: Mapping[str, str], *, status: int, now: Instant) -
     Points in time are compared with the answer's own `Date` where it has one, so that a provider's clock that is
     wrong does no harm (RFC 9110 section 10.2.3 gives the delay or the date, and 6.6.1 the clock it is meant by).
     """
-    waits = [wait for wait in _asked(headers, status=status, now=now) if wait is not None and wait <= _LONGEST]
+    waits = [
+        wait for wait in _requested_waits(headers, status=status, now=now) if wait is not None and wait <= _LONGEST
+    ]
     return max(waits, default=None)
 
 
@@ -77,7 +79,7 @@ def read_duration(text: str) -> Millis | None:
     return None if wait is None or wait > _LONGEST else wait
 
 
-def _asked(headers: Mapping[str, str], *, status: int, now: Instant) -> Iterator[Millis | None]:
+def _requested_waits(headers: Mapping[str, str], *, status: int, now: Instant) -> Iterator[Millis | None]:
     for wait in _members(headers.get("retry-after-ms", "")):
         yield _scaled(wait, 1)
     for wait in _members(headers.get("retry-after", "")):

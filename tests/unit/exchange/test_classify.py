@@ -69,7 +69,7 @@ def test_a_provider_is_told_from_envoy_by_details_and_flags(event: ResponseHeade
 
 
 @pytest.mark.parametrize(
-    ("status", "wish", "kind"),
+    ("status", "hint", "kind"),
     [
         (429, "false", Kind.FINAL),
         (400, "true", Kind.HTTP),
@@ -78,10 +78,10 @@ def test_a_provider_is_told_from_envoy_by_details_and_flags(event: ResponseHeade
         (418, "false", Kind.HTTP),  # listed: the operator's word is stronger
     ],
 )
-def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, wish: str, kind: Kind) -> None:
+def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, hint: str, kind: Kind) -> None:
     policy = Policy(Rule("default"), on_status={418: Rule("on_status_codes[0]")})
 
-    assert judged(answer(status, x_should_retry=wish), policy).kind is kind
+    assert judged(answer(status, x_should_retry=hint), policy).kind is kind
 
 
 def readable(status: int = 429, *, length: str = "80", details: str = "via_upstream") -> ResponseHeaders:

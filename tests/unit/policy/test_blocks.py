@@ -132,7 +132,7 @@ def test_a_ledger_full_of_what_is_in_force_is_not_swept_each_time() -> None:
 
 
 def test_the_kinds_are_kept_apart() -> None:
-    """A provider's wish and our own guess about the same target are two blocks."""
+    """A provider's Retry-After and our own guess about the same target are two blocks."""
     blocks = Blocks()
     for until, kind in ((1000, BlockKind.RETRY_AFTER), (2000, BlockKind.LATENCY), (3000, BlockKind.KEY)):
         blocks.merge(a_block(until, kind=kind), now=NOW)

@@ -100,7 +100,7 @@ def test_a_deprioritized_target_still_waits_for_its_own_backoff() -> None:
 
 
 def test_a_deprioritized_target_before_one_to_wait_for() -> None:
-    """A provider's Retry-After is a wish, our guess is not."""
+    """A provider's Retry-After comes before our own guess."""
     chooser = Chooser(deprioritized={P: 90_000}, blocked={S: 1})
 
     assert chooser.choose(a_pool(S, P), NO_DELAY) == Chosen(a_target(P), 0, blocked=True)

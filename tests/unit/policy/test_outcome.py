@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from support.policy.builders import CONNECTION_ERROR, SUCCESS, TIMEOUT, final, http
 
-from extproc.policy.outcome import Flag, Kind, Outcome, Wish, classify_answer, classify_local_reply
+from extproc.policy.outcome import Flag, Kind, Outcome, RetryHint, classify_answer, classify_local_reply
 
 
-def kinds(*statuses: int, listed: tuple[int, ...] = (), wish: Wish | None = None) -> list[Kind]:
-    return [classify_answer(status, listed=listed, wish=wish) for status in statuses]
+def kinds(*statuses: int, listed: tuple[int, ...] = (), hint: RetryHint | None = None) -> list[Kind]:
+    return [classify_answer(status, listed=listed, hint=hint) for status in statuses]
 
 
 def test_below_300_is_success() -> None:
@@ -51,21 +51,21 @@ def test_a_code_that_means_success_is_never_retried() -> None:
 
 def test_the_provider_may_forbid_a_retry() -> None:
     """`x-should-retry: false` makes final what is retriable by default."""
-    assert kinds(408, 429, 500, 503, 404, wish=Wish.DO_NOT_RETRY) == [Kind.FINAL] * 5
+    assert kinds(408, 429, 500, 503, 404, hint=RetryHint.DO_NOT_RETRY) == [Kind.FINAL] * 5
 
 
 def test_the_provider_may_ask_for_a_retry() -> None:
     """`x-should-retry: true` makes retriable what is final by default."""
-    assert kinds(400, 409, 404, 429, wish=Wish.RETRY) == [Kind.HTTP] * 4
+    assert kinds(400, 409, 404, 429, hint=RetryHint.RETRY) == [Kind.HTTP] * 4
 
 
 def test_the_providers_wish_does_not_touch_success() -> None:
-    assert kinds(200, 304, wish=Wish.RETRY) == [Kind.SUCCESS] * 2
+    assert kinds(200, 304, hint=RetryHint.RETRY) == [Kind.SUCCESS] * 2
 
 
 def test_an_entry_of_the_operator_outweighs_the_providers_wish() -> None:
     """`x-should-retry` overrides the default class, not an explicit on_status_codes entry."""
-    assert kinds(429, 404, listed=(429,), wish=Wish.DO_NOT_RETRY) == [Kind.HTTP, Kind.FINAL]
+    assert kinds(429, 404, listed=(429,), hint=RetryHint.DO_NOT_RETRY) == [Kind.HTTP, Kind.FINAL]
 
 
 @pytest.mark.parametrize(
