@@ -1,4 +1,4 @@
-"""Answers that Envoy makes itself, as JSON in the shape that the client's SDK knows from the API it speaks."""
+"""Answers that Envoy makes itself, as JSON in the shape that the client's SDK knows from the API it uses."""
 
 from __future__ import annotations
 

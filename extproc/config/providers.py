@@ -28,11 +28,11 @@ _OPENAI = frozenset(Api) - _MESSAGES
 class Provider:
     """One row of the table. *base_url* is None where every customer has an address of their own.
 
-    *compatible* is what it speaks of *speaks* for those who come from another vendor: it is not what it is made for.
+    *compatible* are those of *apis* that it offers to clients of another vendor: not what it is made for.
     """
 
     base_url: str | None
-    speaks: frozenset[Api] = _OPENAI
+    apis: frozenset[Api] = _OPENAI
     compatible: frozenset[Api] = frozenset()
     path: str = "/v1"  # `{model}` stands for the model's name
     query: str = ""
@@ -45,54 +45,54 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
         "openai": Provider("https://api.openai.com"),
         # platform.claude.com/docs/en/api/openai-sdk: chat only, at /v1, with the key as a bearer token; "primarily
         # intended to test and compare".
-        "anthropic": Provider("https://api.anthropic.com", speaks=_CHAT | _MESSAGES, compatible=_CHAT),
+        "anthropic": Provider("https://api.anthropic.com", apis=_CHAT | _MESSAGES, compatible=_CHAT),
         # docs.mistral.ai/api: audio is transcription, moderations have the same path.
-        "mistral": Provider("https://api.mistral.ai", speaks=_CHAT_EMBEDDINGS | {Api.MODERATIONS, Api.AUDIO}),
+        "mistral": Provider("https://api.mistral.ai", apis=_CHAT_EMBEDDINGS | {Api.MODERATIONS, Api.AUDIO}),
         # api-docs.deepseek.com: "/v1" and no prefix are the same.
-        "deepseek": Provider("https://api.deepseek.com", speaks=_CHAT),
+        "deepseek": Provider("https://api.deepseek.com", apis=_CHAT),
         # console.groq.com/docs/openai, .../docs/responses-api
-        "groq": Provider("https://api.groq.com", speaks=_CHAT_RESPONSES | {Api.AUDIO}, path="/openai/v1"),
+        "groq": Provider("https://api.groq.com", apis=_CHAT_RESPONSES | {Api.AUDIO}, path="/openai/v1"),
         # ai.google.dev/gemini-api/docs/openai
         "gemini": Provider(
             "https://generativelanguage.googleapis.com",
-            speaks=_CHAT_EMBEDDINGS | {Api.IMAGES},
+            apis=_CHAT_EMBEDDINGS | {Api.IMAGES},
             path="/v1beta/openai",
         ),
         # docs.x.ai/docs/api-reference
-        "xai": Provider("https://api.x.ai", speaks=_CHAT_RESPONSES | {Api.COMPLETIONS, Api.IMAGES}),
+        "xai": Provider("https://api.x.ai", apis=_CHAT_RESPONSES | {Api.COMPLETIONS, Api.IMAGES}),
         # docs.together.ai/docs/inference/openai-compatibility: no moderations, no responses.
         "together_ai": Provider(
-            "https://api.together.ai", speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.IMAGES, Api.AUDIO}
+            "https://api.together.ai", apis=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.IMAGES, Api.AUDIO}
         ),
         # platform.kimi.ai/docs/api/overview
-        "moonshotai": Provider("https://api.moonshot.ai", speaks=_CHAT_RESPONSES),
+        "moonshotai": Provider("https://api.moonshot.ai", apis=_CHAT_RESPONSES),
         # docs.bigmodel.cn/api-reference
-        "zhipu": Provider("https://open.bigmodel.cn", speaks=_CHAT_EMBEDDINGS | {Api.IMAGES}, path="/api/paas/v4"),
+        "zhipu": Provider("https://open.bigmodel.cn", apis=_CHAT_EMBEDDINGS | {Api.IMAGES}, path="/api/paas/v4"),
         # alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope; the address outside of China
         # is dashscope-intl.aliyuncs.com.
         "qwen": Provider(
-            "https://dashscope.aliyuncs.com", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES}, path="/compatible-mode/v1"
+            "https://dashscope.aliyuncs.com", apis=_CHAT_EMBEDDINGS | {Api.RESPONSES}, path="/compatible-mode/v1"
         ),
         # openrouter.ai/docs/api/reference/overview
         "openrouter": Provider(
-            "https://openrouter.ai", speaks=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.RESPONSES}, path="/api/v1"
+            "https://openrouter.ai", apis=_CHAT_EMBEDDINGS | {Api.COMPLETIONS, Api.RESPONSES}, path="/api/v1"
         ),
         # vercel.com/docs/ai-gateway/sdks-and-apis: OpenAI's and Anthropic's, both at /v1.
-        "vercel": Provider("https://ai-gateway.vercel.sh", speaks=_CHAT_EMBEDDINGS | _MESSAGES | {Api.RESPONSES}),
+        "vercel": Provider("https://ai-gateway.vercel.sh", apis=_CHAT_EMBEDDINGS | _MESSAGES | {Api.RESPONSES}),
         # docs.digitalocean.com/products/inference/how-to/si-endpoints; its /v1/messages wants a bearer token.
-        "digitalocean": Provider("https://inference.do-ai.run", speaks=_CHAT_EMBEDDINGS | {Api.RESPONSES, Api.IMAGES}),
-        "xiaomi": Provider("https://api.xiaomimimo.com", speaks=_CHAT),
+        "digitalocean": Provider("https://inference.do-ai.run", apis=_CHAT_EMBEDDINGS | {Api.RESPONSES, Api.IMAGES}),
+        "xiaomi": Provider("https://api.xiaomimimo.com", apis=_CHAT),
         # docs.ollama.com/api/openai-compatibility: on the same host, without a key.
         "ollama": Provider(
             "http://localhost:11434",
-            speaks=_CHAT_EMBEDDINGS | _MESSAGES | {Api.COMPLETIONS, Api.RESPONSES},
+            apis=_CHAT_EMBEDDINGS | _MESSAGES | {Api.COMPLETIONS, Api.RESPONSES},
             needs_key=False,
         ),
         # learn.microsoft.com/azure/ai-services/openai/reference: the deployment is in the path. A base_url with a
         # path of its own (".../openai/v1") is the newer API, which has neither deployments nor versions in its URLs.
         "azure_openai": Provider(
             None,
-            speaks=_OPENAI - {Api.MODERATIONS, Api.RESPONSES},
+            apis=_OPENAI - {Api.MODERATIONS, Api.RESPONSES},
             path="/openai/deployments/{model}",
             query="api-version=2024-10-21",
             credential=CredentialStyle.API_KEY,

@@ -119,7 +119,7 @@ def _changes_embeddings(primary: Target, fallback: Target) -> bool:
     Providers say what they can do, not each of their models; so what a model is for is told by its name.
     """
     models = {target.id.partition("/")[2].rpartition("/")[2] for target in (primary, fallback)}
-    speak = Api.EMBEDDINGS in primary.speaks & fallback.speaks
+    speak = Api.EMBEDDINGS in primary.apis & fallback.apis
     return speak and len(models) > 1 and any(map(_EMBEDDING.search, models))
 
 

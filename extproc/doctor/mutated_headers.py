@@ -31,7 +31,7 @@ def _of_requests(gateway: Gateway) -> Iterator[HeaderChanges]:
     for target in (*gateway.catalog.targets.values(), *gateway.catalog.wildcards.values()):
         upstream = gateway.upstreams.of(target)
         client = dict.fromkeys((*unwanted_headers(upstream), *OF_THESE_BYTES, "content-encoding"), "x")
-        for api in target.speaks:
+        for api in target.apis:
             yield request_changes(
                 client, upstream=upstream, api=api, path="/", body_length=1, decoded=True, time_limit=1
             )

@@ -11,7 +11,7 @@ from extproc.exchange.attempt_record import Ending
 from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer
 from extproc.exchange.headers import VERSION
-from extproc.exchange.url.paths import MODELS, asked_of, unspoken_api
+from extproc.exchange.url.paths import MODELS, api_of_unsupported_path, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,12 +47,12 @@ def asked_by(headers: Headers, catalog: Catalog) -> Asked | AtOnce:
     method, path = headers.get(":method", ""), headers.get(":path", "/")
     anthropic = VERSION in headers
     asked = asked_of(path, method=method, anthropic=anthropic)
-    api = unspoken_api(path, anthropic=anthropic) if asked is None else asked.api
+    api = api_of_unsupported_path(path, anthropic=anthropic) if asked is None else asked.api
     answer = local_answer(method, path, asked, api, catalog)
     if answer is not None:
         return AtOnce(api, answer, Ending.LOCAL)
     if asked is None:
-        return AtOnce(api, errors.not_spoken(api, request_id=headers.get("x-request-id", "")), Ending.REFUSED)
+        return AtOnce(api, errors.path_not_supported(api, request_id=headers.get("x-request-id", "")), Ending.REFUSED)
     return asked
 
 
@@ -81,11 +81,11 @@ def listed(api: Api, catalog: Catalog) -> Iterator[tuple[str, Target]]:
     what is listed already: the model without its provider.
     """
     for target in catalog.targets.values():
-        if api in target.speaks:
+        if api in target.apis:
             yield target.id, target
     for name, target_id in catalog.names.items():
         target = catalog[target_id]
-        if api in target.speaks and name not in {target.id, target.id.partition("/")[2]}:
+        if api in target.apis and name not in {target.id, target.id.partition("/")[2]}:
             yield name, target
 
 
@@ -100,7 +100,7 @@ def _models(api: Api, catalog: Catalog) -> Answer:
 def _model(named: str, api: Api, catalog: Catalog) -> Answer | None:
     """Return what there is to say of a configured model; None: its provider may know one of that name."""
     target = catalog.find(named)
-    return None if target is None or api not in target.speaks else _answer(_shape(named, target, api))
+    return None if target is None or api not in target.apis else _answer(_shape(named, target, api))
 
 
 def _shape(name: str, target: Target, api: Api) -> dict[str, object]:

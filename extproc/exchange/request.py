@@ -112,11 +112,11 @@ def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
         return errors.malformed_body(api, request.malformed, request_id=request_id)
     stand_in = None if api is Api.EMBEDDINGS else default
     target = default if named is None else catalog.find(named) or stand_in
-    if target is not None and api in target.speaks:
+    if target is not None and api in target.apis:
         return target
     if named is None:
         return errors.no_model(api, request_id=request_id)
-    serving = [one.id for one in catalog.speaking(api)]
+    serving = [one.id for one in catalog.serving(api)]
     if target is not None:
-        return errors.api_not_spoken(api, named, serving, request_id=request_id)
+        return errors.api_not_supported(api, named, serving, request_id=request_id)
     return errors.model_not_found(api, named, serving, request_id=request_id)

@@ -21,7 +21,7 @@ class Exclusion(StrEnum):
     """Why a configured target is no candidate."""
 
     STRATEGY = "strategy"  # not where the strategy looks
-    API = "api"  # does not speak the request's API
+    API = "api"  # does not support the request's API
     UNNAMED = "unnamed"  # would make embeddings of another kind, and the policy does not name it
     CREDENTIAL = "credential"  # has no key, or would pass the client's on to another provider
     WILDCARD = "wildcard"  # stands for any model: nobody asked for one in particular
@@ -53,7 +53,7 @@ class CandidateQuery:
             return None
         if target.wildcard:
             return Exclusion.WILDCARD
-        if self.context.api not in target.speaks:
+        if self.context.api not in target.apis:
             return Exclusion.API
         if self.context.api is Api.EMBEDDINGS and target.id not in self.context.policy.fallback_models:
             # Another model is another vector space: what is stored already could not be compared with it.

@@ -55,9 +55,9 @@ class Catalog:
         default = self.defaults.get(api)
         return None if default is None else self.get(default)
 
-    def speaking(self, api: Api) -> list[Target]:
-        """Return every target that speaks *api*, wildcards last."""
-        return [target for target in (*self.targets.values(), *self.wildcards.values()) if api in target.speaks]
+    def serving(self, api: Api) -> list[Target]:
+        """Return every target that supports *api*, wildcards last."""
+        return [target for target in (*self.targets.values(), *self.wildcards.values()) if api in target.apis]
 
     def __getitem__(self, target_id: TargetId) -> Target:
         """Return the target of that id, as `get` does.

@@ -63,7 +63,7 @@ class Target:
     id: TargetId
     provider: str  # the part before the first "/"
     endpoint: str  # "scheme://host:port": what a block of scope endpoint is about
-    speaks: frozenset[Api]
+    apis: frozenset[Api]
     credential: Credential = Credential.OWN
     keys: int = 1  # how many access keys take turns; 0 unless credential is OWN
     wildcard: bool = False  # stands for, or was made from, "provider/*": never a candidate

@@ -23,7 +23,7 @@ class Client:
     name: str
     package: str
     off: str  # the setting that stops its own retries, as Markdown; or why there is none
-    speaks: Speaks = Speaks.OPENAI
+    apis: Speaks = Speaks.OPENAI
     path: str = "/v1"  # of the base URL that it is given
     also: tuple[str, ...] = ()  # further packages of its environment
     can_stop: bool = True  # its own retries

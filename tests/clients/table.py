@@ -114,7 +114,7 @@ that the client sends to the gateway for one prompt, the provider calls that the
     for row in rows:
         if row.client.note:
             yield f"- {row.client.name}: {row.client.note}"
-    messages = ", ".join(row.client.name for row in rows if row.client.speaks is Speaks.MESSAGES)
+    messages = ", ".join(row.client.name for row in rows if row.client.apis is Speaks.MESSAGES)
     if messages:
         yield f"- A fallback must speak the API of the request: Anthropic's Messages API for {messages}."
     yield ""

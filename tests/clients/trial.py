@@ -78,7 +78,7 @@ class Measured:
 
 async def measure(client: Client, directory: Path, scenario: Scenario) -> Measured:
     """Return what comes of *scenario* for *client*, whose environment is *directory*, at a gateway of its own."""
-    primary, fallback = _MODELS[client.speaks]
+    primary, fallback = _MODELS[client.apis]
     async with running_gateway(models=lambda providers: _models(providers, primary, fallback)) as gateway:
         gateway.play(p=scenario.first, s=scenario.second)
         counter = "http.edge.downstream_rq_total"

@@ -109,7 +109,7 @@ async def test_azure_itself_gets_its_own_path_and_the_clients_version(gateway: G
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-async def test_what_is_not_spoken_is_sent_nowhere(gateway: Gateway, method: str, path: str) -> None:
+async def test_what_is_not_supported_is_sent_nowhere(gateway: Gateway, method: str, path: str) -> None:
     """Not to the default, either, though it would take any model."""
     gateway.play()
 

@@ -34,7 +34,7 @@ def compile_defaults(sites: Sequence[Site]) -> Defaults:
     problems: list[Problem] = []
     for site in defaults:
         shared: dict[str, list[Api]] = {}
-        for api in sorted(site.provider.speaks - site.provider.compatible):
+        for api in sorted(site.provider.apis - site.provider.compatible):
             first = found.setdefault(api, site)
             if first is not site and not api.kept:
                 shared.setdefault(first.entry.place, []).append(api)

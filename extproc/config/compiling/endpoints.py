@@ -123,7 +123,7 @@ def target_of(site: Site) -> Target:
         id=TargetId(site.table.model),
         provider=site.table.prefix,
         endpoint=site.base_url.endpoint,
-        speaks=site.provider.speaks,
+        apis=site.provider.apis,
         credential=credential,
         keys=len(site.table.keys) if credential is Credential.OWN else 0,
         wildcard=site.table.is_wildcard,

@@ -1,4 +1,4 @@
-"""Errors of our own, in the shape that the client's SDK knows from the API it speaks.
+"""Errors of our own, in the shape that the client's SDK knows from the API it uses.
 
 The texts are for the developer who reads a stack trace: what is wrong and what to do. They hold no addresses, no
 keys, and of the client's own words only a short piece.
@@ -90,7 +90,7 @@ def model_not_found(api: Api, named: str, serving: Iterable[str], *, request_id:
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
 
 
-def api_not_spoken(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> Answer:
+def api_not_supported(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> Answer:
     """Refuse a request that names a model whose provider does not speak *api*."""
     message = f"The model `{_short(named)}` cannot be asked through this API ({api}). {_those(api, serving)}"
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
@@ -102,14 +102,14 @@ def _short(named: str) -> str:
 
 def _those(api: Api, serving: Iterable[str]) -> str:
     models = ", ".join(serving)
-    return f"Models that can: {models}." if models else f"No configured model speaks this API ({api})."
+    return f"Models that can: {models}." if models else f"No configured model supports this API ({api})."
 
 
-def not_spoken(api: Api, *, request_id: str = "") -> Answer:
-    """Refuse a path that nobody is asked for, and name those that are spoken."""
-    spoken = ", ".join(VERSION + resource for resource in API_OF)
+def path_not_supported(api: Api, *, request_id: str = "") -> Answer:
+    """Refuse a path that no provider supports, and name those that are supported."""
+    supported = ", ".join(VERSION + resource for resource in API_OF)
     message = (
-        f"There is nothing at this path, and nobody was asked. Spoken here: {spoken}, {VERSION}/models, and what a "
+        f"This path is not supported, and no provider was called. Supported: {supported}, {VERSION}/models, and what a "
         f"provider keeps ({VERSION}/files, {VERSION}/batches and the like)."
     )
     return _error(api, 404, message, code="unknown_path", request_id=request_id)

@@ -42,7 +42,7 @@ class Asked:
     model: str | None = None
 
 
-_SPOKEN: Final[Mapping[str, Asked]] = MappingProxyType(
+_SUPPORTED: Final[Mapping[str, Asked]] = MappingProxyType(
     {base + resource: Asked(api, resource) for base in BASES for resource, api in API_OF.items()}
 )
 LONGEST_FIRST: Final = tuple(sorted(BASES, key=len, reverse=True))
@@ -50,16 +50,16 @@ LONGEST_FIRST: Final = tuple(sorted(BASES, key=len, reverse=True))
 
 
 def asked_of(path: str, *, method: str = "POST", anthropic: bool = False) -> Asked | None:
-    """Return what a request for *path* asks for; None when that is nothing that is spoken.
+    """Return what a request for *path* asks for; None when that is not supported.
 
     *anthropic* says that the request looks like one to Anthropic's API, which shares some paths with OpenAI's.
     """
     plain = path.partition("?")[0].rstrip("/")
-    return _SPOKEN.get(plain) or _closer_look(plain, method, anthropic=anthropic)
+    return _SUPPORTED.get(plain) or _closer_look(plain, method, anthropic=anthropic)
 
 
-def unspoken_api(path: str, *, anthropic: bool) -> Api:
-    """Return whose errors a client will understand that asks for *path*, which is not spoken."""
+def api_of_unsupported_path(path: str, *, anthropic: bool) -> Api:
+    """Return the API whose errors the client of an unsupported *path* understands."""
     segments = path.partition("?")[0].split("/")
     return Api.ANTHROPIC if anthropic or "anthropic" in segments or "messages" in segments else Api.OTHER
 

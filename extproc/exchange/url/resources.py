@@ -1,8 +1,8 @@
-"""What is spoken: the resources of OpenAI's and Anthropic's APIs, and below which prefixes clients look for them.
+"""The supported paths: the resources of OpenAI's and Anthropic's APIs, and below which prefixes clients look for them.
 
-A path is one of `BASES` followed by a resource. Conversations are in `API_OF`: any provider that speaks the API can
+A path is one of `BASES` followed by a resource. Conversations are in `API_OF`: any provider that supports the API can
 serve them. All else that is known is in `KEPT`: it is about something that one provider keeps, and asked of no other.
-What is in neither is not spoken: a path that nobody has looked at is sent nowhere, for it would carry a key.
+What is in neither is not supported: an unknown path is sent nowhere, for it would carry a key.
 
 Sources: the resources of OpenAI's and Anthropic's Python SDKs (openai 3.57, anthropic 2.14), which are generated from
 platform.openai.com/docs/api-reference and platform.claude.com/docs/en/api.

@@ -117,7 +117,7 @@ def test_certificates_are_renewed_without_a_restart_of_the_sidecar(home: Home) -
         ("envoy", "another.test", "cluster.extproc.ssl.fail_verify_san"),
     ],
 )
-def test_who_cannot_prove_who_they_are_is_not_spoken_to(
+def test_who_cannot_prove_who_they_are_is_not_supported_to(
     home: Home, client: str, name: str | None, counter: str
 ) -> None:
     """An Envoy with another authority's certificate; a sidecar with one for another name."""

@@ -121,7 +121,7 @@ def targets(draw: st.DrawFn, name: TargetId) -> Target:
     keys = draw(st.sampled_from([1, 1, 1, 2, 3])) if credential is Credential.OWN else 0
     endpoint = draw(st.sampled_from([None, None, "https://shared.test:443"]))
     speaks = draw(st.sampled_from([[Api.CHAT, Api.EMBEDDINGS]] * 5 + [[Api.EMBEDDINGS]]))
-    return a_target(name, endpoint=endpoint, speaks=speaks, credential=credential, keys=keys)
+    return a_target(name, endpoint=endpoint, apis=speaks, credential=credential, keys=keys)
 
 
 @st.composite

@@ -216,7 +216,7 @@ def fitting(catalog: Catalog, context: RequestContext, strategy: Strategy, origi
         for target in catalog.targets.values()
         if (target.provider == origin.provider) == (strategy is not Strategy.DIFFERENT_PROVIDER)
         and (target.id == origin.id) == (strategy is Strategy.SAME_MODEL)
-        and api in target.speaks
+        and api in target.apis
         and (
             api is not Api.EMBEDDINGS or target.id in context.policy.fallback_models or strategy is Strategy.SAME_MODEL
         )

@@ -13,9 +13,9 @@ from extproc.exchange.url.paths import asked_of
 from extproc.policy.target import Api
 
 CATALOG = a_catalog(
-    a_target(P, speaks=[Api.CHAT, Api.OTHER]),
-    a_target(S, speaks=[Api.CHAT, Api.OTHER, Api.MESSAGES, Api.ANTHROPIC]),
-    wildcards=[a_target("groq/*", speaks=[Api.CHAT, Api.OTHER], wildcard=True)],
+    a_target(P, apis=[Api.CHAT, Api.OTHER]),
+    a_target(S, apis=[Api.CHAT, Api.OTHER, Api.MESSAGES, Api.ANTHROPIC]),
+    wildcards=[a_target("groq/*", apis=[Api.CHAT, Api.OTHER], wildcard=True)],
     names={"gpt-4o": P, "claude-3-5-sonnet": S, "fast": P, "smart": S},
 )
 

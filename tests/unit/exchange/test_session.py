@@ -344,8 +344,8 @@ class TestRefusals:
 
     def test_a_model_is_not_asked_through_an_api_that_it_does_not_speak(self) -> None:
         """Nor is the default in its place: the client has said what it wants."""
-        speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
-        catalog = replace(a_catalog(P, speaking, T, names=NAMES), defaults={Api.MESSAGES: S})
+        supporting = a_target(S, apis=[Api.CHAT, Api.MESSAGES])
+        catalog = replace(a_catalog(P, supporting, T, names=NAMES), defaults={Api.MESSAGES: S})
 
         _, directive = opened(an_exchange(catalog=catalog), headers=request_headers("/v1/messages"))
 
@@ -358,8 +358,8 @@ class TestRefusals:
 
     @pytest.mark.parametrize(("path", "cluster"), [("/v1/messages", "anthropic"), ("/v1/chat/completions", "openai")])
     def test_each_api_has_a_default_of_its_own(self, path: str, cluster: str) -> None:
-        speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
-        catalog = replace(a_catalog(P, speaking, T, names=NAMES), defaults={Api.MESSAGES: S, Api.CHAT: P})
+        supporting = a_target(S, apis=[Api.CHAT, Api.MESSAGES])
+        catalog = replace(a_catalog(P, supporting, T, names=NAMES), defaults={Api.MESSAGES: S, Api.CHAT: P})
 
         for body in (b'{"model": "unknown"}', b"{}"):
             _, directive = opened(an_exchange(catalog=catalog), body, headers=request_headers(path))
@@ -367,7 +367,7 @@ class TestRefusals:
 
     def test_embeddings_are_never_made_by_another_model_than_the_one_that_is_named(self) -> None:
         """The default takes requests that name none: what it makes is then what is asked for."""
-        catalog = replace(a_catalog(a_target(P, speaks=[Api.EMBEDDINGS])), defaults={Api.EMBEDDINGS: P})
+        catalog = replace(a_catalog(a_target(P, apis=[Api.EMBEDDINGS])), defaults={Api.EMBEDDINGS: P})
         headers = request_headers("/v1/embeddings")
 
         _, named = opened(an_exchange(catalog=catalog), b'{"model": "text-embedding-9"}', headers=headers)
@@ -380,8 +380,8 @@ class TestRefusals:
 
     def test_without_one_an_unknown_model_is_refused_with_what_could_serve_it(self) -> None:
         """Not with an OpenAI model's key."""
-        speaking = a_target(S, speaks=[Api.CHAT, Api.MESSAGES])
-        catalog = replace(a_catalog(P, speaking, T), defaults={Api.CHAT: P})
+        supporting = a_target(S, apis=[Api.CHAT, Api.MESSAGES])
+        catalog = replace(a_catalog(P, supporting, T), defaults={Api.CHAT: P})
 
         _, directive = opened(
             an_exchange(catalog=catalog), b'{"model": "claude-9"}', headers=request_headers("/v1/messages")
@@ -1049,7 +1049,7 @@ class TestFreedom:
         assert directive.state.next.target == S
 
     def test_so_does_what_a_provider_keeps(self) -> None:
-        keeping = [a_target(target, speaks=[Api.OTHER]) for target in (P, S)]
+        keeping = [a_target(target, apis=[Api.OTHER]) for target in (P, S)]
         exchange = an_exchange(catalog=a_catalog(*keeping, policy=a_policy()))
         headers = request_headers("/v1/batches", x_arch_llm_provider_hint=P)
 
@@ -1064,7 +1064,7 @@ class TestPaths:
     """What a path means, before anybody is asked."""
 
     @pytest.mark.parametrize("path", ["/v2/chat", "/v1beta/models/x:generateContent?key=sk-secret", "/v1/files/../x"])
-    def test_a_path_that_is_not_spoken_is_refused_at_once(self, path: str) -> None:
+    def test_a_path_that_is_not_supported_is_refused_at_once(self, path: str) -> None:
         """With the paths that are, in the shape of the API that the client seems to speak."""
         exchange = an_exchange(catalog=a_catalog(names=NAMES, default=S))
         session, directive = opened(exchange, headers=request_headers(path))
@@ -1090,7 +1090,7 @@ class TestPaths:
         assert error_of(directive)["type"] == "not_found_error"
 
     def test_the_gateway_knows_its_models_itself(self) -> None:
-        exchange = an_exchange(catalog=a_catalog(*(a_target(target, speaks=[Api.OTHER]) for target in (P, S, T))))
+        exchange = an_exchange(catalog=a_catalog(*(a_target(target, apis=[Api.OTHER]) for target in (P, S, T))))
         headers = {**request_headers("/v1/models"), ":method": "GET"}
 
         session, directive = opened(exchange, None, headers=headers)
@@ -1131,7 +1131,7 @@ class TestPaths:
 
     def test_what_anthropic_keeps_is_asked_for_with_its_credential(self) -> None:
         headers = request_headers("/v1/messages/batches", x_arch_llm_provider_hint=S)
-        catalog = a_catalog(a_target(S, speaks=[Api.ANTHROPIC]))
+        catalog = a_catalog(a_target(S, apis=[Api.ANTHROPIC]))
 
         _, directive = opened(an_exchange(catalog=catalog), None, headers=headers)
 

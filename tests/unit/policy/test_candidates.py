@@ -60,7 +60,7 @@ def test_same_model() -> None:
 @pytest.mark.parametrize("strategy", [Strategy.SAME_PROVIDER, Strategy.DIFFERENT_PROVIDER])
 def test_embeddings_are_made_by_those_that_the_policy_names(strategy: Strategy) -> None:
     """And by nobody else, though all of them could: another model is another vector space."""
-    everybody = [a_target(target, speaks=[Api.CHAT, Api.EMBEDDINGS]) for target in ALL]
+    everybody = [a_target(target, apis=[Api.CHAT, Api.EMBEDDINGS]) for target in ALL]
     policy = a_policy(fallback_models=(S2, P2))
 
     def asked(policy: Policy, api: Api) -> list[TargetId]:
@@ -108,7 +108,7 @@ def test_whoever_was_tried_is_left_out() -> None:
 
 def test_each_question_has_its_own_answer() -> None:
     """Found once, and right again when it is asked again: for another primary, origin, strategy or API."""
-    chat, both = a_target(P), a_target(S, speaks=[Api.CHAT, Api.MODERATIONS])
+    chat, both = a_target(P), a_target(S, apis=[Api.CHAT, Api.MODERATIONS])
     ours = a_target(T, credential=Credential.CLIENT, keys=0)
     index = CandidateIndex(a_catalog(chat, both, ours, P2))
     policy = a_policy(fallback_models=(T,))
@@ -158,9 +158,9 @@ def test_answers_do_not_grow_with_names_that_clients_invent() -> None:
         (a_target(P2), Exclusion.STRATEGY),
         (a_target(T), None),
         (a_target("ollama/*", wildcard=True), Exclusion.WILDCARD),
-        (a_target(S, speaks=[Api.MESSAGES]), Exclusion.API),
-        (a_target(S, speaks=[]), Exclusion.API),
-        (a_target(S, speaks=[Api.MESSAGES, Api.CHAT]), None),
+        (a_target(S, apis=[Api.MESSAGES]), Exclusion.API),
+        (a_target(S, apis=[]), Exclusion.API),
+        (a_target(S, apis=[Api.MESSAGES, Api.CHAT]), None),
         (a_target(S, credential=Credential.NONE, keys=0), None),
         (a_target(S, credential=Credential.MISSING, keys=0), Exclusion.CREDENTIAL),
         (a_target(S, credential=Credential.CLIENT, keys=0), Exclusion.CREDENTIAL),

@@ -86,7 +86,7 @@ def test_whoever_was_tried_is_no_alternative() -> None:
 
 
 def test_an_alternative_must_be_able_to_serve_the_request() -> None:
-    assert not may_move_on(a_policy(), P, a_target(S, speaks=[Api.EMBEDDINGS]))
+    assert not may_move_on(a_policy(), P, a_target(S, apis=[Api.EMBEDDINGS]))
 
 
 @pytest.mark.parametrize(("kind", "alternative"), [(BlockKind.RETRY_AFTER, False), (BlockKind.LATENCY, True)])

@@ -122,7 +122,7 @@ class TestThere:
     @pytest.mark.parametrize("api", [Api.OTHER, Api.ANTHROPIC])
     def test_what_a_provider_keeps_is_such_a_request(self, api: Api) -> None:
         """Files and batches, whatever the caller says of it."""
-        everybody = [a_target(target, speaks=Api) for target in (P, P2, S)]
+        everybody = [a_target(target, apis=Api) for target in (P, P2, S)]
         journey = Journey(an_engine(*everybody, policy=a_policy()), api=api).gets(http(503))
 
         assert journey.path == [P, P]

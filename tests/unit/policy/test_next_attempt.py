@@ -96,12 +96,12 @@ def test_nobody_is_tried_twice_in_a_round() -> None:
 def test_who_cannot_serve_the_request_is_no_candidate() -> None:
     """Another API, no credential, the client's credential for another provider, a wildcard: all of them passed over."""
     targets = [
-        a_target(P, speaks=[Api.CHAT, Api.MODERATIONS]),
+        a_target(P, apis=[Api.CHAT, Api.MODERATIONS]),
         a_target("a/speaks-no-embeddings"),
-        a_target("b/has-no-key", speaks=[Api.MODERATIONS], credential=Credential.MISSING, keys=0),
-        a_target("c/has-the-clients-key", speaks=[Api.MODERATIONS], credential=Credential.CLIENT, keys=0),
-        a_target("d/*", speaks=[Api.MODERATIONS], wildcard=True),
-        a_target("e/fits", speaks=[Api.MODERATIONS]),
+        a_target("b/has-no-key", apis=[Api.MODERATIONS], credential=Credential.MISSING, keys=0),
+        a_target("c/has-the-clients-key", apis=[Api.MODERATIONS], credential=Credential.CLIENT, keys=0),
+        a_target("d/*", apis=[Api.MODERATIONS], wildcard=True),
+        a_target("e/fits", apis=[Api.MODERATIONS]),
     ]
 
     journey = Journey(an_engine(*targets, policy=IN_FILE_ORDER), api=Api.MODERATIONS).gets(http(429), http(429))

@@ -73,8 +73,8 @@ def test_defaults_of_a_target() -> None:
     """One key of its own, and a candidate like any other."""
     target = a_target()
 
-    assert Target(target.id, target.provider, target.endpoint, target.speaks) == Target(
-        target.id, target.provider, target.endpoint, target.speaks, Credential.OWN, keys=1, wildcard=False
+    assert Target(target.id, target.provider, target.endpoint, target.apis) == Target(
+        target.id, target.provider, target.endpoint, target.apis, Credential.OWN, keys=1, wildcard=False
     )
 
 

@@ -196,17 +196,17 @@ def test_whose_credential_is_sent(entry: Table, credential: Credential, keys: tu
 
 def test_what_providers_speak() -> None:
     """No format is translated: a candidate must speak what the client spoke."""
-    messages = {prefix for prefix, provider in PROVIDERS.items() if Api.MESSAGES in provider.speaks}
-    responses = {prefix for prefix, provider in PROVIDERS.items() if Api.RESPONSES in provider.speaks}
+    messages = {prefix for prefix, provider in PROVIDERS.items() if Api.MESSAGES in provider.apis}
+    responses = {prefix for prefix, provider in PROVIDERS.items() if Api.RESPONSES in provider.apis}
 
-    assert PROVIDERS["anthropic"].speaks == {Api.MESSAGES, Api.ANTHROPIC, Api.CHAT, Api.OTHER}
+    assert PROVIDERS["anthropic"].apis == {Api.MESSAGES, Api.ANTHROPIC, Api.CHAT, Api.OTHER}
     assert messages == {"anthropic", "vercel", "ollama"}
     assert responses == {
         "openai", "groq", "xai", "moonshotai", "qwen", "openrouter", "vercel", "digitalocean", "ollama",
     }  # fmt: skip
-    assert messages == {prefix for prefix, provider in PROVIDERS.items() if Api.ANTHROPIC in provider.speaks}
-    assert all(provider.speaks >= {Api.CHAT, Api.OTHER} for provider in PROVIDERS.values())
-    assert PROVIDERS["openai"].speaks == frozenset(Api) - {Api.MESSAGES, Api.ANTHROPIC}
+    assert messages == {prefix for prefix, provider in PROVIDERS.items() if Api.ANTHROPIC in provider.apis}
+    assert all(provider.apis >= {Api.CHAT, Api.OTHER} for provider in PROVIDERS.values())
+    assert PROVIDERS["openai"].apis == frozenset(Api) - {Api.MESSAGES, Api.ANTHROPIC}
 
 
 def names_of_clusters(*entries: Table) -> list[str]:

@@ -124,7 +124,7 @@ def test_a_wildcard_is_no_target_but_stands_for_many() -> None:
         TargetId("anthropic/claude-9"),
         "anthropic",
         "https://api.anthropic.com:443",
-        catalog.wildcards["anthropic"].speaks,
+        catalog.wildcards["anthropic"].apis,
         Credential.OWN,
         keys=1,
         wildcard=True,
@@ -156,8 +156,8 @@ def test_names_that_lead_to_a_target() -> None:
 
 def test_the_default_is_the_target_that_says_so() -> None:
     """For all that its provider speaks, and for nothing else."""
-    assert defaults(a_provider(P), a_provider(S, default=True)) == dict.fromkeys(PROVIDERS["anthropic"].speaks, S)
-    assert defaults(a_provider(P, default=True), a_provider(S)) == dict.fromkeys(PROVIDERS["openai"].speaks, P)
+    assert defaults(a_provider(P), a_provider(S, default=True)) == dict.fromkeys(PROVIDERS["anthropic"].apis, S)
+    assert defaults(a_provider(P, default=True), a_provider(S)) == dict.fromkeys(PROVIDERS["openai"].apis, P)
     assert defaults(a_provider(P), a_provider(S)) == {}
 
 
@@ -167,7 +167,7 @@ def test_there_may_be_a_default_for_each_vendors_api(*, swapped: bool) -> None:
     entries = [a_provider(P, default=True), a_provider(S, default=True)]
 
     assert defaults(*reversed(entries) if swapped else entries) == {
-        **dict.fromkeys(PROVIDERS["openai"].speaks, P),
+        **dict.fromkeys(PROVIDERS["openai"].apis, P),
         Api.MESSAGES: S,
         Api.ANTHROPIC: S,
     }

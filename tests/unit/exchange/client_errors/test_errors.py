@@ -125,15 +125,15 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
 
 def test_a_model_of_another_api_is_told_with_those_that_speak_it() -> None:
     """Or that there is none: then the file is what has to change."""
-    some = error_of(errors.api_not_spoken(Api.MESSAGES, "openai/gpt-4o", ["anthropic/x"]))
-    none = error_of(errors.api_not_spoken(Api.MESSAGES, "openai/gpt-4o", []))
+    some = error_of(errors.api_not_supported(Api.MESSAGES, "openai/gpt-4o", ["anthropic/x"]))
+    none = error_of(errors.api_not_supported(Api.MESSAGES, "openai/gpt-4o", []))
 
     assert some["message"] == (
         "The model `openai/gpt-4o` cannot be asked through this API (messages). Models that can: anthropic/x."
     )
     assert none["message"] == (
         "The model `openai/gpt-4o` cannot be asked through this API (messages). "
-        "No configured model speaks this API (messages)."
+        "No configured model supports this API (messages)."
     )
 
 

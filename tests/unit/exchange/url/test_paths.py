@@ -6,7 +6,7 @@ import pytest
 
 from extproc.config.providers import PROVIDERS
 from extproc.exchange.upstream import Upstream
-from extproc.exchange.url.paths import Asked, asked_of, path_for, paths_of, unspoken_api
+from extproc.exchange.url.paths import Asked, api_of_unsupported_path, asked_of, path_for, paths_of
 from extproc.exchange.url.resources import API_OF, BASES, KEPT
 from extproc.policy.target import Api
 
@@ -91,7 +91,7 @@ def test_the_path_of_every_provider_is_understood() -> None:
         "/admin/quit",
     ],
 )
-def test_other_paths_are_not_spoken(path: str) -> None:
+def test_other_paths_are_not_supported(path: str) -> None:
     """They would carry the prompt and a key to who knows where."""
     assert asked_of(path) is None
 
@@ -119,7 +119,7 @@ def test_other_paths_are_not_spoken(path: str) -> None:
         "/v1/%63hat/completions",
     ],
 )
-def test_a_path_that_means_another_one_is_not_spoken(path: str) -> None:
+def test_a_path_that_means_another_one_is_not_supported(path: str) -> None:
     """The provider might look at it in its own way. Envoy's edge has made most of them plain already."""
     assert asked_of(path, method="GET") is None
 
@@ -168,11 +168,11 @@ def test_what_both_vendors_have_is_told_apart(path: str, api: Api, *, anthropic:
 
 
 @pytest.mark.parametrize(
-    ("method", "spoken"), [("GET", True), ("HEAD", True), ("DELETE", True), ("POST", False), ("PUT", False)]
+    ("method", "supported"), [("GET", True), ("HEAD", True), ("DELETE", True), ("POST", False), ("PUT", False)]
 )
-def test_models_are_looked_at_or_deleted(method: str, *, spoken: bool) -> None:
+def test_models_are_looked_at_or_deleted(method: str, *, supported: bool) -> None:
     """Google's API posts prompts there."""
-    assert (asked_of("/v1/models/x", method=method) is not None) is spoken
+    assert (asked_of("/v1/models/x", method=method) is not None) is supported
 
 
 def test_no_kept_resource_hides_a_conversation() -> None:
@@ -189,8 +189,8 @@ def test_no_kept_resource_hides_a_conversation() -> None:
         ("/v3/x?/messages", False, Api.OTHER),
     ],
 )
-def test_an_unspoken_path_shows_whose_errors_its_client_knows(path: str, api: Api, *, anthropic: bool) -> None:
-    assert unspoken_api(path, anthropic=anthropic) is api
+def test_an_unsupported_path_shows_whose_errors_its_client_knows(path: str, api: Api, *, anthropic: bool) -> None:
+    assert api_of_unsupported_path(path, anthropic=anthropic) is api
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_the_query_string_follows_the_path() -> None:
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("between", ["", "/deployments/m", "/deployments/a/b"])
 @pytest.mark.parametrize("resource", API_OF)
-def test_a_pattern_fits_what_is_spoken(base: str, between: str, resource: str) -> None:
+def test_a_pattern_fits_what_is_supported(base: str, between: str, resource: str) -> None:
     """And no path of an API that is not asked for."""
     path = base + between + resource
     asked = asked_of(path)
