@@ -13,7 +13,6 @@ from envoy_data_plane.envoy.config.core.v3 import (
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     KeepaliveSettings,
-    Pipe,
 )
 from envoy_data_plane.envoy.config.core.v3 import HttpProtocolOptions as AnyHttpOptions
 from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
@@ -27,7 +26,7 @@ from extproc.bootstrap.cluster_defaults import circuit_breakers, endpoints, http
 from extproc.bootstrap.dns import by_address, by_name, is_address
 from extproc.bootstrap.http_listener import MAX_HEADERS, MAX_HEADERS_KB
 from extproc.bootstrap.mutual_tls import mutual_tls
-from extproc.bootstrap.proto import duration, socket_address, split_host_port
+from extproc.bootstrap.proto import duration, envoy_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +34,10 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
-    from extproc.config.gateway import RetryBudget, TlsFiles
+    from extproc.addresses import TcpAddress, UnixAddress
+    from extproc.config.gateway import RetryBudget
     from extproc.policy.units import Millis
+    from extproc.tls_files import TlsFiles
 
 CONNECT_TIMEOUT: Millis = 1_000
 """Both are on this host or next to it."""
@@ -91,12 +92,12 @@ def attempt_cluster(retry_budget: RetryBudget | None, state_carrier: HttpFilter)
     return cluster
 
 
-def extproc_cluster(addresses: Sequence[str], tls: TlsFiles | None = None) -> Cluster:
-    """Return the cluster of the sidecar's workers at *addresses* (`unix:/path` or `host:port`, there by *tls*).
+def extproc_cluster(addresses: Sequence[UnixAddress | TcpAddress], tls: TlsFiles | None = None) -> Cluster:
+    """Return the cluster of the sidecar's workers at *addresses*, by *tls* where they are TCP's.
 
     Should all of them seem unhealthy, all are tried: a check that is late must not turn requests away.
     """
-    workers = [_worker(address) for address in addresses]
+    workers = [envoy_address(address) for address in addresses]
     if any(worker.socket_address and not is_address(worker.socket_address.address) for worker in workers):
         cluster = by_name(names.EXTPROC_CLUSTER, each_address_a_host=True)
     else:
@@ -154,9 +155,3 @@ def _http2() -> Http2ProtocolOptions:
         initial_connection_window_size=WINDOW,
         connection_keepalive=KeepaliveSettings(interval=duration(PING_INTERVAL), timeout=duration(PING_TIMEOUT)),
     )
-
-
-def _worker(address: str) -> Address:
-    if address.startswith("unix:"):
-        return Address(pipe=Pipe(path=address.removeprefix("unix:")))
-    return socket_address(*split_host_port(address))

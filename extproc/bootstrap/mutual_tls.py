@@ -19,7 +19,7 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from extproc.bootstrap.dns import is_address
 
 if TYPE_CHECKING:
-    from extproc.config.gateway import TlsFiles
+    from extproc.tls_files import TlsFiles
 
 
 def mutual_tls(files: TlsFiles) -> TransportSocket:

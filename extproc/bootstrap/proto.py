@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress, TypedExtensionConfig
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc.addresses import TcpAddress, UnixAddress
 
 BUFFER = "envoy.filters.http.buffer"
 
 if TYPE_CHECKING:
     from betterproto2 import Message
 
+    from extproc import addresses
     from extproc.policy.units import Millis
 
 _OWNER_ALONE = 0o600
@@ -39,20 +42,17 @@ def socket_address(host: str, port: int) -> Address:
     return Address(socket_address=SocketAddress(address=host, port_value=port))
 
 
-def listening_address(text: str) -> Address:
-    """Return where Envoy listens when it is told *text*, `unix:/path` or `host:port`; a socket is its user's alone."""
-    if text.startswith("unix:"):
-        return Address(pipe=Pipe(path=text.removeprefix("unix:"), mode=_OWNER_ALONE))
-    return socket_address(*split_host_port(text))
+def envoy_address(address: addresses.Address, *, mode: int = 0) -> Address:
+    """Return *address* in Envoy's words; *mode* is that of a socket which Envoy makes, 0 leaves it to the umask."""
+    match address:
+        case UnixAddress(path=path):
+            return Address(pipe=Pipe(path=str(path), mode=mode))
+        case TcpAddress(host=host, port=port):
+            return socket_address(host, port)
+        case _:
+            assert_never(address)
 
 
-def split_host_port(text: str) -> tuple[str, int]:
-    """Return host and port of `host:port` or `[v6]:port`.
-
-    Raises:
-        ValueError: when *text* is not of that form.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
-        raise ValueError(f"host:port expected, got {text!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+def listening_address(address: addresses.Address) -> Address:
+    """Return where Envoy listens when it is told *address*; a socket is its user's alone."""
+    return envoy_address(address, mode=_OWNER_ALONE)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
 
+    from extproc.addresses import Address
     from extproc.bootstrap.degraded.plan import Degraded
     from extproc.config.gateway import Gateway
     from extproc.policy.catalog import Catalog
@@ -36,10 +37,10 @@ NODE = Node(id="extproc", cluster="extproc")
 """Envoy wants a name before it reads a secret, from files too."""
 
 
-def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[str], ca_file: str = CA_FILES[0]) -> Bootstrap:
+def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file: str = CA_FILES[0]) -> Bootstrap:
     """Return the configuration of an Envoy that serves *gateway*.
 
-    *sidecar_addresses* are the workers' (`unix:/path` or `host:port`); *ca_file* holds the authorities that TLS to
+    *sidecar_addresses* are the workers'; *ca_file* holds the authorities that TLS to
     providers trusts. Nothing in it is secret: keys stay with the sidecar.
     """
     body_limit, degraded = gateway.sidecar.max_body_bytes, degraded_of(gateway)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from extproc.cli.address_option import ADDRESS
 from extproc.cli.config_argument import CONFIG, load_config
 from extproc.config.errors import ConfigError
-from extproc.config.exposure import is_socket
 from extproc.doctor.diagnose import diagnose
 from extproc.doctor.finding import Severity
 from extproc.doctor.reading.file import read_file
@@ -49,8 +49,8 @@ class _Admin(click.ParamType[Endpoint]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Endpoint:
         text = str(value)
-        if is_socket(text):
-            return endpoint_at(text)
+        if text.startswith("unix:"):
+            return endpoint_at(ADDRESS.convert(text, param, ctx))
         try:
             url = urlsplit(text if "://" in text else f"http://{text}")
             host, port = url.hostname, url.port

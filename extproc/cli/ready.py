@@ -31,4 +31,4 @@ def ready(*, config: Path, timeout: float) -> None:
     silent = [f"{address}: {reason}" for address, reason in reasons.items() if reason is not None]
     if silent:
         raise Failure(f"{len(silent)} of {len(addresses)} workers do not serve: {'; '.join(silent)}")
-    click.echo(f"serving: {', '.join(addresses)}")
+    click.echo(f"serving: {', '.join(map(str, addresses))}")

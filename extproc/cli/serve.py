@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extproc.cli.address_option import ADDRESS
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config
+from extproc.config.exposure import why_refused
 from extproc.exits import TABLE
 from extproc.observe.log import log_event, set_up_logging
 from extproc.workers.access_checks import check_access
@@ -20,10 +22,14 @@ from extproc.workers.worker import WorkerConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from extproc.addresses import Address
+
 
 @click.command(epilog=TABLE)
 @CONFIG
-@click.option("--listen", metavar="ADDRESS", help="unix:/path or host:port.  [default: sidecar.listen in CONFIG]")
+@click.option(
+    "--listen", type=ADDRESS, metavar="ADDRESS", help="unix:/path or host:port.  [default: sidecar.listen in CONFIG]"
+)
 @WORKERS
 @click.option(
     "--grace",
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long attempts under way may take when it is told to stop.",
 )
-def serve(*, config: Path, listen: str | None, workers: int | None, grace: float) -> None:
+def serve(*, config: Path, listen: Address | None, workers: int | None, grace: float) -> None:
     """Run the sidecar alone, beside an Envoy of your own that CONFIG's `extproc render` was written for.
 
     Each worker is a process with an address of its own: several listen on `/path.0.sock`, `/path.1.sock`, … when
@@ -47,6 +53,9 @@ def serve(*, config: Path, listen: str | None, workers: int | None, grace: float
     loaded = load_config(config)
     settings = loaded.gateway.sidecar
     settings = replace(settings, listen=listen or settings.listen, workers=workers or settings.workers)
+    refused = why_refused(settings)
+    if refused is not None:  # never of CONFIG: that has been checked when it was read
+        raise click.BadParameter(refused, param_hint="--listen")
     warnings = check_access(config, settings)
     set_up_logging(settings.log_format, sys.stderr)
     for warning in (*loaded.warnings, *warnings):

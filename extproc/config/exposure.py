@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from extproc.addresses import TcpAddress, UnixAddress, is_loopback
 from extproc.config.errors import Problem
 
 if TYPE_CHECKING:
@@ -29,41 +28,13 @@ _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 CONTRADICTION = "contradicts sidecar.tls: use one of the two"
 
 
-def is_socket(address: str) -> bool:
-    """Tell whether *address* is a Unix socket's, which has an owner and a mode."""
-    return address.startswith("unix:")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether *host* can be reached by this machine's processes alone; a name is not looked up."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return False
-
-
-def host_of(address: str) -> str:
-    """Return the host of `host:port`."""
-    return address.rpartition(":")[0].removeprefix("[").removesuffix("]")
-
-
 def why_refused(settings: SidecarSettings) -> str | None:
     """Return why nobody may listen where *settings* say; None when only those who should can connect there."""
-    if is_socket(settings.listen) or settings.tls is not None:
+    if isinstance(settings.listen, UnixAddress) or settings.tls is not None:
         return None
     if not settings.insecure:
         return UNPROTECTED
-    return None if is_loopback(host_of(settings.listen)) else BEYOND_LOOPBACK
-
-
-def admin_beside(listen: str) -> str | None:
-    """Return where Envoy's admin endpoint is unless the file says so: beside the sidecar's socket, if that is one.
-
-    It has no password, and can stop Envoy: as a socket in that directory it is as private as the sidecar.
-    """
-    return posixpath.join(posixpath.dirname(listen), "envoy-admin.sock") if is_socket(listen) else None
+    return None if is_loopback(settings.listen.host) else BEYOND_LOOPBACK
 
 
 def refusals(settings: SidecarSettings) -> Iterator[Problem]:
@@ -71,7 +42,11 @@ def refusals(settings: SidecarSettings) -> Iterator[Problem]:
     reason = why_refused(settings)
     if reason is not None:
         yield Problem("sidecar.listen", reason)
-    if settings.tls is not None and settings.tls.server_name in _EVERY_ADDRESS and not is_socket(settings.listen):
+    if (
+        settings.tls is not None
+        and settings.tls.server_name in _EVERY_ADDRESS
+        and not isinstance(settings.listen, UnixAddress)
+    ):
         yield Problem("sidecar.tls.server_name", NAMELESS)
     if settings.insecure and settings.tls is not None:
         yield Problem("sidecar.insecure", CONTRADICTION)
@@ -79,14 +54,14 @@ def refusals(settings: SidecarSettings) -> Iterator[Problem]:
 
 def exposures(sidecar: SidecarSettings, envoy: EnvoySettings) -> Iterator[Problem]:
     """Yield a warning for each door that is open to more than those who should come in."""
-    if sidecar.insecure and not is_socket(sidecar.listen):
+    if sidecar.insecure and not isinstance(sidecar.listen, UnixAddress):
         yield Problem(
             "sidecar.insecure", "any process on this host that connects to the sidecar is handed the providers' keys"
         )
-    if sidecar.tls is not None and is_socket(sidecar.listen):
+    if sidecar.tls is not None and isinstance(sidecar.listen, UnixAddress):
         yield Problem("sidecar.tls", "is not used: sidecar.listen is a Unix socket, which is its owner's alone")
-    if envoy.admin is not None and not is_socket(envoy.admin):
-        who = "any process on this host" if is_loopback(host_of(envoy.admin)) else "whoever reaches this host"
+    if isinstance(envoy.admin, TcpAddress):
+        who = "any process on this host" if is_loopback(envoy.admin.host) else "whoever reaches this host"
         yield Problem(
             "envoy.admin",
             f"{who} can stop Envoy there and read its configuration; a Unix socket (unix:/path) is its owner's alone",

@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from extproc.config.exposure import admin_beside
-from extproc.config.schema.addresses import worker_addresses
+from extproc.addresses import UnixAddress, worker_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extproc.addresses import Address
     from extproc.exchange.upstream import Upstreams
     from extproc.policy.catalog import Catalog
     from extproc.policy.rules import Policy, Rule
     from extproc.policy.units import Millis
+    from extproc.tls_files import TlsFiles
+
+
+_ADMIN = "envoy-admin.sock"
 
 
 class LogFormat(StrEnum):
@@ -65,24 +69,12 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """The files of mutual TLS between Envoy and sidecar; whoever has a certificate of *ca* is let in."""
-
-    ca: str
-    cert: str  # the sidecar's
-    key: str
-    client_cert: str  # Envoy's
-    client_key: str
-    server_name: str  # what the sidecar's certificate is for: a DNS name or an IP address
-
-
-@dataclass(frozen=True, slots=True)
 class SidecarSettings:
     """How the sidecar itself runs."""
 
-    listen: str  # "host:port" or "unix:/path"
+    listen: Address
     workers: int
-    admin: str
+    admin: Address
     max_body_bytes: int
     log_format: LogFormat
     on_failure: OnFailure = OnFailure.REJECT
@@ -97,10 +89,10 @@ class SidecarSettings:
         """What carries the messages: the lean one on a Unix socket, the library between machines."""
         if self.chosen_transport is not None:
             return self.chosen_transport
-        return Transport.LEAN if self.listen.startswith("unix:") else Transport.GRPCIO
+        return Transport.LEAN if isinstance(self.listen, UnixAddress) else Transport.GRPCIO
 
     @property
-    def addresses(self) -> tuple[str, ...]:
+    def addresses(self) -> tuple[Address, ...]:
         """Where the workers listen, each by itself: Envoy spreads its streams over endpoints, not over processes."""
         return worker_addresses(self.listen, self.workers)
 
@@ -117,7 +109,7 @@ class RetryBudget:
 class EnvoySettings:
     """How the Envoy of `up` and `render` runs."""
 
-    admin: str | None  # "unix:/path" or "host:port"; None: the file does not say
+    admin: Address | None  # None: the file does not say
     retry_budget: RetryBudget | None = None  # None: every request may fail over, however many do
     secrets: str = "/etc/envoy/secrets"  # the directory in which Envoy finds the credentials of on_failure
 
@@ -134,9 +126,15 @@ class Gateway:
     envoy: EnvoySettings
 
     @property
-    def envoy_admin(self) -> str | None:
-        """Where Envoy's admin endpoint is; None when it has none."""
-        return self.envoy.admin or admin_beside(self.sidecar.listen)
+    def envoy_admin(self) -> Address | None:
+        """Where Envoy's admin endpoint is; None when it has none.
+
+        Unless the file says so it is beside the sidecar's socket, if that is one: it has no password and can stop
+        Envoy, and as a socket in that directory it is as private as the sidecar.
+        """
+        listen = self.sidecar.listen
+        beside = UnixAddress(listen.path.with_name(_ADMIN)) if isinstance(listen, UnixAddress) else None
+        return self.envoy.admin or beside
 
     @property
     def longest_silence(self) -> Millis:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from extproc.addresses import UnixAddress
 from extproc.system.http_endpoint import Port, endpoint_at
 from extproc.system.ports import reachable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from extproc.addresses import Address
     from extproc.config.gateway import Gateway
     from extproc.gateway.envoy_binary import EnvoyBinary
     from extproc.system.http_endpoint import Endpoint
@@ -39,9 +41,9 @@ class Launch:
 
         It has no password and can stop Envoy: there it is this user's alone.
         """
-        return self.with_admin(self.gateway.envoy.admin or f"unix:{directory / _ADMIN}")
+        return self.with_admin(self.gateway.envoy.admin or UnixAddress(directory / _ADMIN))
 
-    def with_admin(self, address: str) -> Launch:
+    def with_admin(self, address: Address) -> Launch:
         """Return this launch with Envoy's admin endpoint at *address*."""
         return replace(self, gateway=replace(self.gateway, envoy=replace(self.gateway.envoy, admin=address)))
 
@@ -51,7 +53,7 @@ class Launch:
         return Port(reachable(self.gateway.listener.address), self.gateway.listener.port)
 
     @property
-    def admin_address(self) -> str:
+    def admin_address(self) -> Address:
         """Where Envoy's own admin endpoint is, once that has been settled."""
         if self.gateway.envoy.admin is None:
             raise RuntimeError("where the admin endpoint is has not been settled")

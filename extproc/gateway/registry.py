@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from extproc.addresses import parse_address
 from extproc.exits import Failure
 from extproc.gateway import envoy_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from extproc.addresses import Address
 
 DIRECTORY_PREFIX = "extproc-"
 """How the name of every run's private directory begins; nothing else is ever cleared away."""
@@ -38,7 +41,7 @@ class Run:
     config: str
     url: str
     directory: str  # of its socket and Envoy's configuration
-    admin: str  # where Envoy's admin endpoint is: "unix:/path" or "host:port"
+    admin: Address  # Envoy's admin endpoint
 
     @property
     def alive(self) -> bool:
@@ -155,7 +158,7 @@ class Runs:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         record = self._file(Path(run.config), ".json")
         draft = record.with_suffix(f".{run.pid}")
-        draft.write_text(json.dumps(asdict(run)))
+        draft.write_text(json.dumps({**asdict(run), "admin": str(run.admin)}))
         draft.replace(record)  # whole or not at all
 
     def find(self, config: Path) -> Run | None:
@@ -200,6 +203,13 @@ class Runs:
     @staticmethod
     def _read(record: Path) -> Run | None:
         try:
-            return Run(**json.loads(record.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):  # none, or not written by this version
+            told = json.loads(record.read_text())
+            return Run(**{**told, "admin": parse_address(told["admin"])})
+        except (
+            FileNotFoundError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+        ):  # none, or not written by this version
             return None

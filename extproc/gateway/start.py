@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extproc.addresses import UnixAddress
 from extproc.exits import Failure
 from extproc.gateway import envoy_options
 from extproc.gateway.envoy_admin import health_of
@@ -24,11 +25,13 @@ from extproc.system.ports import require_free, require_vacant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extproc.addresses import Address
     from extproc.config.gateway import Gateway
     from extproc.gateway.launch import Launch
     from extproc.system.child_processes import ChildProcesses, Event
 
 _POLL = 0.05
+_SOCKET = "sidecar.sock"
 _LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
 
 
@@ -55,7 +58,7 @@ def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | 
     gateway = launch.gateway
     require_free(gateway.listener.address, gateway.listener.port, what=f"{launch.config}: listeners[].port")
     require_vacant(launch.admin_address, what=f"{launch.config}: envoy.admin")
-    listen = f"unix:{_socket_in(str(directory))}"
+    listen = UnixAddress(directory / _SOCKET)
     click.echo("starting the sidecar …", err=True)
     children.start(SIDECAR, _sidecar_command(launch, listen))
     # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
@@ -67,7 +70,7 @@ def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | 
     return _until_healthy(launch, children)
 
 
-def _as_started(launch: Launch, listen: str, directory: Path) -> Gateway:
+def _as_started(launch: Launch, listen: Address, directory: Path) -> Gateway:
     """Return the gateway with everything where it is in this run, Envoy's secret files among it."""
     gateway, secrets = launch.gateway, directory / "secrets"
     write_secrets(gateway, secrets)
@@ -90,10 +93,6 @@ def _until_healthy(launch: Launch, children: ChildProcesses) -> Event | None:
     return None
 
 
-def _sidecar_command(launch: Launch, listen: str) -> list[str | Path]:
-    options = ["--listen", listen, "--workers", str(launch.workers)]
+def _sidecar_command(launch: Launch, listen: Address) -> list[str | Path]:
+    options = ["--listen", str(listen), "--workers", str(launch.workers)]
     return [sys.executable, "-m", "extproc", "serve", *options, "--", launch.config]
-
-
-def _socket_in(directory: str) -> str:
-    return f"{directory}/sidecar.sock"

@@ -8,9 +8,13 @@ import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
 
-from extproc.config.exposure import host_of, is_socket
+from extproc.addresses import TcpAddress, UnixAddress
 from extproc.system.ports import reachable
+
+if TYPE_CHECKING:
+    from extproc.addresses import Address
 
 _TIMEOUT = 2.0
 
@@ -74,11 +78,15 @@ class SocketFile(Endpoint):
         return os.access(self.path, os.W_OK)
 
 
-def endpoint_at(address: str) -> Endpoint:
-    """Return the endpoint that is reached from this host when it listens at *address* (`unix:/path`, `host:port`)."""
-    if is_socket(address):
-        return SocketFile(address.removeprefix("unix:"))
-    return Port(reachable(host_of(address)), int(address.rpartition(":")[2]))
+def endpoint_at(address: Address) -> Endpoint:
+    """Return the endpoint that is reached from this host when it listens at *address*."""
+    match address:
+        case UnixAddress(path=path):
+            return SocketFile(str(path))
+        case TcpAddress(host=host, port=port):
+            return Port(reachable(host), port)
+        case _:
+            assert_never(address)
 
 
 def request_on(connection: http.client.HTTPConnection, method: str, path: str) -> tuple[int, str] | None:

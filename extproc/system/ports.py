@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
-from extproc.config.exposure import host_of, is_socket
+from extproc.addresses import TcpAddress
 from extproc.exits import Failure
-from extproc.transport.errors import ListenError
-from extproc.transport.listening import parse_address, vacate
+from extproc.system.errors import ListenError
+from extproc.system.listening import vacate
+
+if TYPE_CHECKING:
+    from extproc.addresses import Address
 
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Wildcard addresses, and the loopback address by which a listener on each is reached from this host."""
@@ -29,19 +33,19 @@ def require_free(address: str, port: int, *, what: str) -> None:
         raise Failure(f"{what}: cannot listen on {address}:{port}: {error.strerror}") from error
 
 
-def require_vacant(address: str, *, what: str) -> None:
-    """Check that no process listens at *address* (`unix:/path` or `host:port`).
+def require_vacant(address: Address, *, what: str) -> None:
+    """Check that no process listens at *address*.
 
     Envoy unlinks whatever is at its socket's path: another process's socket, a file.
 
     Raises:
         Failure: one does; *what* names the setting to change.
     """
-    if not is_socket(address):
-        require_free(host_of(address), int(address.rpartition(":")[2]), what=what)
+    if isinstance(address, TcpAddress):
+        require_free(address.host, address.port, what=what)
         return
     try:
-        vacate(parse_address(address))
+        vacate(address)
     except ListenError as error:
         raise Failure(f"{what}: {error}") from error
 

@@ -4,7 +4,6 @@
   - `StateError`: an attempt state that cannot be read
   - `MessageError`: a message that has no place in the conversation
   - `AnswerError`: an answer that does not fit the message it answers
-  - `ListenError`: the server cannot listen where it was told to
 """
 
 from __future__ import annotations
@@ -24,7 +23,3 @@ class MessageError(TransportError):
 
 class AnswerError(TransportError):
     """A directive that is no answer to the event it answers: a fault of ours."""
-
-
-class ListenError(TransportError):
-    """The server cannot listen at an address; the text is for the operator."""

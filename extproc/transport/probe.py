@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 
-from extproc.transport.errors import ListenError
-from extproc.transport.listening import UnixAddress, parse_address
+from extproc.addresses import UnixAddress
+from extproc.system.errors import ListenError
 from extproc.transport.tls import channel_credentials
 
 if TYPE_CHECKING:
-    from extproc.config.gateway import TlsFiles
+    from extproc.addresses import Address
+    from extproc.tls_files import TlsFiles
 
 _NO_PROXY = (("grpc.enable_http_proxy", 0),)
 """A sidecar is on this host or next to it; the environment's proxy is for the world outside."""
 
 
-def why_not_serving(address: str, *, seconds: float, tls: TlsFiles | None = None) -> str | None:
-    """Return why the server at *address* (`unix:/path` or `host:port`) takes no attempts; None when it does.
+def why_not_serving(address: Address, *, seconds: float, tls: TlsFiles | None = None) -> str | None:
+    """Return why the server at *address* takes no attempts; None when it does.
 
     One that has not answered within so many *seconds* does not. By TCP it is asked as Envoy does when there is *tls*.
     """
@@ -37,8 +38,8 @@ def why_not_serving(address: str, *, seconds: float, tls: TlsFiles | None = None
     return f"it says {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
 
 
-def _channel(address: str, tls: TlsFiles | None) -> grpc.Channel:
-    if tls is None or isinstance(parse_address(address), UnixAddress):
-        return grpc.insecure_channel(address, options=_NO_PROXY)
+def _channel(address: Address, tls: TlsFiles | None) -> grpc.Channel:
+    if tls is None or isinstance(address, UnixAddress):
+        return grpc.insecure_channel(str(address), options=_NO_PROXY)
     credentials, options = channel_credentials(tls)
-    return grpc.secure_channel(address, credentials, options=(*_NO_PROXY, *options))
+    return grpc.secure_channel(str(address), credentials, options=(*_NO_PROXY, *options))

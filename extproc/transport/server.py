@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no types
 
-from extproc.transport.errors import ListenError
+from extproc.addresses import TcpAddress, UnixAddress
+from extproc.system.errors import ListenError
+from extproc.system.listening import claimed
+from extproc.system.socket_files import OWNER_ALONE
 from extproc.transport.health import health_handlers
-from extproc.transport.listening import TcpAddress, UnixAddress, claimed, parse_address
-from extproc.transport.socket_files import OWNER_ALONE
 from extproc.transport.tls import server_credentials
 
 if TYPE_CHECKING:
-    from extproc.config.gateway import TlsFiles
+    from extproc.addresses import Address
     from extproc.policy.units import Millis
+    from extproc.system.socket_files import SocketAccess
+    from extproc.tls_files import TlsFiles
     from extproc.transport.service import Processor
-    from extproc.transport.socket_files import SocketAccess
 
 HEADROOM = 1024 * 1024
 """What a message may need beside the body in it."""
@@ -46,20 +48,20 @@ follow the measured bandwidth (larger fixed windows and frames changed nothing f
 class Server:
     """One worker's server; made inside the event loop that serves it, started once, drained once.
 
-    *listen* is `unix:/path`, which is for those of *access*, or `host:port`, there by mutual TLS if *tls* is given.
-    Message sizes are bounded by our own limit on bodies and nothing else.
+    A Unix socket to *listen* on is for those of *access*; TCP is by mutual TLS if *tls* is given. Message sizes are
+    bounded by our own limit on bodies and nothing else.
     """
 
     def __init__(
         self,
         processor: Processor[Any],
         *,
-        listen: str,
+        listen: Address,
         max_body_bytes: int,
         access: SocketAccess = OWNER_ALONE,
         tls: TlsFiles | None = None,
     ) -> None:
-        self._address = parse_address(listen)
+        self._address = listen
         self._access = access
         self._tls = tls
         self._streams = processor.streams
@@ -70,9 +72,9 @@ class Server:
         self._grpc.add_generic_rpc_handlers((processor.handlers(), health_handlers(self._health)))
 
     @property
-    def address(self) -> str:
+    def address(self) -> Address:
         """Where the server listens; once started, with the port that port 0 has become."""
-        return str(self._address)
+        return self._address
 
     async def start(self) -> None:
         """Listen and serve; `grpc.health.v1` says SERVING from here on.
@@ -112,7 +114,7 @@ class Server:
     def _bind(self) -> int:
         try:
             if self._tls is None or isinstance(self._address, UnixAddress):
-                return self._grpc.add_insecure_port(self.address)
-            return self._grpc.add_secure_port(self.address, server_credentials(self._tls))
+                return self._grpc.add_insecure_port(str(self._address))
+            return self._grpc.add_secure_port(str(self._address), server_credentials(self._tls))
         except RuntimeError as error:  # all that gRPC has to say: the reason went to its own log
             raise ListenError(f"{self.address}: cannot listen there") from error

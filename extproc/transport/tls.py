@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
-from extproc.transport.errors import ListenError
+from extproc.system.errors import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from extproc.config.gateway import TlsFiles
+    from extproc.tls_files import TlsFiles
 
 _READ_BY_OTHERS = stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP
 

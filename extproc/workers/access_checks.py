@@ -4,42 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from extproc.addresses import TcpAddress, UnixAddress
 from extproc.config.errors import Problem
-from extproc.config.exposure import is_socket, why_refused
 from extproc.exits import BadConfig, Failure
-from extproc.transport.errors import ListenError
-from extproc.transport.listening import UnixAddress, parse_address
-from extproc.transport.socket_files import SocketAccess, make_directory, who_could_replace
+from extproc.system.errors import ListenError
+from extproc.system.socket_files import SocketAccess, make_directory, who_could_replace
 from extproc.transport.tls import check_server_files, keys_in_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from extproc.addresses import Address
     from extproc.config.gateway import SidecarSettings
-    from extproc.transport.listening import Address
 
 
 def check_access(config: Path, settings: SidecarSettings) -> tuple[Problem, ...]:
-    """Check that a sidecar with *settings* may listen; return warnings about its access control.
-
-    The settings of *config* were checked when it was loaded; an address from the command line was not.
+    """Check that a sidecar with *settings* can listen; return warnings about its access control.
 
     Raises:
-        BadParameter: that address is invalid, or would expose the keys.
         BadConfig: a TLS file cannot be used.
         Failure: the socket's directory is missing and cannot be created.
     """
-    try:
-        address = parse_address(settings.listen)
-    except ListenError as error:
-        raise click.BadParameter(str(error), param_hint="--listen") from error
-    refused = why_refused(settings)
-    if refused is not None:
-        raise click.BadParameter(refused, param_hint="--listen")
-    if settings.tls is not None and not is_socket(settings.listen):
+    address = settings.listen
+    if settings.tls is not None and isinstance(address, TcpAddress):
         try:
             check_server_files(settings.tls)
         except ListenError as error:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from extproc.exits import ExitCode
 from extproc.observe.log import log_event
+from extproc.system.errors import ListenError
 from extproc.system.parent_death import parent_death_signal, set_process_name
-from extproc.transport.errors import ListenError
 from extproc.transport.failure import describe
 from extproc.workers.worker import run_worker
 
 if TYPE_CHECKING:
+    from extproc.addresses import Address
     from extproc.workers.worker import WorkerConfig
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -54,7 +55,7 @@ class WorkerProcess:
         return os.waitstatus_to_exitcode(status)
 
 
-def fork_worker(config: WorkerConfig, listen: str) -> WorkerProcess:
+def fork_worker(config: WorkerConfig, listen: Address) -> WorkerProcess:
     """Start a worker that serves on *listen*."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -90,7 +91,7 @@ def _detach(keep: tuple[int, int]) -> None:
         os.closerange(first, end)
 
 
-def _run(config: WorkerConfig, listen: str, broker: socket.socket, report: int) -> int:
+def _run(config: WorkerConfig, listen: Address, broker: socket.socket, report: int) -> int:
     try:
         return run_worker(config, listen, broker, lambda address: _report(report, f"{SERVING} {address}"))
     except ListenError as error:

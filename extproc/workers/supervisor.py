@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from extproc.addresses import parse_address
 from extproc.exits import ExitCode, Failure
 from extproc.observe.log import log_event
 from extproc.system.parent_death import set_process_name
@@ -23,6 +24,7 @@ from extproc.workers.respawn_backoff import respawn_delay
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from extproc.addresses import Address
     from extproc.workers.worker import WorkerConfig
 
 _READ_SIZE = 65536
@@ -34,7 +36,7 @@ _KILL_DELAY = 5.0
 class _WorkerSlot:
     """One worker's address and its current process. Mutable: processes exit and are replaced."""
 
-    def __init__(self, number: int, address: str) -> None:
+    def __init__(self, number: int, address: Address) -> None:
         self.number = number
         self.address = address
         self.process: WorkerProcess | None = None
@@ -118,12 +120,12 @@ class Supervisor:
             slot.refusal = text
         if what != SERVING:
             return
-        slot.serving, slot.address = True, text
+        slot.serving, slot.address = True, parse_address(text)
         if self._ready:
-            log_event("worker_serving", {"worker": slot.number, "listen": slot.address})
+            log_event("worker_serving", {"worker": slot.number, "listen": str(slot.address)})
         elif all(one.serving for one in self._slots):
             self._ready = True
-            listen = " ".join(one.address for one in self._slots)
+            listen = " ".join(str(one.address) for one in self._slots)
             targets = len(self._config.gateway.catalog.targets)
             log_event("ready", {"listen": listen, "targets": targets, "workers": len(self._slots)})
 

@@ -17,11 +17,11 @@ from extproc.observe.log import attempt_log, batched_log
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowAnswers
+from extproc.system.socket_files import SocketAccess
 from extproc.system.stop_signals import StopRequests
 from extproc.transport.lean.server import LeanServer
 from extproc.transport.server import Server
 from extproc.transport.service import Processor
-from extproc.transport.socket_files import SocketAccess
 from extproc.workers.block_sync import BlockPeer
 from extproc.workers.malloc import keep_freed_blocks, return_freed_memory
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from extproc.addresses import Address
     from extproc.config.gateway import Gateway, SidecarSettings
     from extproc.exchange.attempt_record import AttemptRecord
     from extproc.policy.units import Instant, Millis
@@ -43,7 +44,9 @@ class WorkerConfig:
     grace: Millis
 
 
-def run_worker(config: WorkerConfig, listen: str, broker: socket.socket, serving: Callable[[str], None]) -> ExitCode:
+def run_worker(
+    config: WorkerConfig, listen: Address, broker: socket.socket, serving: Callable[[Address], None]
+) -> ExitCode:
     """Serve Envoy on *listen* until a request to stop; *serving* is called with the address once it listens.
 
     Raises:
@@ -57,9 +60,9 @@ def run_worker(config: WorkerConfig, listen: str, broker: socket.socket, serving
 
 async def _run(
     config: WorkerConfig,
-    listen: str,
+    listen: Address,
     broker: socket.socket,
-    serving: Callable[[str], None],
+    serving: Callable[[Address], None],
     observe: Callable[[AttemptRecord], None],
 ) -> ExitCode:
     keep_freed_blocks()  # before the first body: bodies are the large allocations of a worker
@@ -79,7 +82,7 @@ async def _run(
     return ExitCode.FORCED if forced else ExitCode.OK
 
 
-def _server(settings: SidecarSettings, processor: Processor[AttemptRecord], listen: str) -> Server | LeanServer:
+def _server(settings: SidecarSettings, processor: Processor[AttemptRecord], listen: Address) -> Server | LeanServer:
     access, most = SocketAccess(settings.socket_mode, settings.socket_group), settings.max_body_bytes
     match settings.transport:
         case Transport.LEAN:

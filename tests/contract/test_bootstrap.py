@@ -11,6 +11,7 @@ from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap
 from support.config.compiled import a_cluster, a_gateway
 from support.envoy.process import validate
 
+from extproc.addresses import parse_address
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load
 
@@ -47,7 +48,7 @@ def test_the_file_by_hand_means_what_render_writes(gateway: Gateway) -> None:
 
 def test_reading_what_render_writes_loses_nothing(gateway: Gateway) -> None:
     """Otherwise the test above would compare less than it seems to."""
-    message = bootstrap(gateway, sidecar_addresses=["unix:/run/extproc.sock"])
+    message = bootstrap(gateway, sidecar_addresses=[parse_address("unix:/run/extproc.sock")])
 
     assert Bootstrap.from_dict(yaml.safe_load(to_yaml(message))).to_dict() == message.to_dict()
 
@@ -71,7 +72,7 @@ def test_envoy_accepts_what_render_writes(tmp_path: Path, sidecar: str) -> None:
         *(a_cluster(name) for name in ("y", "no", "null", "1", "a: b")),
     ]
     file = tmp_path / "envoy.yaml"
-    file.write_text(to_yaml(bootstrap(a_gateway(clusters=clusters), sidecar_addresses=[sidecar, sidecar])))
+    file.write_text(to_yaml(bootstrap(a_gateway(clusters=clusters), sidecar_addresses=[parse_address(sidecar)] * 2)))
 
     told = validate(file)
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from support.gateway import credentials
 
+from extproc.addresses import parse_address
 from extproc.config.load import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,8 +118,8 @@ def test_the_composed_configuration_is_valid_and_its_keys_are_made_up() -> None:
     loaded = load_text((ROOT / "deploy/gateway.yaml").read_text(), {})
 
     assert loaded.warnings == ()
-    assert loaded.gateway.sidecar.listen == f"unix:{SHARED}/extproc.sock"
-    assert loaded.gateway.envoy_admin == f"unix:{SHARED}/envoy-admin.sock"
+    assert loaded.gateway.sidecar.listen == parse_address(f"unix:{SHARED}/extproc.sock")
+    assert loaded.gateway.envoy_admin == parse_address(f"unix:{SHARED}/envoy-admin.sock")
     keys = set(re.findall(r"access_key: (\S+)", (ROOT / "deploy/gateway.yaml").read_text()))
     assert keys <= set(credentials.ALL)
 
@@ -156,7 +157,7 @@ def test_the_pods_configuration_is_valid(manifest: dict[str, Tree], pod: Tree) -
     loaded = load_text(text, {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"})
 
     assert loaded.warnings == ()
-    assert loaded.gateway.sidecar.listen == f"unix:{SHARED}/extproc.sock"
+    assert loaded.gateway.sidecar.listen == parse_address(f"unix:{SHARED}/extproc.sock")
     assert loaded.gateway.sidecar.socket_mode == 0o600
     assert loaded.gateway.listener.port == at(pod, "containers", 0, "ports", 0, "containerPort")
 

@@ -15,6 +15,7 @@ from support.toys.provider import ToyProvider
 from support.toys.tls_provider import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
 from support.waiting import DEADLINE, eventually_sync
 
+from extproc.addresses import TcpAddress, parse_address
 from extproc.bootstrap.degraded.secrets import secret_files
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.providers import PROVIDERS
@@ -67,7 +68,7 @@ def alone(directory: Path, *, base_url: str, http_host: str | None = None, ca_fi
         default = files.a_provider(base_url=base_url, default=True, **host)
         gateway = a_gateway(directory, default, port=port, admin=admin)
         written(gateway, directory)
-        text = to_yaml(bootstrap(gateway, sidecar_addresses=[f"127.0.0.1:{dead}"], ca_file=ca_file))
+        text = to_yaml(bootstrap(gateway, sidecar_addresses=[TcpAddress("127.0.0.1", dead)], ca_file=ca_file))
         stack.enter_context(running_envoy(text, admin, directory))
         yield Alone(f"http://127.0.0.1:{port}")
 
@@ -119,7 +120,10 @@ def test_envoy_does_not_start_without_its_secrets(tmp_path: Path) -> None:
     file = tmp_path / "envoy.yaml"
     file.write_text(
         to_yaml(
-            bootstrap(a_gateway(tmp_path, files.a_provider(default=True)), sidecar_addresses=["unix:/run/extproc.sock"])
+            bootstrap(
+                a_gateway(tmp_path, files.a_provider(default=True)),
+                sidecar_addresses=[parse_address("unix:/run/extproc.sock")],
+            )
         )
     )
 
@@ -136,7 +140,7 @@ def test_envoy_accepts_every_provider_as_the_default(tmp_path: Path, prefix: str
     gateway = a_gateway(tmp_path, files.a_provider(f"{prefix}/a-model", base_url=url, default=True))
     written(gateway, tmp_path)
     file = tmp_path / "envoy.yaml"
-    file.write_text(to_yaml(bootstrap(gateway, sidecar_addresses=["unix:/run/extproc.sock"])))
+    file.write_text(to_yaml(bootstrap(gateway, sidecar_addresses=[parse_address("unix:/run/extproc.sock")])))
 
     told = validate(file)
 

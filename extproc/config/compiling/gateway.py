@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from extproc.addresses import TcpAddress, parse_address
 from extproc.config.compiling.clusters import cluster_name, compile_clusters
 from extproc.config.compiling.default_targets import Defaults, compile_defaults
 from extproc.config.compiling.endpoints import Entry, Site, locate, target_of, upstream_of
 from extproc.config.compiling.retry_policy import compile_policy
 from extproc.config.cross_checks import Identity, exact_names, names_of, resolve_alias
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.exposure import host_of, refusals
+from extproc.config.exposure import refusals
 from extproc.config.gateway import (
     EnvoySettings,
     Gateway,
@@ -19,15 +20,16 @@ from extproc.config.gateway import (
     OnFailure,
     RetryBudget,
     SidecarSettings,
-    TlsFiles,
 )
 from extproc.exchange.upstream import Upstreams
 from extproc.policy.catalog import Catalog
 from extproc.policy.target import TargetId
+from extproc.tls_files import TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from extproc.addresses import Address
     from extproc.config.schema.file import ConfigTable, ListenerTable
     from extproc.config.schema.processes import EnvoyTable, SidecarTable, TlsTable
     from extproc.exchange.upstream import Upstream
@@ -130,27 +132,30 @@ def _listener(table: ListenerTable) -> Listener:
 
 
 def _sidecar(table: SidecarTable) -> SidecarSettings:
+    listen = parse_address(table.listen)
     return SidecarSettings(
-        table.listen,
+        listen,
         table.workers,
-        table.admin,
+        parse_address(table.admin),
         table.max_body_bytes,
         table.log_format,
         table.on_failure,
         socket_mode=int(table.socket_mode, 8),
         socket_group=table.socket_group,
-        tls=None if table.tls is None else _tls(table.tls, table.listen),
+        tls=None if table.tls is None else _tls(table.tls, listen),
         insecure=table.insecure,
         chosen_transport=table.transport,
     )
 
 
-def _tls(table: TlsTable, listen: str) -> TlsFiles:
-    name = table.server_name or host_of(listen)
+def _tls(table: TlsTable, listen: Address) -> TlsFiles:
+    # A socket in the file system has no host, and no TLS either.
+    name = table.server_name or (listen.host if isinstance(listen, TcpAddress) else "")
     return TlsFiles(table.ca, table.cert, table.key, table.client_cert, table.client_key, name)
 
 
 def _envoy(table: EnvoyTable) -> EnvoySettings:
     budget = table.retry_budget
     retry_budget = None if budget is None else RetryBudget(budget.percent, budget.min_concurrency)
-    return EnvoySettings(table.admin, retry_budget, table.secrets)
+    admin = None if table.admin is None else parse_address(table.admin)
+    return EnvoySettings(admin, retry_budget, table.secrets)

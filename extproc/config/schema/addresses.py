@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
+from extproc.addresses import AddressError, parse_address
 from extproc.exchange.url.resources import API_OF, BASES
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -86,21 +86,6 @@ def _one_too_many(base: str, resource: str) -> str:
     return f"must not end in {resource}, which each request adds by itself: write {shown}"
 
 
-def worker_addresses(listen: str, workers: int) -> tuple[str, ...]:
-    """Return where each of so many *workers* listens when the file says *listen*.
-
-    A single one listens there. Several have sockets of their own, their numbers before the suffix (`/run/x.0.sock`),
-    or ports from that one on; port 0 is a free one for each.
-    """
-    if workers == 1:
-        return (listen,)
-    if listen.startswith("unix:"):
-        path, suffix = posixpath.splitext(listen)
-        return tuple(f"{path}.{number}{suffix}" for number in range(workers))
-    host, _, port = listen.rpartition(":")
-    return tuple(f"{host}:{int(port) + number if int(port) else 0}" for number in range(workers))
-
-
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -111,6 +96,14 @@ def _host_port(value: str) -> str:
     return value
 
 
+def _fits(value: str) -> bool:
+    try:
+        parse_address(value)
+    except AddressError:  # a letter may be several bytes
+        return False
+    return True
+
+
 def check_listen(value: str) -> str:
     """Return *value* if a server can listen there, as far as its text can tell.
 
@@ -118,8 +111,8 @@ def check_listen(value: str) -> str:
         ValueError: it is no such address.
     """
     if value.startswith("unix:"):
-        if re.fullmatch(r"unix:\S{1,107}", value) is None:
-            raise ValueError("expected unix: and a path of at most 107 characters without spaces")
+        if re.fullmatch(r"unix:\S{1,107}", value) is None or not _fits(value):
+            raise ValueError("expected unix: and a path of at most 107 bytes without spaces")
         return value
     try:
         return _host_port(value)
@@ -142,8 +135,8 @@ def _ip(value: str) -> str:
 
 def _admin(value: str) -> str:
     if value.startswith("unix:"):
-        if re.fullmatch(r"unix:/\S{1,106}", value) is None:
-            raise ValueError("expected unix: and an absolute path of at most 107 characters without spaces")
+        if re.fullmatch(r"unix:/\S{1,106}", value) is None or not _fits(value):
+            raise ValueError("expected unix: and an absolute path of at most 107 bytes without spaces")
         return value
     host, _, port = _host_port(value).rpartition(":")
     return f"{_bracketed(_ip(host.strip('[]')))}:{port}"

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema, field_validator
 
+from extproc.addresses import parse_address, worker_addresses
 from extproc.config.gateway import LogFormat, OnFailure, Transport
-from extproc.config.schema.addresses import AdminAddress, HostName, HostPort, Listen, check_listen, worker_addresses
+from extproc.config.schema.addresses import AdminAddress, HostName, HostPort, Listen, check_listen
 from extproc.config.schema.retry_policy import Table
 from extproc.config.schema.scalars import (
     Flag,
@@ -83,7 +84,7 @@ class SidecarTable(Table):
     @classmethod
     def _each_has_an_address(cls, value: int, info: ValidationInfo) -> int:
         if "listen" in info.data:
-            last = worker_addresses(info.data["listen"], value)[-1]
+            last = str(worker_addresses(parse_address(info.data["listen"]), value)[-1])
             try:
                 check_listen(last)
             except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.config.exposure import is_loopback
+from extproc.addresses import is_loopback
 from extproc.doctor.finding import error, warning
 from extproc.doctor.model.clusters import Pipe, Socket
 

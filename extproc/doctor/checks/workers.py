@@ -68,5 +68,5 @@ def endpoints(case: Case) -> Iterator[Flaw]:
         yield warning(
             f"{cluster.place}.load_assignment",
             f"cluster {cluster.name} has {len(cluster.hosts)} of the {count} workers of CONFIG: the others idle",
-            f"Add the endpoints {', '.join(case.gateway.sidecar.addresses)}, one for each worker.",
+            f"Add the endpoints {', '.join(map(str, case.gateway.sidecar.addresses))}, one for each worker.",
         )

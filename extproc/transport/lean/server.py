@@ -6,21 +6,23 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.transport.errors import ListenError
+from extproc.addresses import TcpAddress, UnixAddress
+from extproc.system.errors import ListenError
+from extproc.system.listening import claimed
+from extproc.system.socket_files import OWNER_ALONE
 from extproc.transport.lean.large_messages import LargeMessages
 from extproc.transport.lean.memory import Memory
 from extproc.transport.lean.peer import Peer
 from extproc.transport.lean.status import Status
-from extproc.transport.listening import TcpAddress, UnixAddress, claimed, parse_address
 from extproc.transport.server import HEADROOM
 from extproc.transport.service import STOPPING
-from extproc.transport.socket_files import OWNER_ALONE
 
 if TYPE_CHECKING:
+    from extproc.addresses import Address
     from extproc.policy.units import Millis
+    from extproc.system.socket_files import SocketAccess
     from extproc.transport.lean.health import HealthWatch
     from extproc.transport.service import Processor
-    from extproc.transport.socket_files import SocketAccess
 
 _BACKLOG: Final = 1024
 
@@ -28,14 +30,14 @@ _BACKLOG: Final = 1024
 class LeanServer:
     """One worker's server; made inside the event loop that serves it, started once, drained once.
 
-    *listen* is `unix:/path`, which is for those of *access*, or `host:port`, without TLS. Message sizes are bounded by
+    A Unix socket to *listen* on is for those of *access*; TCP is without TLS. Message sizes are bounded by
     our own limit on bodies and nothing else.
     """
 
     def __init__(
-        self, processor: Processor[Any], *, listen: str, max_body_bytes: int, access: SocketAccess = OWNER_ALONE
+        self, processor: Processor[Any], *, listen: Address, max_body_bytes: int, access: SocketAccess = OWNER_ALONE
     ) -> None:
-        self._address = parse_address(listen)
+        self._address = listen
         self._access = access
         self._processor = processor
         self._memory = Memory(max_body_bytes + HEADROOM)
@@ -46,9 +48,9 @@ class LeanServer:
         self._closed = asyncio.Event()
 
     @property
-    def address(self) -> str:
+    def address(self) -> Address:
         """Where the server listens; once started, with the port that port 0 has become."""
-        return str(self._address)
+        return self._address
 
     async def start(self) -> None:
         """Listen and serve; `grpc.health.v1` says SERVING from here on.

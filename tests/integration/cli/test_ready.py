@@ -14,6 +14,7 @@ import yaml
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
 from support.gateway.commands import invoke
 
+from extproc.addresses import UnixAddress
 from extproc.transport.probe import why_not_serving
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ def sockets(home: Home, gateway: SmallGateway) -> list[str]:
 
 
 @pytest_asyncio.fixture
-async def leaving(tmp_path: Path) -> AsyncIterator[str]:
+async def leaving(tmp_path: Path) -> AsyncIterator[UnixAddress]:
     """Run a server that is about to go; return its address."""
-    address = f"unix:{tmp_path}/leaving.sock"
+    address = UnixAddress(tmp_path / "leaving.sock")
     servicer = health.aio.HealthServicer()
     await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     server = grpc.aio.server()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    server.add_insecure_port(address)
+    server.add_insecure_port(str(address))
     await server.start()
     yield address
     await server.stop(None)
@@ -75,5 +76,5 @@ def test_a_worker_that_hangs_is_told_apart(home: Home, gateway: SmallGateway, so
 
 
 @pytest.mark.asyncio
-async def test_a_server_that_is_going_says_so(leaving: str) -> None:
+async def test_a_server_that_is_going_says_so(leaving: UnixAddress) -> None:
     assert await asyncio.to_thread(why_not_serving, leaving, seconds=5) == "it says NOT_SERVING"

@@ -15,9 +15,10 @@ from support.sidecar.ext_proc import ScriptedSession, request_body, request_head
 from support.sidecar.server import ask, now
 from support.waiting import eventually
 
+from extproc.addresses import TcpAddress, parse_address
 from extproc.exchange.events import Proceed, Send
 from extproc.policy.units import Instant
-from extproc.transport.errors import ListenError
+from extproc.system.errors import ListenError
 from extproc.transport.server import LAST_WORDS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Directory:
 @pytest.mark.asyncio
 async def test_a_running_server_is_healthy(serve: Serve, listen: str) -> None:
     """`grpc.health.v1` is what Envoy asks."""
-    sidecar = await serve(at=listen)
+    sidecar = await serve(at=parse_address(listen))
 
     assert await sidecar.health() == "SERVING"
 
@@ -142,7 +143,7 @@ async def test_watchers_of_the_health_are_told_and_not_waited_for(serve: Serve) 
 @pytest.mark.asyncio
 async def test_a_port_in_use_is_an_error(serve: Serve) -> None:
     """Two servers on one port would share the connections between them and never say so."""
-    sidecar = await serve(at="127.0.0.1:0")
+    sidecar = await serve(at=TcpAddress("127.0.0.1", 0))
 
     with pytest.raises(ListenError, match=f"^{sidecar.server.address}: Address already in use$"):
         await serve(at=sidecar.server.address)

@@ -22,6 +22,7 @@ from support.waiting import eventually
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
+from extproc.addresses import parse_address
 from extproc.exchange.events import (
     Answer,
     BodyOverdue,
@@ -49,7 +50,7 @@ SENT = Send(((names.CLUSTER, "openai"),), ("x-api-key",), body=CHAT.replace(b"gp
 async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
     """Headers, body, answer: each is answered before the next one is sent; the end of the stream is the record."""
     session = ScriptedSession(Proceed(), SENT, Deliver(((names.MODEL, "openai/gpt-4.1"),)))
-    sidecar = await serve(session, at=listen)
+    sidecar = await serve(session, at=parse_address(listen))
     call = sidecar.stream()
 
     first = await ask(call, request_headers((":path", "/v1/chat/completions")))
@@ -172,7 +173,7 @@ async def test_twenty_megabytes_go_both_ways(serve: Serve, listen: str) -> None:
     """Message sizes are limited by our own bound on bodies only, and no byte changes."""
     body = os.urandom(20 * 1024 * 1024)
     session = ScriptedSession(Send((), (), body=body))
-    sidecar = await serve(session, at=listen)
+    sidecar = await serve(session, at=parse_address(listen))
 
     answer = await ask(sidecar.stream(), request_body(body))
 

@@ -15,14 +15,15 @@ from support.sidecar.certificates import NAME, Certificates
 from support.sidecar.ext_proc import ScriptedSession, request_headers
 from support.sidecar.server import a_channel, ask, running
 
+from extproc.addresses import Address, TcpAddress
 from extproc.exchange.events import Proceed
-from extproc.transport.errors import ListenError
+from extproc.system.errors import ListenError
 from extproc.transport.tls import channel_credentials, check_server_files, keys_in_reach
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ANY_PORT = "127.0.0.1:0"
+ANY_PORT = TcpAddress("127.0.0.1", 0)
 
 
 @pytest.fixture
@@ -40,17 +41,17 @@ async def health(channel: grpc.aio.Channel) -> str:
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
-async def shown(address: str, certificates: Certificates) -> str:
+async def shown(address: Address, certificates: Certificates) -> str:
     """Return the serial number of the certificate that a new connection to *address* is shown."""
+    assert isinstance(address, TcpAddress)
 
     def ask_for_it() -> str:
         files = certificates.files()
         context = ssl.create_default_context(cafile=files.ca)
         context.load_cert_chain(files.client_cert, files.client_key)
         context.set_alpn_protocols(["h2"])
-        host, _, port = address.rpartition(":")
         with (
-            socket.create_connection((host, int(port)), timeout=20) as plain,
+            socket.create_connection((address.host, address.port), timeout=20) as plain,
             context.wrap_socket(plain, server_hostname=NAME) as connection,
         ):
             found = connection.getpeercert()
@@ -78,7 +79,7 @@ async def test_who_has_none_is_refused(certificates: Certificates) -> None:
         address = sidecar.server.address
         ca = (certificates.directory / "ca.pem").read_bytes()
         nameless = grpc.aio.secure_channel(
-            address, grpc.ssl_channel_credentials(ca), options=[("grpc.ssl_target_name_override", NAME)]
+            str(address), grpc.ssl_channel_credentials(ca), options=[("grpc.ssl_target_name_override", NAME)]
         )
 
         assert await health(nameless) == "UNAVAILABLE"

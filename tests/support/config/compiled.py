@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from extproc.addresses import TcpAddress
 from extproc.config.gateway import Cluster, EnvoySettings, Gateway, Listener, LogFormat, SidecarSettings
 from extproc.exchange.upstream import Upstreams
 from extproc.policy.catalog import Catalog
@@ -31,8 +32,8 @@ def a_gateway(
         catalog=Catalog(targets={}, names={}) if catalog is None else catalog,
         upstreams=Upstreams(by_id={}),
         clusters=tuple(clusters),
-        sidecar=SidecarSettings(f"{LOOPBACK}:0", 1, f"{LOOPBACK}:0", body_limit, LogFormat.TEXT),
-        envoy=EnvoySettings(f"{LOOPBACK}:{admin}"),
+        sidecar=SidecarSettings(TcpAddress(LOOPBACK, 0), 1, TcpAddress(LOOPBACK, 0), body_limit, LogFormat.TEXT),
+        envoy=EnvoySettings(TcpAddress(LOOPBACK, admin)),
     )
 
 

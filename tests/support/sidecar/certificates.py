@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from extproc.config.gateway import TlsFiles
+from extproc.tls_files import TlsFiles
 
 ORIGINALS = Path(__file__).parent / "tls"
 NAME = "sidecar.test"

@@ -11,17 +11,18 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 
 from extproc._gen import wire_pb2 as pb
 from extproc.policy.units import Instant
+from extproc.system.socket_files import OWNER_ALONE
 from extproc.transport.lean.server import LeanServer
 from extproc.transport.server import Server
 from extproc.transport.service import METHOD, SERVICE, Processor
-from extproc.transport.socket_files import OWNER_ALONE
 from extproc.transport.tls import channel_credentials
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from extproc.config.gateway import TlsFiles
-    from extproc.transport.socket_files import SocketAccess
+    from extproc.addresses import Address
+    from extproc.system.socket_files import SocketAccess
+    from extproc.tls_files import TlsFiles
     from support.sidecar.ext_proc import ScriptedSession
 
 MAX_BODY = 32 * 1024 * 1024
@@ -69,16 +70,18 @@ class Sidecar:
 class Serve(Protocol):
     """Starts a server for these sessions: each stream that comes is given the next one."""
 
-    async def __call__(self, *sessions: ScriptedSession, at: str = "", max_body_bytes: int = MAX_BODY) -> Sidecar:
+    async def __call__(
+        self, *sessions: ScriptedSession, at: Address | None = None, max_body_bytes: int = MAX_BODY
+    ) -> Sidecar:
         """Return it when it is up; the address is a socket in the test's directory unless *at* says otherwise."""
 
 
-def a_channel(address: str, tls: TlsFiles | None = None) -> grpc.aio.Channel:
+def a_channel(address: Address, tls: TlsFiles | None = None) -> grpc.aio.Channel:
     """Return a channel to a server, by mutual TLS if that is given."""
     if tls is None:
-        return grpc.aio.insecure_channel(address, options=_UNLIMITED)
+        return grpc.aio.insecure_channel(str(address), options=_UNLIMITED)
     credentials, options = channel_credentials(tls)
-    return grpc.aio.secure_channel(address, credentials, options=(*_UNLIMITED, *options))
+    return grpc.aio.secure_channel(str(address), credentials, options=(*_UNLIMITED, *options))
 
 
 def _bytes(message: pb.ProcessingRequest) -> bytes:
@@ -89,7 +92,7 @@ def _bytes(message: pb.ProcessingRequest) -> bytes:
 async def running(
     sessions: list[ScriptedSession],
     *,
-    listen: str,
+    listen: Address,
     max_body_bytes: int = MAX_BODY,
     access: SocketAccess = OWNER_ALONE,
     tls: TlsFiles | None = None,

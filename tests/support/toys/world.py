@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from extproc import names
+from extproc.addresses import parse_address
 from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.bootstrap.render import bootstrap, to_yaml
 from support.config.compiled import a_cluster, a_gateway
@@ -96,7 +97,8 @@ def a_world(
             catalog=a_catalog(policy=a_policy()),
             origins=origins,
         )
-        config = to_yaml(bootstrap(gateway, sidecar_addresses=[sidecar.address, *more_workers], ca_file=ca_file))
+        workers = [parse_address(one) for one in (sidecar.address, *more_workers)]
+        config = to_yaml(bootstrap(gateway, sidecar_addresses=workers, ca_file=ca_file))
         envoy = stack.enter_context(running_envoy(changed(config), admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
         eventually_sync(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from envoy_data_plane.envoy.config.core.v3 import Address, Pipe, SocketAddress
 
+from extproc.addresses import TcpAddress, parse_address
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
 from extproc.bootstrap.lua_filters import carry_state
 from extproc.config.gateway import RetryBudget
@@ -19,7 +20,7 @@ from extproc.config.gateway import RetryBudget
 )
 def test_a_worker_is_reached_where_it_listens(text: str, address: Address) -> None:
     """Written as `sidecar.listen` writes it."""
-    cluster = extproc_cluster([text])
+    cluster = extproc_cluster([parse_address(text)])
 
     assert cluster.load_assignment is not None
     (host,) = cluster.load_assignment.endpoints[0].lb_endpoints
@@ -29,7 +30,7 @@ def test_a_worker_is_reached_where_it_listens(text: str, address: Address) -> No
 
 def test_every_worker_is_an_endpoint() -> None:
     """Envoy spreads streams over them and leaves out those that are not healthy."""
-    cluster = extproc_cluster(["unix:/run/0.sock", "unix:/run/1.sock"])
+    cluster = extproc_cluster([parse_address("unix:/run/0.sock"), parse_address("unix:/run/1.sock")])
 
     assert cluster.load_assignment is not None
     assert len(cluster.load_assignment.endpoints[0].lb_endpoints) == 2
@@ -37,7 +38,7 @@ def test_every_worker_is_an_endpoint() -> None:
 
 def test_every_address_of_a_workers_name_is_a_worker() -> None:
     """A name may stand for many replicas; each is checked on its own."""
-    assert "'allAddressesInSingleEndpoint'" not in str(extproc_cluster(["extproc:50051"]).to_dict())
+    assert "'allAddressesInSingleEndpoint'" not in str(extproc_cluster([TcpAddress("extproc", 50051)]).to_dict())
 
 
 def test_re_dispatches_are_not_limited() -> None:

@@ -6,13 +6,14 @@ import pytest
 import yaml
 from support.config.compiled import a_cluster, a_gateway
 
+from extproc.addresses import TcpAddress
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
 from extproc.policy.catalog import Catalog
 from extproc.policy.rules import Policy, Rule
 from extproc.policy.target import TargetId
 
-SIDECAR = ["127.0.0.1:50051"]
+SIDECAR = [TcpAddress("127.0.0.1", 50051)]
 
 
 def _retries(*allowed: int) -> str:

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from support.config.files import TLS, Table, a_file, gateway, problems, warnings
 
-from extproc.config.gateway import TlsFiles, Transport
+from extproc.addresses import parse_address
+from extproc.config.gateway import Transport
+from extproc.tls_files import TlsFiles
 
 FILES = TlsFiles(
     "/tls/ca.pem", "/tls/sidecar.pem", "/tls/sidecar.key", "/tls/envoy.pem", "/tls/envoy.key", server_name=""
@@ -31,12 +33,12 @@ def test_by_default_it_is_a_socket_of_the_users_own(
     """In the session's directory for such things, which the XDG Base Directory Specification names."""
     document = a_file() if sidecar is None else a_file(sidecar=sidecar)
 
-    assert gateway(document, environ).sidecar.listen == listen
+    assert gateway(document, environ).sidecar.listen == parse_address(listen)
 
 
 def test_a_session_directory_that_is_too_long_is_said() -> None:
     assert problems(a_file(), {"XDG_RUNTIME_DIR": "/" + "x" * 100}) == [
-        "sidecar.listen: expected unix: and a path of at most 107 characters without spaces"
+        "sidecar.listen: expected unix: and a path of at most 107 bytes without spaces"
     ]
 
 
@@ -156,23 +158,24 @@ def test_a_socket_is_never_everybodys(mode: object) -> None:
     [
         ("unix:/run/extproc/extproc.sock", "unix:/run/extproc/envoy-admin.sock"),
         ("unix:/srv/x.sock", "unix:/srv/envoy-admin.sock"),
+        ("unix:x.sock", "unix:envoy-admin.sock"),
         ("127.0.0.1:1", None),
     ],
 )
 def test_envoys_admin_endpoint_is_beside_the_sidecar(listen: str, admin: str | None) -> None:
     """Or nowhere: there is no other directory that is sure to be there."""
-    assert gateway(a_file(sidecar={"listen": listen, "tls": TLS})).envoy_admin == admin
+    assert gateway(a_file(sidecar={"listen": listen, "tls": TLS})).envoy_admin == (admin and parse_address(admin))
 
 
 @pytest.mark.parametrize("admin", ["unix:/srv/admin.sock", "127.0.0.1:9901"])
 def test_the_file_may_say_where_the_admin_endpoint_is(admin: str) -> None:
-    assert gateway(a_file(envoy={"admin": admin})).envoy_admin == admin
+    assert gateway(a_file(envoy={"admin": admin})).envoy_admin == parse_address(admin)
 
 
 @pytest.mark.parametrize("admin", ["unix:", "unix:relative.sock", "unix:/a b", "unix:/" + "x" * 107])
 def test_envoy_needs_the_whole_path_of_a_socket(admin: str) -> None:
     assert problems(a_file(envoy={"admin": admin})) == [
-        "envoy.admin: expected unix: and an absolute path of at most 107 characters without spaces"
+        "envoy.admin: expected unix: and an absolute path of at most 107 bytes without spaces"
     ]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.addresses import UnixAddress
 from extproc.exits import Failure
 from extproc.gateway.registry import Run, Runs, ask_to_stop, start_time
 
@@ -12,7 +13,14 @@ from extproc.gateway.registry import Run, Runs, ask_to_stop, start_time
 def a_run(config: Path, *, pid: int | None = None, directory: str = "/nonexistent/extproc-x") -> Run:
     """Return a run of *config* by process *pid*; of this very process unless told otherwise."""
     pid = pid or os.getpid()
-    return Run(pid, start_time(pid) or 0, str(config.resolve()), "http://127.0.0.1:12000", directory, "unix:/admin")
+    return Run(
+        pid,
+        start_time(pid) or 0,
+        str(config.resolve()),
+        "http://127.0.0.1:12000",
+        directory,
+        UnixAddress(Path("/admin")),
+    )
 
 
 def test_a_run_is_found_by_its_configuration_while_it_lasts(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from extproc.addresses import UnixAddress, parse_address
 from extproc.system.http_endpoint import Port, SocketFile, endpoint_at
 
 
@@ -21,13 +22,13 @@ from extproc.system.http_endpoint import Port, SocketFile, endpoint_at
     ],
 )
 def test_an_endpoint_is_reached_from_this_host(address: str, endpoint: Port | SocketFile, shown: str) -> None:
-    assert endpoint_at(address) == endpoint
-    assert str(endpoint_at(address)) == shown
+    assert endpoint_at(parse_address(address)) == endpoint
+    assert str(endpoint_at(parse_address(address))) == shown
 
 
 def test_nobody_answers_where_nobody_is(tmp_path: Path) -> None:
-    assert endpoint_at(f"unix:{tmp_path}/missing").request("GET", "/ready") is None
-    assert endpoint_at(f"unix:{tmp_path}/missing").is_accessible()
+    assert endpoint_at(UnixAddress(tmp_path / "missing")).request("GET", "/ready") is None
+    assert endpoint_at(UnixAddress(tmp_path / "missing")).is_accessible()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

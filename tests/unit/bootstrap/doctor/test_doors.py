@@ -9,6 +9,8 @@ from support.config import files
 from support.config.files import TLS
 from support.doctor.patients import ERROR, GATEWAY, WARNING, WORKERS, an_operator, told
 
+from extproc.addresses import TcpAddress
+
 ENDPOINT = f"{WORKERS}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address"
 CONTEXT = f"{WORKERS}.transport_socket.typed_config.common_tls_context"
 BY_TLS = files.gateway(
@@ -78,7 +80,7 @@ def test_an_envoy_may_have_no_admin_endpoint() -> None:
 
 def test_nothing_is_found_where_the_configuration_asks_for_a_port() -> None:
     """But what that means: the doctor and `validate` say the same."""
-    insecure = replace(GATEWAY.sidecar, listen="127.0.0.1:1", insecure=True)
+    insecure = replace(GATEWAY.sidecar, listen=TcpAddress("127.0.0.1", 1), insecure=True)
     gateway = replace(GATEWAY, sidecar=insecure)
 
     assert told(an_operator(gateway), gateway) == [(WARNING, "workers-tls", f"{WORKERS}.transport_socket")]

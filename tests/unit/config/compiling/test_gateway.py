@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.config.files import P, S, Table, a_file, a_provider, gateway, problems
 
+from extproc.addresses import parse_address
 from extproc.config.compiling import gateway as compiling
 from extproc.config.compiling.endpoints import Entry
 from extproc.config.errors import ConfigError, Problem
@@ -29,7 +30,7 @@ def test_settings_have_defaults() -> None:
 
     assert found.listener == Listener("model", "127.0.0.1", 12000, 600_000)
     assert found.sidecar == SidecarSettings(
-        "unix:/run/extproc/extproc.sock", 1, "127.0.0.1:1064", 67_108_864, LogFormat.TEXT
+        parse_address("unix:/run/extproc/extproc.sock"), 1, parse_address("127.0.0.1:1064"), 67_108_864, LogFormat.TEXT
     )
     assert found.envoy == EnvoySettings(None, None)
 
@@ -69,9 +70,9 @@ def test_settings_arrive() -> None:
 
     assert found.listener == Listener("llm", "0.0.0.0", 1, 90_000, ("https://a.example", "*"))
     assert found.sidecar == SidecarSettings(
-        "unix:/s",
+        parse_address("unix:/s"),
         4,
-        "0.0.0.0:2",
+        parse_address("0.0.0.0:2"),
         1,
         LogFormat.JSON,
         OnFailure.DEFAULT_PROVIDER,
@@ -79,7 +80,7 @@ def test_settings_arrive() -> None:
         socket_group="envoy",
         chosen_transport=Transport.GRPCIO,
     )
-    assert found.envoy == EnvoySettings("127.0.0.2:3", RetryBudget(33.0, 0), "/run/secrets")
+    assert found.envoy == EnvoySettings(parse_address("127.0.0.2:3"), RetryBudget(33.0, 0), "/run/secrets")
 
 
 def test_only_a_default_can_be_sent_to_without_the_sidecar() -> None:

@@ -1,6 +1,7 @@
 import pytest
 from support.config.files import a_file, a_provider, gateway, problems
 
+from extproc.addresses import TcpAddress, parse_address
 from extproc.config.schema.addresses import BaseUrl, parse_base_url
 
 
@@ -119,11 +120,15 @@ IP = "expected an IP address, such as 0.0.0.0: Envoy listens on no names"
         ),
         (
             {"sidecar": {"listen": "unix:"}},
-            "sidecar.listen: expected unix: and a path of at most 107 characters without spaces",
+            "sidecar.listen: expected unix: and a path of at most 107 bytes without spaces",
+        ),
+        (
+            {"sidecar": {"listen": "unix:/" + "é" * 54}},
+            "sidecar.listen: expected unix: and a path of at most 107 bytes without spaces",
         ),
         (
             {"sidecar": {"listen": "unix:/" + "x" * 107}},
-            "sidecar.listen: expected unix: and a path of at most 107 characters without spaces",
+            "sidecar.listen: expected unix: and a path of at most 107 bytes without spaces",
         ),
     ],
 )
@@ -134,7 +139,7 @@ def test_what_we_listen_on_must_be_an_address(top: dict[str, object], said: str)
 @pytest.mark.parametrize("listen", ["unix:/run/extproc.sock", "unix:relative.sock", "localhost:0", "[::1]:50051"])
 def test_the_sidecar_listens_on_a_socket_file_or_a_port(listen: str) -> None:
     """Port 0 is any free one."""
-    assert gateway(a_file(sidecar={"listen": listen, "insecure": True})).sidecar.listen == listen
+    assert gateway(a_file(sidecar={"listen": listen, "insecure": True})).sidecar.listen == parse_address(listen)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +153,11 @@ def test_the_sidecar_listens_on_a_socket_file_or_a_port(listen: str) -> None:
     ],
 )
 def test_each_worker_has_an_address_of_its_own(listen: str, addresses: tuple[str, ...]) -> None:
-    assert gateway(a_file(sidecar={"listen": listen, "insecure": True, "workers": 3})).sidecar.addresses == addresses
-    assert gateway(a_file(sidecar={"listen": listen, "insecure": True})).sidecar.addresses == (listen,)
+    several = gateway(a_file(sidecar={"listen": listen, "insecure": True, "workers": 3})).sidecar
+    single = gateway(a_file(sidecar={"listen": listen, "insecure": True})).sidecar
+
+    assert tuple(map(str, several.addresses)) == addresses
+    assert single.addresses == (parse_address(listen),)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +166,7 @@ def test_each_worker_has_an_address_of_its_own(listen: str, addresses: tuple[str
         ("localhost:65535", "localhost:65536: expected unix:/path/to/socket, or host:port such as 127.0.0.1:50051"),
         (
             "unix:/" + "x" * 105,
-            f"unix:/{'x' * 105}.1: expected unix: and a path of at most 107 characters without spaces",
+            f"unix:/{'x' * 105}.1: expected unix: and a path of at most 107 bytes without spaces",
         ),
     ],
 )
@@ -171,7 +179,7 @@ def test_the_last_workers_address_must_be_one(listen: str, said: str) -> None:
 def test_ip_addresses_of_both_kinds_are_taken() -> None:
     found = gateway(a_file(listeners=[{"type": "model", "address": "::"}], envoy={"admin": "[::1]:9901"}))
 
-    assert (found.listener.address, found.envoy.admin) == ("::", "[::1]:9901")
+    assert (found.listener.address, found.envoy.admin) == ("::", TcpAddress("::1", 9901))
 
 
 @pytest.mark.parametrize("value", ["a b", "a:b", "", "a/b", "a\n"])

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from support.ports import reserved_ports
 
-from extproc.transport.errors import ListenError
-from extproc.transport.listening import TcpAddress, UnixAddress, claimed, parse_address
-from extproc.transport.socket_files import SocketAccess, who_could_replace
+from extproc.addresses import UnixAddress, parse_address
+from extproc.system.errors import ListenError
+from extproc.system.listening import claimed
+from extproc.system.socket_files import SocketAccess, who_could_replace
 
 
 def _claim(text: str) -> None:
@@ -23,33 +24,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a path for a socket; relative, because a temporary directory's name may be too long for one."""
     monkeypatch.chdir(tmp_path)
     return Path("extproc.sock")
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("unix:/run/extproc.sock", UnixAddress(Path("/run/extproc.sock"))),
-        ("unix:extproc.sock", UnixAddress(Path("extproc.sock"))),
-        ("127.0.0.1:0", TcpAddress("127.0.0.1", 0)),
-        ("localhost:50051", TcpAddress("localhost", 50051)),
-        ("[::1]:65535", TcpAddress("::1", 65535)),
-    ],
-)
-def test_an_address_is_read_and_written(text: str, address: UnixAddress | TcpAddress) -> None:
-    """What is printed for people can be put into a configuration."""
-    assert parse_address(text) == address
-    assert str(address) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "50051", ":50051", "localhost:", "localhost:http", "localhost:65536", "unix:", f"unix:/{'a' * 107}"]
-)
-def test_anything_else_is_no_address(text: str) -> None:
-    """The message begins with what was given."""
-    with pytest.raises(ListenError) as caught:
-        parse_address(text)
-
-    assert str(caught.value).startswith(f"{text}: expected ")
 
 
 def test_a_stale_socket_is_removed(place: Path) -> None:

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.transport.errors import ListenError
+from extproc.system.errors import ListenError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the server listens: `unix:/path` or `host:port`."""
+"""Making sure that a server can listen where it is told to."""
 
 from __future__ import annotations
 
@@ -6,66 +6,21 @@ import errno
 import os
 import socket
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from extproc.transport.errors import ListenError
-from extproc.transport.socket_files import OWNER_ALONE, SocketAccess, make_directory, remove_stale, share
+from extproc.addresses import TcpAddress, UnixAddress
+from extproc.system.errors import ListenError
+from extproc.system.socket_files import OWNER_ALONE, SocketAccess, make_directory, remove_stale, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATH_LIMIT = 107
-"""Longest path of a socket on Linux: `sun_path` has 108 bytes, one of them the end mark."""
+    from extproc.addresses import Address
 
 _OWNER_ONLY = 0o177
 """Mask that leaves a socket read and write for its owner (0600)."""
 
 _NOT_OURS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-
-
-@dataclass(frozen=True, slots=True)
-class UnixAddress:
-    """A socket in the file system."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        return f"unix:{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class TcpAddress:
-    """A host and a port; port 0 is any free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-Address: TypeAlias = UnixAddress | TcpAddress
-
-
-def parse_address(text: str) -> Address:
-    """Return the address that *text* names.
-
-    Raises:
-        ListenError: it names none.
-    """
-    scheme, colon, path = text.partition(":")
-    if colon and scheme == "unix":
-        if not path or len(os.fsencode(path)) > _PATH_LIMIT:
-            raise ListenError(f"{text}: expected a path of 1 to {_PATH_LIMIT} bytes after unix:")
-        return UnixAddress(Path(path))
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and port.isascii() and port.isdecimal() and int(port) <= 65535):
-        raise ListenError(f"{text}: expected unix:/path or host:port")
-    return TcpAddress(host, int(port))
 
 
 @contextmanager
