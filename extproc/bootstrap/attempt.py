@@ -55,6 +55,7 @@ from extproc.bootstrap.internal_headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
 from extproc.bootstrap.proto import duration, http_filter
 from extproc.bootstrap.timeouts import MARGIN
+from extproc.exchange.forwarded import FORWARDED, FORWARDED_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +81,14 @@ def attempt_listener(
     longest_hold: Millis,
     timeout: Millis,
     body_limit: int,
+    read: Sequence[str] = (),
     clusters: Sequence[Cluster] = (),
     degraded: Degraded | None = None,
 ) -> Listener:
     """Return the internal listener; a sidecar may hold an attempt back for up to *longest_hold*.
 
-    *timeout* is the listener's. *clusters* are those of the providers, some of which limit silence. *degraded* is where
+    *timeout* is the listener's. *read* are the headers that the sidecar looks at besides those that it always does.
+    *clusters* are those of the providers, some of which limit silence. *degraded* is where
     requests go that no worker is there to decide on; None: nowhere.
 
     It limits no time but that of silence: the sidecar limits each attempt until its response headers.
@@ -93,7 +96,10 @@ def attempt_listener(
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
         access_log=[cut_responses(names.ATTEMPT_LISTENER)],
-        http_filters=[_ext_proc(longest_hold + MARGIN), router(at_provider(), last_upstream_filter())],
+        http_filters=[
+            _ext_proc(longest_hold + MARGIN, (*FORWARDED, *read)),
+            router(at_provider(), last_upstream_filter()),
+        ],
         route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, clusters, degraded)),
         local_reply_config=attempt_replies(),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
@@ -115,12 +121,12 @@ def attempt_listener(
     )
 
 
-def _ext_proc(patience: Millis) -> HttpFilter:
+def _ext_proc(patience: Millis, read: Sequence[str]) -> HttpFilter:
     """Return the filter that asks the sidecar, for *patience* at most, and goes on without it when it is gone.
 
     It must see the request's headers: with SKIP, what it changes once it has the body comes too late. It sees no body
     of an answer, and its stream is kept to the answer's end all the same, which tells the total latency: Envoy 1.37
-    and 1.38 do so only while trailers may still come.
+    and 1.38 do so only while trailers may still come. Headers other than those to *read* stay here.
     """
     return http_filter(
         "envoy.filters.http.ext_proc",
@@ -142,7 +148,13 @@ def _ext_proc(patience: Millis) -> HttpFilter:
             mutation_rules=HeaderMutationRules(allow_all_routing=True, allow_envoy=True),
             response_attributes=[names.FLAGS_ATTRIBUTE, names.DETAILS_ATTRIBUTE],
             forward_rules=HeaderForwardingRules(
-                disallowed_headers=ListStringMatcher(patterns=[StringMatcher(exact=names.IN_FLIGHT)])
+                allowed_headers=ListStringMatcher(
+                    patterns=[
+                        *(StringMatcher(exact=name) for name in read),
+                        *(StringMatcher(prefix=prefix) for prefix in FORWARDED_PREFIXES),
+                    ]
+                ),
+                disallowed_headers=ListStringMatcher(patterns=[StringMatcher(exact=names.IN_FLIGHT)]),
             ),
             # What the attempt was, should nobody come to decide on its response.
             metadata_options=MetadataOptions(

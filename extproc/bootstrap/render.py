@@ -22,6 +22,7 @@ from extproc.bootstrap.lua_filters import carry_state
 from extproc.bootstrap.proto import extension, listening_address
 from extproc.bootstrap.providers import provider_cluster
 from extproc.bootstrap.timeouts import BRIDGING_TRIES
+from extproc.exchange.forwarded import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
                     longest_hold=gateway.longest_hold,
                     timeout=gateway.listener.timeout,
                     body_limit=body_limit,
+                    read=named_by(gateway.catalog.policies.values()),
                     clusters=gateway.clusters,
                     degraded=degraded,
                 ),

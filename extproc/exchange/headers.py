@@ -46,7 +46,7 @@ _CLIENT_CREDENTIALS: Final = frozenset(
     }
 )
 
-_UNWANTED: Final = _NEVER_LEAVES | _CLIENT_CREDENTIALS
+UNWANTED: Final = _NEVER_LEAVES | _CLIENT_CREDENTIALS
 
 # What holds for the client's own bytes and for no others (RFC 9530, RFC 3230, RFC 1864).
 OF_THESE_BYTES: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
@@ -111,7 +111,7 @@ def secret_headers(upstream: Upstream, api: Api, key: int = 0) -> dict[str, str]
 
 def unwanted_headers(upstream: Upstream) -> frozenset[str]:
     """Return which of a client's headers are not for *upstream*, besides the internal ones."""
-    return _NEVER_LEAVES if upstream.passthrough else _UNWANTED
+    return _NEVER_LEAVES if upstream.passthrough else UNWANTED
 
 
 def answer_removals(answer: Headers) -> tuple[str, ...]:

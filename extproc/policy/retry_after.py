@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from extproc.policy.units import Instant, Millis
 
+PREFIXES = ("retry-after", "x-ratelimit-", "anthropic-ratelimit-", "ratelimit")
+"""What the names of all headers begin with that are read here, but for `date`."""
+
 _LONGEST: Millis = 2**53
 """A wait past this (285,000 years) is an overflow, not an answer."""
 

@@ -9,6 +9,7 @@ from extproc.bootstrap.timeouts import MARGIN
 from extproc.doctor.finding import error, warning
 from extproc.doctor.model.filters import ExtProc, Router, Unseen
 from extproc.doctor.mutated_headers import mutated_headers
+from extproc.exchange.forwarded import FORWARDED, FORWARDED_PREFIXES, named_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from extproc.doctor.context import Case
     from extproc.doctor.finding import Flaw
     from extproc.doctor.model.listeners import Manager
-
-READ = (
-    ":path",
-    "content-type",
-    "retry-after",
-    "x-request-id",
-    "x-ratelimit-remaining-requests",
-    names.STATE,
-    names.UNJUDGED,
-)
-"""Some of the headers that the sidecar reads: all but one of Envoy's own may matter."""
 
 
 def ours(case: Case) -> Iterator[ExtProc]:
@@ -125,12 +115,13 @@ def obeyed(case: Case) -> Iterator[Flaw]:
                 "the route is kept as it was before the sidecar named a cluster: no attempt goes where it says",
                 "Remove route_cache_action and disable_clear_route_cache.",
             )
-        missed = [name for name in READ if not one.shown.has(name)]
+        read = (*FORWARDED, *FORWARDED_PREFIXES, *named_by(case.gateway.catalog.policies.values()))
+        missed = [name for name in read if not one.shown.has(name)]
         if missed:
             yield error(
                 f"{one.place}.forward_rules",
                 f"the sidecar is not shown all headers; it misses {', '.join(missed)}",
-                f"Let disallowed_headers name {names.IN_FLIGHT} and no other, and remove allowed_headers.",
+                f"Let disallowed_headers name {names.IN_FLIGHT} and no other, and allowed_headers those, or remove it.",
             )
         if not one.mode_override:
             yield warning(
