@@ -1,4 +1,4 @@
-"""What `up` and `demo` tell when requests can be sent."""
+"""What `up` prints when the gateway is healthy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def announce(launch: Launch, closing: str) -> None:
-    """Tell where to send requests, then *closing*."""
+    """Print the base URLs for SDKs, then *closing*."""
     gateway, edge = launch.gateway, launch.edge
     click.echo(f"""
-extproc is up, with {", ".join(gateway.catalog.targets)}
+extproc is running, with {", ".join(gateway.catalog.targets)}
   OpenAI SDKs     base_url={edge}/v1
   Anthropic SDKs  base_url={edge}
   health          {edge}/healthz

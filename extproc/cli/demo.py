@@ -14,7 +14,7 @@ from extproc.exits import TABLE, ExitCode, Failure
 from extproc.gateway.envoy_binary import EnvoyBinary, find_envoy
 from extproc.gateway.hot_restart.coordinator import Envoys
 from extproc.gateway.launch import Launch
-from extproc.gateway.run import finish, stay
+from extproc.gateway.run import run_until_stopped, shut_down
 from extproc.gateway.start import private_directory, start
 from extproc.system.child_processes import ChildProcesses, StopRequested
 from extproc.system.ports import free_port, is_free
@@ -27,16 +27,16 @@ _PROVIDERS = {
     "openai": "429(retry_after=1), 200, loop",
     "anthropic": "200, 200(sse=5, gap=0.05), 200",
 }
-"""The made-up providers and what they answer: the first is rate-limited every other time."""
+"""The mock providers and their scripts: the first returns 429 to every other request."""
 
 _CONFIG = """\
-# What `extproc demo` runs: two made-up providers, the first of them rate-limited every other time.
+# What `extproc demo` runs: two mock providers, the first of which returns 429 to every other request.
 version: v0.4.0
 listeners:
   - {{ type: model, name: demo, address: 127.0.0.1, port: {port} }}
 model_providers:
   - model: openai/gpt-4o
-    access_key: made-up-key-of-openai
+    access_key: mock-key-of-openai
     base_url: {openai}
     default: true
     retry_policy:
@@ -44,7 +44,7 @@ model_providers:
       on_status_codes:
         - {{ codes: [429], strategy: different_provider, max_attempts: 2 }}
   - model: anthropic/claude-3-5-sonnet
-    access_key: made-up-key-of-anthropic
+    access_key: mock-key-of-anthropic
     base_url: {anthropic}
 """
 
@@ -53,10 +53,10 @@ model_providers:
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    show_default="12000, or any free one when that is taken",
-    help="Where the gateway listens, on the loopback address.",
+    show_default="12000, or a free port if that is in use",
+    help="The gateway's port on the loopback address.",
 )
-@click.option("--once", is_flag=True, help="End after the table instead of staying up.")
+@click.option("--once", is_flag=True, help="Exit after printing the table instead of keeping the gateway running.")
 @click.option(
     "--envoy-binary",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -65,10 +65,10 @@ model_providers:
     help="The Envoy to start, as for `up`.",
 )
 def demo(*, port: int | None, once: bool, envoy_binary: Path | None) -> None:
-    """See a failover: start a gateway with two made-up providers, and send requests while one is rate-limited.
+    """Demonstrate a failover: start a gateway with two mock providers, and send requests while one is rate-limited.
 
-    Shows for each request how many attempts it took, who answered and how long it took; then stays up, for you to
-    try, until Ctrl-C. Nothing leaves this machine.
+    Prints for each request the number of attempts, the target that responded and the duration; then the gateway keeps
+    running, for requests of your own, until Ctrl-C. No request leaves this machine.
     """
     envoy = find_envoy(envoy_binary)
     if port is None:
@@ -88,30 +88,30 @@ def _run(directory: Path, children: ChildProcesses, envoy: EnvoyBinary, *, port:
     envoys = Envoys(launch, children, directory)
     event = start(launch, children, directory)
     if event is not None:
-        return finish(event, envoys)
+        return shut_down(event, envoys)
     click.echo(send_requests(launch.edge))
     if once:
         return ExitCode.OK
     click.echo(f"""
-The gateway stays up, configured by {config}. Try it, more than once:
+The gateway keeps running, configured by {config}. Try it, more than once:
 
   curl -i {launch.edge}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{{"model": "{DEMO_MODEL}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
-Ctrl-C ends it.""")
-    return stay(envoys)
+Ctrl-C stops it.""")
+    return run_until_stopped(envoys)
 
 
 def _start_providers(directory: Path, children: ChildProcesses) -> dict[str, str]:
-    """Start the made-up providers and return where each listens."""
+    """Start the mock providers and return the URL of each."""
     for name, script in _PROVIDERS.items():
         command = [sys.executable, "-m", "extproc", "mock", "--name", name, "--script", script]
-        children.start(f"the made-up {name}", command, output=directory / name)
+        children.start(f"mock provider {name}", command, output=directory / name)
     deadline = time.monotonic() + _START
     while not all((directory / name).read_text().endswith("\n") for name in _PROVIDERS):
         event = children.wait(_POLL)
         if isinstance(event, StopRequested):
             raise click.exceptions.Exit(ExitCode.OK)
         if event is not None or time.monotonic() > deadline:
-            raise Failure(f"the made-up providers have not started within {_START:g} s: {event or 'still trying'}.")
+            raise Failure(f"the mock providers have not started within {_START:g} s{f': {event}' if event else ''}.")
     return {name: (directory / name).read_text().split()[-1] for name in _PROVIDERS}

@@ -1,4 +1,4 @@
-"""The requests of the demo, and the table of what happened to them."""
+"""The demo's requests, and the table of their results."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class _Request:
 
 _REQUESTS = (
     _Request("openai is rate-limited: 429, Retry-After: 1"),
-    _Request("the next one, at once, as a stream", stream=True),
+    _Request("the next one, at once, streamed", stream=True),
     _Request("another one, 1 s later", pause=1),
 )
 
 
 def send_requests(edge: Port) -> str:
-    """Send the demo's requests to *edge* and return the table of what happened to each."""
-    rows = [("request to openai/gpt-4o", "status", "attempts", "answered by", "took")]
+    """Send the demo's requests to *edge* and return the table of their results."""
+    rows = [("request to openai/gpt-4o", "status", "attempts", "target", "duration")]
     for request in _REQUESTS:
         time.sleep(request.pause)
         rows.append((request.title, *_send(edge, request)))
@@ -52,14 +52,15 @@ def _send(edge: Port, request: _Request) -> tuple[str, str, str, str]:
     began = time.monotonic()
     try:
         connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
+        response = connection.getresponse()
+        response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise Failure(f"{request.title}: no answer from {edge}: {error}") from error
+        raise Failure(f"{request.title}: no response from {edge}: {error}") from error
     finally:
         connection.close()
-    took = f"{(time.monotonic() - began) * 1000:.0f} ms"
-    return str(answer.status), answer.headers.get(names.ATTEMPTS, "?"), answer.headers.get(names.MODEL, "?"), took
+    duration = f"{(time.monotonic() - began) * 1000:.0f} ms"
+    headers = response.headers
+    return str(response.status), headers.get(names.ATTEMPTS, "?"), headers.get(names.MODEL, "?"), duration
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.cli.run_argument import RUNNING, chosen_run
+from extproc.cli.run_argument import RUNNING, find_run
 from extproc.exits import TABLE, Failure
-from extproc.gateway.registry import ask_to_stop
+from extproc.gateway.registry import stop_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 @click.command(epilog=TABLE)
 @RUNNING
-@click.option("--timeout", default=45.0, show_default=True, metavar="SECONDS", help="How long to wait for its end.")
+@click.option(
+    "--timeout", default=45.0, show_default=True, metavar="SECONDS", help="How long to wait until it has stopped."
+)
 def down(config: Path | None, timeout: float) -> None:
-    """End what `extproc up CONFIG` has started, detached or not; without CONFIG, the only one that runs.
+    """Stop the gateway that `extproc up CONFIG` started, detached or not; without CONFIG, the only running one.
 
-    Requests in flight get the time that `up --grace` gave them. Nothing to end is no error.
+    Requests in flight may complete within the grace period of `up --grace`. If none is running, the exit code is 0.
     """
-    run = chosen_run(config)
+    run = find_run(config)
     if run is None:
-        click.echo("nothing to end: no `extproc up` is running" + (f" for {config}." if config else "."), err=True)
+        click.echo("nothing to stop: no `extproc up` is running" + (f" for {config}." if config else "."), err=True)
         return
-    click.echo(f"ending {run.config} (process {run.pid}) …", err=True)
-    if not ask_to_stop(run, seconds=timeout):
-        raise Failure(f"process {run.pid} has not ended after {timeout:g} s; it still may. Ask again to force it.")
-    click.echo("ended.", err=True)
+    click.echo(f"stopping {run.config} (process {run.pid}) …", err=True)
+    if not stop_run(run, seconds=timeout):
+        raise Failure(f"process {run.pid} has not exited within {timeout:g} s. Run the command again to force it.")
+    click.echo("stopped.", err=True)

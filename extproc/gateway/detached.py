@@ -1,4 +1,4 @@
-"""Starting `up` in the background."""
+"""`up --detach`: starting `up` as a background process."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ _POLL = 0.05
 
 
 def start_detached(launch: Launch, runs: Runs) -> Run:
-    """Start `up` as a process of its own and return what runs when it is healthy.
+    """Start `up` as a process of its own and return its run once it is healthy.
 
-    It writes to a file. When it ends before it is healthy, that file is told here and its exit code becomes ours.
+    Its output goes to a log file. If it exits before it is healthy, the log is printed here, and this process exits
+    with the same code.
     """
     log = runs.log_of(launch.config)
     try:
         opened = runs.new_log_of(launch.config)
     except OSError as error:
-        raise Failure(f"{log}: the log cannot be written: {error.strerror}") from error
+        raise Failure(f"{log}: cannot write the log: {error.strerror}") from error
     with opened as sink:
-        child = subprocess.Popen(  # noqa: S603 -- ourselves
+        child = subprocess.Popen(  # noqa: S603 -- this program
             [sys.executable, "-m", "extproc", "up", *_arguments(launch)],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            start_new_session=True,  # it stays when this terminal goes
+            start_new_session=True,  # it outlives this terminal
         )
     try:
         while child.poll() is None:

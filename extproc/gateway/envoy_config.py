@@ -1,4 +1,4 @@
-"""Envoy's configuration for a gateway on this host."""
+"""The rendered Envoy configuration of a gateway on this host."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def envoy_config(gateway: Gateway) -> str:
-    """Return what Envoy must be started with when the sidecar's workers are where *gateway* says."""
+    """Return Envoy's configuration as YAML, for workers that listen at the addresses of *gateway*."""
     return to_yaml(bootstrap(gateway, sidecar_addresses=gateway.sidecar.addresses, ca_file=_ca_file(gateway)))
 
 
 def _ca_file(gateway: Gateway) -> str:
-    """Return the file with the authorities to trust; where there is no TLS, nobody asks what the environment names."""
+    """Return the CA bundle; without TLS to a provider the environment is not consulted."""
     return ca_file(os.environ if any(cluster.tls for cluster in gateway.clusters) else {})

@@ -1,7 +1,7 @@
-"""What Envoy's hot restart needs from us: its options, its shared memory, and somebody to talk to.
+"""Envoy's hot restart: its command-line options, shared memory and domain sockets.
 
-A new Envoy (of the next *epoch*) takes the listening sockets over from the one that serves, so that no connection is
-refused meanwhile, and has it answer what it has begun.
+A child Envoy (of the next *epoch*) takes the listening sockets over from its parent, so that no connection is refused
+meanwhile, and the parent drains (envoyproxy.io/docs, "Hot restart").
 """
 
 from __future__ import annotations
@@ -11,58 +11,58 @@ import socket
 import tempfile
 from pathlib import Path
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where shm_open makes its files
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where shm_open(3) creates its files
 
 LONGEST_SOCKET = "/e_udp_parent_18446744072002438010"
-"""Longer than any name that Envoy gives a socket in a run's directory."""
+"""Longer than the name of any socket that Envoy creates in a run directory."""
 
 _SOCKETS = "e"
-_EPOCHS = 3  # after so many Envoy uses its names again
+_EPOCHS = 3  # after so many epochs Envoy reuses its socket names
 
 _NEVER = str(365 * 86_400)
-"""Seconds after which a new Envoy ends the one before it: that is our part, we know when its requests are done."""
+"""Seconds after which a child terminates its parent: never, the coordinator does so when the parent has drained."""
 
 _PAGE = 4096
 
 
 def why_unavailable(shared_memory: Path = SHARED_MEMORY) -> str | None:
-    """Return why there can be no hot restart on this host, or None when there can."""
+    """Return why hot restart is not possible on this host, or None if it is."""
     try:
         with tempfile.TemporaryFile(dir=shared_memory) as file:
-            os.posix_fallocate(file.fileno(), 0, _PAGE)  # Envoy would be ended by SIGBUS where there is no room
+            os.posix_fallocate(file.fileno(), 0, _PAGE)  # without free space Envoy would be killed by SIGBUS
     except OSError as error:
         return f"shared memory cannot be used: {shared_memory}: {error.strerror}"
     return None
 
 
 def options(directory: Path, epoch: int) -> list[str | Path]:
-    """Return the options of the Envoy of *epoch* in a run that has *directory* to itself."""
+    """Return the options of the Envoy of *epoch* in the run directory *directory*."""
     if epoch == 0 and why_unavailable() is not None:
         return ["--disable-hot-restart"]
-    # The identity is one that nobody on this host has: any number of gateways can run.
-    known = ["--use-dynamic-base-id", "--base-id-path", _identity(directory)]
+    # Envoy chooses a base id that is unused on this host, so that any number of gateways can run.
+    known = ["--use-dynamic-base-id", "--base-id-path", _base_id_file(directory)]
     return [
-        *(known if epoch == 0 else ["--base-id", _identity(directory).read_text().strip()]),
+        *(known if epoch == 0 else ["--base-id", _base_id_file(directory).read_text().strip()]),
         *("--restart-epoch", str(epoch)),
-        # By default any user could talk to it: abstract sockets have no owner.
+        # By default any user could send it messages: abstract sockets have no owner.
         *("--socket-path", directory / _SOCKETS, "--socket-mode", "600"),
-        *("--drain-strategy", "immediate"),  # a client's connection is closed with its next answer
+        *("--drain-strategy", "immediate"),  # a client's connection is closed with its next response
         *("--parent-shutdown-time-s", _NEVER),
-        "--skip-hot-restart-parent-stats",  # it would wait for ever for those of one that has ended
+        "--skip-hot-restart-parent-stats",  # it would wait for ever for those of a parent that has exited
     ]
 
 
 def is_used(directory: Path) -> bool:
-    """Tell whether the Envoy of a run can be replaced by a hot restart."""
-    return _identity(directory).exists()
+    """Return whether the Envoy of a run was started with hot restart."""
+    return _base_id_file(directory).exists()
 
 
-def stand_in(directory: Path, epoch: int) -> int | None:
-    """Return the descriptor of what takes the messages to the Envoy of *epoch*, which has ended, until it is closed.
+def placeholder_socket(directory: Path, epoch: int) -> int | None:
+    """Return a socket that receives the messages for the Envoy of *epoch*, which has exited, until it is closed.
 
-    The one after it says good-bye when it is replaced or ended, and waits and aborts when nobody is there. The message
-    needs no answer, so it is never read. A bare descriptor, because it has to outlive whoever refers to it: this
-    process ends its Envoy last of all.
+    Its child sends it a shutdown message when replaced or stopped, and aborts if there is no receiver. The message
+    needs no response, so it is never read. A bare descriptor, which no destructor closes: the socket must exist until
+    this process has stopped its Envoy.
     """
     for path in directory.glob(f"{_SOCKETS}_parent_*{epoch % _EPOCHS}"):
         path.unlink()
@@ -73,15 +73,15 @@ def stand_in(directory: Path, epoch: int) -> int | None:
 
 
 def forget(directory: Path) -> None:
-    """Remove the shared memory of a run that has ended: Envoy leaves it behind."""
+    """Remove the shared memory of a run that has ended: Envoy does not."""
     if is_used(directory):
         _region(directory).unlink(missing_ok=True)
 
 
-def _identity(directory: Path) -> Path:
+def _base_id_file(directory: Path) -> Path:
     return directory / "base-id"
 
 
 def _region(directory: Path) -> Path:
-    # Envoy leaves room for sockets' numbers between two identities.
-    return SHARED_MEMORY / f"envoy_shared_memory_{int(_identity(directory).read_text()) * 10}"
+    # Envoy multiplies the base id by ten, to leave room for its socket names.
+    return SHARED_MEMORY / f"envoy_shared_memory_{int(_base_id_file(directory).read_text()) * 10}"

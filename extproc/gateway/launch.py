@@ -1,4 +1,4 @@
-"""What `up` and `demo` start."""
+"""The settings with which `up` and `demo` start Envoy and the sidecar."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ADMIN = "admin.sock"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What `up` starts, and with how much patience."""
+    """What `up` starts, and its timeouts in seconds."""
 
     config: Path
     gateway: Gateway
@@ -37,9 +37,9 @@ class Launch:
     grace: float
 
     def in_directory(self, directory: Path) -> Launch:
-        """Return this launch with Envoy's admin endpoint in *directory*, unless the file says where it is.
+        """Return this launch with Envoy's admin endpoint in *directory*, unless the configuration sets an address.
 
-        It has no password and can stop Envoy: there it is this user's alone.
+        The endpoint has no authentication and can stop Envoy: in *directory* only this user reaches it.
         """
         return self.with_admin(self.gateway.envoy.admin or UnixAddress(directory / _ADMIN))
 
@@ -49,17 +49,17 @@ class Launch:
 
     @property
     def edge(self) -> Port:
-        """Where clients reach the gateway from this host."""
+        """The edge listener, as clients on this host reach it."""
         return Port(reachable(self.gateway.listener.address), self.gateway.listener.port)
 
     @property
     def admin_address(self) -> Address:
-        """Where Envoy's own admin endpoint is, once that has been settled."""
+        """The address of Envoy's admin endpoint; `in_directory` or `with_admin` must have set it."""
         if self.gateway.envoy.admin is None:
-            raise RuntimeError("where the admin endpoint is has not been settled")
+            raise RuntimeError("the admin endpoint has no address yet")
         return self.gateway.envoy.admin
 
     @property
     def admin(self) -> Endpoint:
-        """Envoy's own admin endpoint, once it has been settled."""
+        """Envoy's admin endpoint."""
         return endpoint_at(self.admin_address)

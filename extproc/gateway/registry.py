@@ -1,4 +1,4 @@
-"""Which `extproc up` runs on this host, by configuration file: how `down` and `restart` find it."""
+"""The registry of running gateways on this host, by configuration file: `down` and `restart` look them up."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
     from extproc.addresses import Address
 
 DIRECTORY_PREFIX = "extproc-"
-"""How the name of every run's private directory begins; nothing else is ever cleared away."""
+"""The prefix of every run directory's name; no other directory is ever removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One `extproc up` that has become healthy.
 
-    A process id is used again after its process has gone; together with the time its process started it is not.
+    A process id is reused after its process has exited; together with the start time it is unique.
     """
 
     pid: int
-    started: int  # clock ticks since boot, as the kernel tells it
+    started: int  # clock ticks since boot (proc_pid_stat(5))
     config: str
     url: str
-    directory: str  # of its socket and Envoy's configuration
+    directory: str  # the run directory: sockets, Envoy's configuration
     admin: Address  # Envoy's admin endpoint
 
     @property
     def alive(self) -> bool:
-        """Whether this very process still runs."""
+        """Whether this process still runs."""
         return start_time(self.pid) == self.started
 
 
 def start_time(pid: int) -> int | None:
-    """Return when process *pid* started, in clock ticks since boot; None when there is none."""
+    """Return when process *pid* started, in clock ticks since boot; None if there is no such process."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -61,29 +61,29 @@ def start_time(pid: int) -> int | None:
 
 
 class Process:
-    """The process of a run, by a descriptor that can never mean a stranger."""
+    """The process of a run, by a pidfd, which never refers to another process."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def send(self, number: signal.Signals) -> bool:
-        """Send it a signal, and tell whether it was still there."""
+        """Send it a signal, and return whether it still existed."""
         try:
             signal.pidfd_send_signal(self._descriptor, number)
         except ProcessLookupError:
             return False
         return True
 
-    def ends_within(self, seconds: float) -> bool:
-        """Wait for its end, and tell whether it came within *seconds*."""
+    def exits_within(self, seconds: float) -> bool:
+        """Wait for its exit, and return whether it exited within *seconds*."""
         return bool(select.select([self._descriptor], [], [], seconds)[0])
 
 
 @contextmanager
 def process_of(run: Run) -> Iterator[Process | None]:
-    """Provide the process of *run*, or None when it has ended.
+    """Provide the process of *run*, or None if it has exited.
 
-    The descriptor is opened before the last look at the process's start time.
+    The pidfd is opened before the start time is compared, so that a reused process id is noticed.
     """
     try:
         descriptor = os.pidfd_open(run.pid)
@@ -96,14 +96,14 @@ def process_of(run: Run) -> Iterator[Process | None]:
         os.close(descriptor)
 
 
-def ask_to_stop(run: Run, *, seconds: float) -> bool:
-    """Ask the process of *run* to stop, wait until it has, and tell whether it did within *seconds*."""
+def stop_run(run: Run, *, seconds: float) -> bool:
+    """Send the process of *run* SIGTERM, wait for its exit, and return whether it exited within *seconds*."""
     with process_of(run) as process:
-        return process is None or not process.send(signal.SIGTERM) or process.ends_within(seconds)
+        return process is None or not process.send(signal.SIGTERM) or process.exits_within(seconds)
 
 
 class Runs:
-    """The records of running gateways, one file each in a directory of the user's own."""
+    """The records of running gateways, one file each in a directory of the user."""
 
     def __init__(self, directory: Path, *, owners: frozenset[int] = frozenset()) -> None:
         self.directory = directory
@@ -114,7 +114,7 @@ class Runs:
         """Return the records of the user: the same for a login session, cron and sudo -E.
 
         Raises:
-            Failure: others could have written them. A record says which process to end and which directory to remove.
+            Failure: another user could have written them. They name a process to stop and a directory to remove.
         """
         state = environ.get("XDG_STATE_HOME")
         behind_sudo = environ.get("SUDO_UID", "")
@@ -124,10 +124,10 @@ class Runs:
         return runs
 
     def check(self) -> None:
-        """Make sure that nobody else can write to the directory.
+        """Check that no other user can write to the directory.
 
         Raises:
-            Failure: somebody can.
+            Failure: another user can.
         """
         try:
             found = self.directory.stat()
@@ -135,18 +135,18 @@ class Runs:
             return
         if found.st_uid not in self._owners or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise Failure(
-                f"{self.directory}: others than you can write there, so what it says of running gateways cannot be "
-                "trusted. Let it be yours alone (mode 0700), or set XDG_STATE_HOME to a directory of your own."
+                f"{self.directory}: other users can write to this directory, so its records of running gateways "
+                "are not trusted. Set its mode to 0700, or XDG_STATE_HOME to a directory of your own."
             )
 
     @contextmanager
-    def recording(self, run: Run) -> Iterator[None]:
-        """Let others find *run* while the context lasts; a home that cannot be written to only costs that."""
+    def registered(self, run: Run) -> Iterator[None]:
+        """Register *run* while the context lasts; if the directory is not writable, only a warning is printed."""
         try:
             self._add(run)
         except OSError as error:
             click.echo(
-                f"warning: neither `extproc down` nor `restart` will find this: {error.filename}: {error.strerror}",
+                f"Warning: `extproc down` and `restart` will not find this gateway: {error.filename}: {error.strerror}",
                 err=True,
             )
         try:
@@ -159,10 +159,10 @@ class Runs:
         record = self._file(Path(run.config), ".json")
         draft = record.with_suffix(f".{run.pid}")
         draft.write_text(json.dumps({**asdict(run), "admin": str(run.admin)}))
-        draft.replace(record)  # whole or not at all
+        draft.replace(record)  # atomic
 
     def find(self, config: Path) -> Run | None:
-        """Return the run of *config*, or None; what a killed run has left is cleared away."""
+        """Return the run of *config*, or None; the files of a killed run are removed."""
         run = self._read(self._file(config, ".json"))
         if run is None or run.alive:
             return run
@@ -179,15 +179,15 @@ class Runs:
                 yield run
 
     def log_of(self, config: Path) -> Path:
-        """Return the file that a detached run of *config* writes to."""
+        """Return the log file of a detached run of *config*."""
         return self._file(config, ".log")
 
     def new_log_of(self, config: Path) -> BinaryIO:
-        """Return that file, emptied, and for its owner alone."""
+        """Open that file, truncated, with mode 0600."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         descriptor = os.open(self.log_of(config), flags, 0o600)
-        os.fchmod(descriptor, 0o600)  # it may be there already
+        os.fchmod(descriptor, 0o600)  # it may exist already, with another mode
         return os.fdopen(descriptor, "wb")
 
     def _file(self, config: Path, suffix: str) -> Path:
@@ -196,20 +196,20 @@ class Runs:
         return self.directory / f"{path.stem}-{digest}{suffix}"
 
     def _remove(self, run: Run) -> None:
-        """Forget *run*, unless its record is another's by now."""
+        """Remove the record of *run*, unless a newer run has replaced it."""
         if self._read(self._file(Path(run.config), ".json")) == run:
             self._file(Path(run.config), ".json").unlink(missing_ok=True)
 
     @staticmethod
     def _read(record: Path) -> Run | None:
         try:
-            told = json.loads(record.read_text())
-            return Run(**{**told, "admin": parse_address(told["admin"])})
+            values = json.loads(record.read_text())
+            return Run(**{**values, "admin": parse_address(values["admin"])})
         except (
             FileNotFoundError,
             ValueError,
             TypeError,
             KeyError,
             AttributeError,
-        ):  # none, or not written by this version
+        ):  # no record, or another version's
             return None

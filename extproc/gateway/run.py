@@ -1,4 +1,4 @@
-"""What `up` does once it serves, until its end."""
+"""Running a started gateway until it is stopped."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ _CODES = {ENVOY: ExitCode.ENVOY_ENDED, SIDECAR: ExitCode.SIDECAR_ENDED}
 _POLL = 0.05
 
 
-def stay(envoys: Envoys) -> ExitCode:
-    """Keep the gateway up until something ends it, and return what the exit code has to say."""
-    return finish(envoys.until_event(), envoys)
+def run_until_stopped(envoys: Envoys) -> ExitCode:
+    """Keep the gateway running until an event stops it, and return the exit code."""
+    return shut_down(envoys.until_event(), envoys)
 
 
-def finish(event: Event, envoys: Envoys) -> ExitCode:
-    """Return what the exit code has to say about *event*, once requests in flight have had their time.
+def shut_down(event: Event, envoys: Envoys) -> ExitCode:
+    """Drain requests in flight after *event*, and return the exit code.
 
-    Being asked once more, or the end of either process, cuts that time short. Leaving the children ends what is left.
+    Another request to stop, or the exit of a process, ends the grace period. Leaving the context of the child processes
+    terminates them.
     """
     if isinstance(event, StopRequested):
-        click.echo("stopping: requests in flight may finish (once more to stop at once) …", err=True)
-        cut_short = _drain(envoys)
-        if cut_short is None:
+        click.echo("stopping: waiting for requests in flight (repeat the signal to stop at once) …", err=True)
+        interrupted = _drain(envoys)
+        if interrupted is None:
             return ExitCode.OK
-        if isinstance(cut_short, StopRequested):
+        if isinstance(interrupted, StopRequested):
             return ExitCode.FORCED
-        event = cut_short
-    click.echo(f"{event}: everything else is ended too.", err=True)
+        event = interrupted
+    click.echo(f"{event}: stopping the other processes.", err=True)
     return _CODES.get(event.name, ExitCode.FAILED)
 
 
@@ -47,7 +48,7 @@ def _drain(envoys: Envoys) -> Event | None:
     deadline = time.monotonic() + grace
     while left := envoys.requests_in_flight():
         if time.monotonic() > deadline:
-            click.echo(f"{left} request(s) not finished after {grace:g} s are cut off.", err=True)
+            click.echo(f"{left} request(s) still in flight after {grace:g} s are aborted.", err=True)
             return None
         event = envoys.wait(_POLL)
         if event is not None:

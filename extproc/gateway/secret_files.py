@@ -1,4 +1,4 @@
-"""Writing the files from which Envoy takes the default target's credential, for `sidecar.on_failure`."""
+"""Writing Envoy's SDS secret files with the default target's credential, for `sidecar.on_failure`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import Gateway
 
-_OURS_ALONE = 0o600
+_OWNER_ONLY = 0o600
 
 
 def write_secrets(gateway: Gateway, directory: Path) -> int:
-    """Write them into *directory*, readable by this user alone; return how many there are.
+    """Write the secret files of *gateway* into *directory*, with mode 0600; return how many there are.
 
-    Each is moved into its place whole: an Envoy that is running takes in the new one, and never half of it.
+    Each is replaced atomically: a running Envoy, which watches them, never reads a partial file.
 
     Raises:
-        Failure: they cannot be written, or anybody could replace them.
+        Failure: they cannot be written, or other users could replace them.
     """
     files = secret_files(gateway)
     try:
         if files:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if directory.stat().st_mode & stat.S_IWOTH:
-                raise Failure(f"{directory}: everybody can write there, and could replace the credential.")
+                raise Failure(
+                    f"{directory}: the directory is world-writable, so that any user could replace the credential."
+                )
         for name, text in files.items():
             _write(directory / name, text)
     except OSError as error:
@@ -40,7 +42,7 @@ def write_secrets(gateway: Gateway, directory: Path) -> int:
 
 def _write(file: Path, text: str) -> None:
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OURS_ALONE)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
             sink.write(text)

@@ -1,4 +1,4 @@
-"""Sidecar and Envoy, started together from one configuration and ended together."""
+"""Starting sidecar and Envoy together from one configuration."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
 
 @contextmanager
 def private_directory() -> Iterator[str]:
-    """Provide a new directory for sockets and Envoy's files that only this user can enter (mode 0700)."""
+    """Provide a new run directory (mode 0700) for sockets and Envoy's files."""
     directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX)
     if len(directory.name) > _LONGEST_SOCKET_PATH - len(envoy_options.LONGEST_SOCKET):
         directory.cleanup()
@@ -50,10 +50,10 @@ def private_directory() -> Iterator[str]:
 
 
 def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | None:
-    """Start both, wait until the edge is healthy, and return None; or what happened before it was.
+    """Start both and wait until the edge is healthy; return None then, or the event that occurred before.
 
     Raises:
-        Failure: when a port is in use, or the edge is not healthy in time.
+        Failure: a port is in use, or the edge is not healthy in time.
     """
     gateway = launch.gateway
     require_free(gateway.listener.address, gateway.listener.port, what=f"{launch.config}: listeners[].port")
@@ -61,17 +61,17 @@ def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | 
     listen = UnixAddress(directory / _SOCKET)
     click.echo("starting the sidecar …", err=True)
     children.start(SIDECAR, _sidecar_command(launch, listen))
-    # The classes of Envoy's configuration take more than a second to import: time in which the sidecar gets ready.
+    # Importing the classes of Envoy's configuration takes more than a second, during which the sidecar starts.
     from extproc.gateway.envoy_config import envoy_config  # noqa: PLC0415
 
-    bootstrap_in(directory).write_text(envoy_config(_as_started(launch, listen, directory)))
+    bootstrap_in(directory).write_text(envoy_config(_in_run_directory(launch, listen, directory)))
     click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
     children.start(ENVOY, envoy_command(launch, directory))
     return _until_healthy(launch, children)
 
 
-def _as_started(launch: Launch, listen: Address, directory: Path) -> Gateway:
-    """Return the gateway with everything where it is in this run, Envoy's secret files among it."""
+def _in_run_directory(launch: Launch, listen: Address, directory: Path) -> Gateway:
+    """Return the gateway with the paths of this run; write Envoy's secret files."""
     gateway, secrets = launch.gateway, directory / "secrets"
     write_secrets(gateway, secrets)
     return replace(
@@ -85,8 +85,8 @@ def _until_healthy(launch: Launch, children: ChildProcesses) -> Event | None:
     deadline = time.monotonic() + launch.start_timeout
     while (status := health_of(launch.edge)) != 200:
         if time.monotonic() > deadline:
-            told = "nothing" if status is None else str(status)
-            raise Failure(f"not healthy after {launch.start_timeout:g} s: {launch.edge}/healthz answers {told}.")
+            result = "no response" if status is None else f"status {status}"
+            raise Failure(f"not healthy after {launch.start_timeout:g} s: {launch.edge}/healthz: {result}.")
         event = children.wait(_POLL)
         if event is not None:
             return event

@@ -65,7 +65,7 @@ def killed(up: Up) -> int:
 
 
 async def restart_in_turn(up: Up) -> None:
-    """Have each worker end in peace once another one serves in the place of the one before."""
+    """Stop each worker gracefully once the replacement of the last one serves."""
     while True:
         for pid in up.workers:
             successor = serving(up) + 1
@@ -74,14 +74,14 @@ async def restart_in_turn(up: Up) -> None:
 
 
 async def replace_envoy(up: Up) -> None:
-    """Have Envoy replaced over and over: each time, the one before answers what it has begun."""
+    """Restart Envoy again and again: each time, the parent drains."""
     while True:
         await up.restart()
 
 
 def replaced(up: Up) -> int:
     """Tell how often Envoy has been replaced."""
-    return up.output.count("the new Envoy serves")
+    return up.output.count("the new Envoy is live")
 
 
 def flaps(gateway: Gateway) -> int:

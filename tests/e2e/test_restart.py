@@ -1,4 +1,4 @@
-"""Envoy is replaced by a new one while requests are in flight: each is answered by the one that has taken it."""
+"""A hot restart with requests in flight: each gets its response from the process that accepted it."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ async def test_a_connection_that_is_kept_moves_to_the_new_envoy(gateway: Gateway
 
 
 def has_one_envoy(gateway: Gateway) -> bool:
-    """Tell whether the Envoy before has gone."""
+    """Return whether the parent Envoy has exited."""
     return len(gateway.up.envoys) == 1

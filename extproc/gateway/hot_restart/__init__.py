@@ -1,1 +1,1 @@
-"""Replacing a running Envoy by a new one while requests are in flight (Envoy's hot restart)."""
+"""Envoy's hot restart: a child process takes over while its parent drains."""

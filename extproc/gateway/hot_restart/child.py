@@ -1,4 +1,4 @@
-"""The start of a new Envoy beside the one that serves."""
+"""Starting the child Envoy of a hot restart."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from extproc.gateway.launch import Launch
     from extproc.system.child_processes import ChildProcesses, Event
 
-NEW = "the new Envoy"
+CHILD = "the new Envoy"
 
-_CHECK = "the new Envoy's check"
+_CHECK = "the configuration check"
 _POLL = 0.05
 
 
-def check_new(launch: Launch, children: ChildProcesses, directory: Path, serving: Admin) -> Event | None:
+def check_child(launch: Launch, children: ChildProcesses, directory: Path, serving: Admin) -> Event | None:
     """Check that a new Envoy would start and could take over; return an event that takes precedence, if one occurs.
 
     Checked first, because a child that fails later may already have taken over the admin endpoint.
@@ -34,26 +34,26 @@ def check_new(launch: Launch, children: ChildProcesses, directory: Path, serving
         Failure: it would not or could not.
     """
     envoy = find_envoy(launch.envoy.path)
-    old, new = envoy_admin.hot_restart_version(serving), hot_restart_version_of(envoy)
-    if old != new:
+    running, new = envoy_admin.hot_restart_version(serving), hot_restart_version_of(envoy)
+    if running != new:
         raise Failure(
-            f"Envoy {envoy.version} cannot take over from the one that serves (hot restart version {new}, that has "
-            f"{old}): `extproc down` and `extproc up` change to it."
+            f"Envoy {envoy.version} (hot restart version {new}) cannot take over from the running one ({running}): "
+            "use `extproc down` and `extproc up` instead."
         )
-    told = directory / "check.log"
-    children.start(_CHECK, check_command(envoy.path, directory), output=Path(os.devnull), errors=told)
+    log = directory / "check.log"
+    children.start(_CHECK, check_command(envoy.path, directory), output=Path(os.devnull), errors=log)
     event = children.wait(launch.start_timeout)
     if isinstance(event, ChildExited) and event.name == _CHECK:
         if event.status != 0:
-            raise Failure(f"a new Envoy would not start: {told.read_text(errors='replace').strip() or event}")
+            raise Failure(f"the new Envoy would not start: {log.read_text(errors='replace').strip() or event}")
         return None
     children.kill(_CHECK)
     if event is None:
-        raise Failure(f"a new Envoy has not read its configuration in {launch.start_timeout:g} s.")
+        raise Failure(f"the new Envoy has not read its configuration in {launch.start_timeout:g} s.")
     return event
 
 
-def start_new(launch: Launch, children: ChildProcesses, directory: Path, *, epoch: int, parent: int) -> Event | None:
+def start_child(launch: Launch, children: ChildProcesses, directory: Path, *, epoch: int, parent: int) -> Event | None:
     """Start the Envoy of *epoch* and wait until it is live; return an event that takes precedence, if one occurs.
 
     The child runs afterwards exactly if it is live; by then it has sent its *parent*, a process id, the drain request.
@@ -62,31 +62,38 @@ def start_new(launch: Launch, children: ChildProcesses, directory: Path, *, epoc
     Raises:
         Failure: the child exited, or is not live in time.
     """
-    children.start(NEW, envoy_command(launch, directory, epoch=epoch))
+    children.start(CHILD, envoy_command(launch, directory, epoch=epoch))
     deadline = time.monotonic() + launch.start_timeout
     while not _has_taken_over(launch, epoch, parent):
         if time.monotonic() > deadline:
-            children.kill(NEW)
-            raise Failure(f"a new Envoy does not serve after {launch.start_timeout:g} s.{_aftermath(launch)}")
+            children.kill(CHILD)
+            raise Failure(f"the new Envoy is not live after {launch.start_timeout:g} s.{_aftermath(launch)}")
         event = children.wait(_POLL)
-        if isinstance(event, ChildExited) and event.name == NEW:
+        if isinstance(event, ChildExited) and event.name == CHILD:
             raise Failure(f"{event}.{_aftermath(launch)}")
         if event is not None:
-            if not _has_taken_over(launch, epoch, parent):  # one that serves may have taken requests since we looked
-                children.kill(NEW)
+            if not _has_taken_over(
+                launch, epoch, parent
+            ):  # a live child may have accepted requests since the last check
+                children.kill(CHILD)
             return event
     return None
 
 
 def _has_taken_over(launch: Launch, epoch: int, parent: int) -> bool:
-    # It says that it serves a moment before it tells the other one to drain, which then closes the socket.
+    # It reports LIVE a moment before it has its parent drain, which then closes the listening socket.
     return envoy_admin.serving_epoch(launch.admin) == epoch and not listens(parent, launch.gateway.listener.port)
 
 
 def _aftermath(launch: Launch) -> str:
-    """Return what else is to be told of a new Envoy that has gone while it was starting.
+    """Return what else to report of a child that exited during its start.
 
-    Envoy keeps in shared memory that one is starting, and only that one takes it back: later ones may refuse to start.
+    A flag in shared memory says that a child is initializing, and only that child clears it: later ones may refuse to
+    start.
     """
-    admin = "" if launch.admin.request("GET", "/ready") is not None else f" It has taken {launch.admin} with it."
-    return f"{admin} If that goes on, `extproc down` and `extproc up` help."
+    admin = (
+        ""
+        if launch.admin.request("GET", "/ready") is not None
+        else f" Its parent lost the admin endpoint {launch.admin} to it."
+    )
+    return f"{admin} If this persists, run `extproc down` and `extproc up`."

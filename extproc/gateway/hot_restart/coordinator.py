@@ -1,4 +1,4 @@
-"""The Envoy of a running gateway, and its replacement by a new one while requests are in flight."""
+"""The hot restart of a running gateway's Envoy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import click
 
 from extproc.exits import Failure
 from extproc.gateway import envoy_admin, envoy_options
-from extproc.gateway.envoy_admin import Lines
+from extproc.gateway.envoy_admin import PinnedConnections
 from extproc.gateway.hot_restart import progress
-from extproc.gateway.hot_restart.child import NEW, check_new, start_new
-from extproc.gateway.hot_restart.parent import Predecessor
+from extproc.gateway.hot_restart.child import CHILD, check_child, start_child
+from extproc.gateway.hot_restart.parent import ParentEnvoy
 from extproc.gateway.hot_restart.progress import Progress
 from extproc.gateway.launch import ENVOY
 from extproc.system.child_processes import ChildExited, RestartRequested
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from extproc.gateway.launch import Launch
     from extproc.system.child_processes import ChildProcesses, Event
 
-_BEFORE = "the Envoy before"
+_PARENT = "the parent Envoy"
 
 _POLL = 0.05
-_TEND = 0.25
-_GRACE = 5.0
+_PARENT_POLL = 0.25
+_KILL_DELAY = 5.0
 
-_ARRIVING = 30.0
-"""Seconds that a request may take on top of its timeout, before it is there and while its answer is read."""
+_TRANSFER = 30.0
+"""Seconds on top of a request's timeout for receiving the request and sending the response."""
 
 
-class NotNow(Failure):
-    """It may help to ask again later."""
+class RestartPostponed(Failure):
+    """A restart that is not possible now and may be later."""
 
 
 class Envoys:
-    """The Envoy that serves, and the one before it for as long as that answers requests.
+    """The Envoy that serves, and its parent while that drains.
 
-    Mutable: knows which is which. There are never more than two: one that is replaced ends the one before it, whatever
-    that still answers.
+    Mutable: keeps track of both processes. There are never more than two: an Envoy that is replaced terminates its own
+    parent, with whatever requests it still has.
     """
 
     def __init__(self, launch: Launch, children: ChildProcesses, directory: Path) -> None:
@@ -53,120 +53,122 @@ class Envoys:
         self._directory = directory
         self._admin: Admin = launch.admin
         self._epoch = 0
-        self._before: Predecessor | None = None
-        self._stand_in: int | None = None
+        self._parent: ParentEnvoy | None = None
+        self._placeholder: int | None = None
         self._progress = Progress()
 
     def until_event(self) -> Event:
-        """Replace Envoy whenever that is asked for, until something happens that ends it all."""
-        self._tell(self._progress)
+        """Restart Envoy at each request, and return the first event that stops the gateway."""
+        self._publish(self._progress)
         while True:
-            event = self._children.wait_or_restart(None if self._before is None else _TEND)
+            event = self._children.wait_or_restart(None if self._parent is None else _PARENT_POLL)
             if isinstance(event, RestartRequested):
                 event = self._restart()
-            self._tend()
-            event = self._not_expected(event)
+            self._reap_parent()
+            event = self._unless_parent_exited(event)
             if event is not None:
                 return event
 
     def wait(self, seconds: float) -> Event | None:
-        """Return the next thing that happens, other than the end of an Envoy that has been replaced."""
-        return self._not_expected(self._children.wait(seconds))
+        """Return the next event other than the exit of a parent Envoy; None after *seconds*."""
+        return self._unless_parent_exited(self._children.wait(seconds))
 
     def stop_accepting(self) -> None:
-        """Have new connections refused; the Envoy before refuses them already."""
+        """Have Envoy refuse new connections; a parent refuses them already."""
         envoy_admin.stop_accepting(self._admin)
 
     def requests_in_flight(self) -> int:
-        """Return how many requests of clients are not answered yet, as far as the Envoys say."""
+        """Return the number of client requests in flight, as far as both processes report it."""
         here = envoy_admin.requests_in_flight(self._admin) or 0
-        return here if self._before is None else here + self._before.requests_in_flight()
+        return here if self._parent is None else here + self._parent.requests_in_flight()
 
     def _restart(self) -> Event | None:
-        """Replace Envoy, tell who has asked how that went, and return what was more important."""
-        self._tell(self._progress.begin())
+        """Restart Envoy, publish the result, and return an event that took precedence, if one occurred."""
+        self._publish(self._progress.begin())
         try:
             event = self._replace()
-        except NotNow as failure:  # not logged: who has asked asks again, twice a second
-            self._tell(self._progress.end(failure.message, for_now=True))
+        except RestartPostponed as failure:  # not logged: `extproc restart` repeats the request twice a second
+            self._publish(self._progress.end(failure.message, retryable=True))
             return None
         except Failure as failure:
-            click.echo(f"Envoy is not replaced: {failure.message}", err=True)
-            self._tell(self._progress.end(failure.message))
+            click.echo(f"Envoy was not restarted: {failure.message}", err=True)
+            self._publish(self._progress.end(failure.message))
             return None
-        self._tell(self._progress.end("" if event is None else "it is being stopped."))
+        self._publish(self._progress.end("" if event is None else "the gateway is stopping."))
         return event
 
     def _replace(self) -> Event | None:
         if not envoy_options.is_used(self._directory):
-            raise Failure(f"{envoy_options.why_unavailable() or 'its Envoy was started without hot restart'}.")
-        event = self._part_with_the_one_before()
+            raise Failure(f"{envoy_options.why_unavailable() or 'Envoy was started without hot restart'}.")
+        event = self._wait_for_parent()
         if event is None:
-            event = check_new(self.launch, self._children, self._directory, self._admin)
+            event = check_child(self.launch, self._children, self._directory, self._admin)
         if event is None:
             click.echo("starting a new Envoy …", err=True)
-            # From here on it may be the new one that answers at the admin endpoint.
-            lines = self._admin = self._admin if isinstance(self._admin, Lines) else Lines(self._admin)
+            # From here on the child may respond at the admin endpoint's address.
+            pinned = self._admin = (
+                self._admin if isinstance(self._admin, PinnedConnections) else PinnedConnections(self._admin)
+            )
             serving, next_epoch = self._children.pid(ENVOY), self._epoch + 1
-            event = start_new(self.launch, self._children, self._directory, epoch=next_epoch, parent=serving)
-            if self._children.has(NEW):
-                self._hand_over(lines)
+            event = start_child(self.launch, self._children, self._directory, epoch=next_epoch, parent=serving)
+            if self._children.has(CHILD):
+                self._promote_child(pinned)
         return event
 
-    def _hand_over(self, lines: Lines) -> None:
+    def _promote_child(self, pinned: PinnedConnections) -> None:
         launch = self.launch
         pid = self._children.pid(ENVOY)
-        self._children.rename(ENVOY, _BEFORE)
-        self._children.rename(NEW, ENVOY)
+        self._children.rename(ENVOY, _PARENT)
+        self._children.rename(CHILD, ENVOY)
         self._epoch += 1
         self._admin = launch.admin
-        longest = 2 * (launch.gateway.listener.timeout / 1000 + _ARRIVING)
-        self._before = Predecessor(pid, launch.gateway.listener.port, lines, patience=longest)
-        click.echo("the new Envoy serves; the one before finishes what it has begun.", err=True)
+        longest = 2 * (launch.gateway.listener.timeout / 1000 + _TRANSFER)
+        self._parent = ParentEnvoy(pid, launch.gateway.listener.port, pinned, timeout=longest)
+        click.echo("the new Envoy is live; the parent process is draining.", err=True)
 
-    def _part_with_the_one_before(self) -> Event | None:
-        """See to it that only one Envoy is left; return what is more important, if there is such an event."""
-        if self._before is not None:
-            left = self._before.requests_in_flight()
+    def _wait_for_parent(self) -> Event | None:
+        """Wait until the last restart's parent has exited; return an event that takes precedence, if one occurs."""
+        if self._parent is not None:
+            left = self._parent.requests_in_flight()
             if left:
-                raise NotNow(f"the Envoy before the one that serves still answers {left} request(s).")
-            self._end_before(self._before)
-        while self._before is not None:
+                raise RestartPostponed(f"the parent process of the last restart has {left} request(s) in flight.")
+            self._terminate_parent(self._parent)
+        while self._parent is not None:
             event = self.wait(_POLL)
-            self._tend()
+            self._reap_parent()
             if event is not None:
                 return event
         return None
 
-    def _tend(self) -> None:
-        """End the Envoy before when it is done."""
-        before = self._before
-        if before is None:
+    def _reap_parent(self) -> None:
+        """Terminate the parent once it has drained, and kill it if it does not exit."""
+        parent = self._parent
+        if parent is None:
             return
-        if before.told_to_end is None:
-            if before.is_done:
-                self._end_before(before)
-        elif time.monotonic() - before.told_to_end > _GRACE:
-            self._children.send(_BEFORE, signal.SIGKILL)
+        if parent.terminated_at is None:
+            if parent.has_drained:
+                self._terminate_parent(parent)
+        elif time.monotonic() - parent.terminated_at > _KILL_DELAY:
+            self._children.send(_PARENT, signal.SIGKILL)
 
-    def _end_before(self, before: Predecessor) -> None:
-        if before.told_to_end is None:
-            before.told_to_end = time.monotonic()
-            self._children.send(_BEFORE, signal.SIGTERM)
+    def _terminate_parent(self, parent: ParentEnvoy) -> None:
+        if parent.terminated_at is None:
+            parent.terminated_at = time.monotonic()
+            self._children.send(_PARENT, signal.SIGTERM)
 
-    def _not_expected(self, event: Event | None) -> Event | None:
-        """Return *event*, unless it is that the Envoy before has ended."""
-        before = self._before
-        if before is None or not isinstance(event, ChildExited) or event.name != _BEFORE:
+    def _unless_parent_exited(self, event: Event | None) -> Event | None:
+        """Return *event*, or None if it is the exit of the parent, which is handled here."""
+        parent = self._parent
+        if parent is None or not isinstance(event, ChildExited) or event.name != _PARENT:
             return event
-        lost = "" if before.told_to_end is not None else f" {event}: what it still answered is lost."
-        click.echo(f"the Envoy before is gone after {before.age:.0f} s.{lost}", err=True)
-        before.close()
-        if self._stand_in is not None:
-            os.close(self._stand_in)
-        self._before, self._stand_in = None, envoy_options.stand_in(self._directory, self._epoch - 1)
+        lost = "" if parent.terminated_at is not None else f" {event}: its requests in flight are lost."
+        click.echo(f"the parent Envoy exited {parent.age:.0f} s after the restart.{lost}", err=True)
+        parent.close()
+        if self._placeholder is not None:
+            os.close(self._placeholder)
+        self._parent, self._placeholder = None, envoy_options.placeholder_socket(self._directory, self._epoch - 1)
         return None
 
-    def _tell(self, now: Progress) -> None:
-        self._progress = now
-        progress.write(self._directory, now)
+    def _publish(self, state: Progress) -> None:
+        self._progress = state
+        progress.write(self._directory, state)

@@ -1,4 +1,4 @@
-"""What `up` tells about the restarts of its Envoy, in a file of its run's directory, for `extproc restart` to read."""
+"""The state of a run's hot restarts: `up` writes it to a file in the run directory, `extproc restart` reads it."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many restarts have begun and are done in a run, and how the last one went.
+    """How many restarts a run has begun and done, and the result of the last one.
 
-    Who asks takes note of *begun* before, and waits until as many and one more are *done*: that one has begun after it
-    was asked for.
+    A caller reads *begun* before its request, and waits until more than that are *done*: that restart began after the
+    request.
     """
 
     begun: int = 0
     done: int = 0
-    problem: str = ""  # why the last one has come to nothing
-    for_now: bool = False  # whether asking again later may help
+    problem: str = ""  # why the last one failed
+    retryable: bool = False  # whether a later request may succeed
 
     def begin(self) -> Progress:
-        """Return what is to be told when one more begins."""
+        """Return the state when another restart begins."""
         return Progress(self.begun + 1, self.done)
 
-    def end(self, problem: str = "", *, for_now: bool = False) -> Progress:
-        """Return what is to be told when that one is done."""
-        return Progress(self.begun, self.begun, problem, for_now)
+    def end(self, problem: str = "", *, retryable: bool = False) -> Progress:
+        """Return the state when that restart is done."""
+        return Progress(self.begun, self.begun, problem, retryable)
 
 
 def write(directory: Path, progress: Progress) -> None:
-    """Let others read *progress*: whole or not at all."""
+    """Write *progress* atomically."""
     draft = _file(directory).with_suffix(".draft")
     draft.write_text(json.dumps(asdict(progress)))
     draft.replace(_file(directory))
 
 
 def read(directory: Path) -> Progress | None:
-    """Return what the run of *directory* has told last, or None: it has not, or it has ended."""
+    """Return the state of the run of *directory*, or None if it has none, or has ended."""
     try:
         return Progress(**json.loads(_file(directory).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):  # none, or not written by this version
+    except (FileNotFoundError, ValueError, TypeError):  # no file, or another version's
         return None
 
 

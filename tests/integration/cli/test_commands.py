@@ -105,7 +105,7 @@ def test_secrets_are_not_written_where_anybody_could_replace_them(home: Home, ga
 
     assert (refused.code, refused.err) == (
         1,
-        f"Error: {secrets}: everybody can write there, and could replace the credential.\n",
+        f"Error: {secrets}: the directory is world-writable, so that any user could replace the credential.\n",
     )
     assert list(secrets.iterdir()) == []
 

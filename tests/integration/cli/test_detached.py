@@ -23,7 +23,7 @@ def test_detached_it_returns_when_healthy_and_down_ends_it(home: Home, gateway: 
 
     down = home.run("down", gateway.config)
 
-    assert (down.code, down.err.splitlines()[-1]) == (0, "ended.")
+    assert (down.code, down.err.splitlines()[-1]) == (0, "stopped.")
     assert not home.processes
 
 
@@ -69,7 +69,10 @@ def test_one_file_is_up_once(home: Home, gateway: SmallGateway) -> None:
     again = home.run("up", gateway.config)
 
     assert again.code == 1
-    assert f"is up already at http://127.0.0.1:{gateway.port}: `extproc down {gateway.config}` ends it." in again.err
+    assert (
+        f"is already running at http://127.0.0.1:{gateway.port}: stop it with `extproc down {gateway.config}`."
+        in again.err
+    )
     assert gateway.chat()[0] == 502
     assert home.run("down").code == 0  # the only one need not be named
 

@@ -1,4 +1,4 @@
-"""`restart`: a new Envoy in the place of the old one, and what happens when there is none to be had."""
+"""`restart`: a hot restart of Envoy, and its failures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NEVER_READY = json.dumps(
         },
     }
 )
-"""What keeps an Envoy from serving once it has taken over the admin endpoint: it waits for what never comes."""
+"""Configuration of an Envoy that takes over the admin endpoint and never becomes live: it waits for an RTDS update."""
 
 FAULTS = {
     "check": 'case "$*" in *validate*) echo "no such authority" >&2; exit 1;; esac',
@@ -62,11 +62,11 @@ FAULTS = {
     "another kind": 'case "$*" in *--hot-restart-version*) echo 12.104; exit;; esac',
     "too late": f'case "$*" in *--restart-epoch*) exec {envoy_path()} "$@" --config-yaml \'{NEVER_READY}\';; esac',
 }
-"""What becomes of a new Envoy, as lines of a shell script that stands for it."""
+"""Faults of a new Envoy, as lines of the wrapper script that starts it."""
 
 
-class Moody:
-    """An Envoy that can be given faults while another one of it runs."""
+class FaultyEnvoy:
+    """A wrapper of Envoy whose faults can be changed while an Envoy runs."""
 
     def __init__(self, home: Home) -> None:
         self.path = home.directory / "envoy"
@@ -75,24 +75,24 @@ class Moody:
         self.path.write_text(f'#!/bin/sh\n[ "$1" = --version ] || . {self._fault}\nexec {envoy_path()} "$@"\n')
         self.path.chmod(0o755)
 
-    def ail(self, fault: str) -> None:
-        """Have *fault* from now on."""
+    def inject(self, fault: str) -> None:
+        """Start with *fault* from now on."""
         self._fault.write_text(FAULTS[fault])
 
     def heal(self) -> None:
-        """Have no fault any more."""
+        """Start without a fault from now on."""
         self._fault.write_text("")
 
 
 @pytest.fixture
-def envoy(home: Home) -> Moody:
+def envoy(home: Home) -> FaultyEnvoy:
     """Return an Envoy without a fault."""
-    return Moody(home)
+    return FaultyEnvoy(home)
 
 
 @pytest.fixture
-def up(home: Home, gateway: SmallGateway, envoy: Moody) -> Iterator[Running]:
-    """Run a gateway, with little patience for new Envoys."""
+def up(home: Home, gateway: SmallGateway, envoy: FaultyEnvoy) -> Iterator[Running]:
+    """Run a gateway, with a short timeout for new Envoys."""
     with home.running("up", gateway.config, "--envoy-binary", envoy.path, "--timeout", "8", until=UP) as up:
         yield up
     assert up.process.returncode == 0, up.output
@@ -100,7 +100,7 @@ def up(home: Home, gateway: SmallGateway, envoy: Moody) -> Iterator[Running]:
 
 @contextmanager
 def slow_provider(home: Home, gateway: SmallGateway) -> Iterator[Running]:
-    """Run a provider that takes its time, and have the file of *gateway* name it."""
+    """Run a slow mock provider, and configure *gateway* with it."""
     with home.running("mock", "--script", "200(delay=4)", until="listening on") as mock:
         url = mock.output.split()[-1]
         write_config(home.directory, gateway.config.name, port=gateway.port, provider=url)
@@ -109,22 +109,22 @@ def slow_provider(home: Home, gateway: SmallGateway) -> Iterator[Running]:
 
 @contextmanager
 def a_request(gateway: SmallGateway, provider: Running) -> Iterator[list[int]]:
-    """Have a request in flight while the context lasts; its status is in the list afterwards."""
-    answers: list[int] = []
+    """Keep a request in flight while the context lasts; its status is in the list afterwards."""
+    statuses: list[int] = []
     arrived = provider.output.count("POST")
-    client = threading.Thread(target=lambda: answers.append(gateway.chat()[0]))
+    client = threading.Thread(target=lambda: statuses.append(gateway.chat()[0]))
     client.start()
     try:
         eventually_sync(lambda: provider.output.count("POST") > arrived, what=lambda: provider.output)
-        yield answers
+        yield statuses
     finally:
         client.join()
 
 
 def epoch(gateway: SmallGateway) -> int:
-    """Return which one in a row of Envoys answers at the admin endpoint."""
-    told = json.loads(gateway.ask_admin("/server_info"))
-    return int(told["command_line_options"]["restart_epoch"])
+    """Return the restart epoch of the Envoy that responds at the admin endpoint."""
+    info = json.loads(gateway.ask_admin("/server_info"))
+    return int(info["command_line_options"]["restart_epoch"])
 
 
 def envoys(home: Home) -> list[int]:
@@ -139,25 +139,25 @@ def regions(home: Home) -> list[Path]:
 
 
 @pytest.mark.usefixtures("up")
-def test_a_new_envoy_takes_the_place_of_the_old_one(home: Home, gateway: SmallGateway) -> None:
-    """When the command returns the new one serves, and the old one goes when it is done."""
+def test_a_new_envoy_replaces_the_old_one(home: Home, gateway: SmallGateway) -> None:
+    """When the command returns the new one is live; the old one exits when it has drained."""
     (old,) = envoys(home)
 
-    for number in (1, 2, 3, 4):  # from the fourth on, names are used again
+    for number in (1, 2, 3, 4):  # from the fourth on, Envoy reuses its socket names
         done = home.run("restart", gateway.config)
         assert (done.code, done.err.splitlines()[-1]) == (
             0,
-            "a new Envoy serves; the one before finishes what it has begun.",
+            "the new Envoy is live; the parent process is draining.",
         )
         assert epoch(gateway) == number
-        assert gateway.chat()[0] == 502  # nobody is behind it, but somebody has asked
+        assert gateway.chat()[0] == 502  # no provider is listening, but the request was served
 
     eventually_sync(lambda: len(envoys(home)) == 1, what=lambda: f"only one of {home.processes}")
     assert old not in envoys(home)
 
 
-def test_an_admin_endpoint_with_a_port_goes_over_too(home: Home, gateway: SmallGateway) -> None:
-    """Whoever wants one may name it, and is told who can come in; `doctor` says it, too."""
+def test_an_admin_endpoint_on_a_port_is_taken_over_too(home: Home, gateway: SmallGateway) -> None:
+    """A port may be configured; a warning says who can connect, and `doctor` reports it, too."""
     with reserved_ports(1) as (port,):
         table = yaml.safe_load(gateway.config.read_text())
         table["envoy"] = {"admin": f"127.0.0.1:{port}"}
@@ -166,14 +166,14 @@ def test_an_admin_endpoint_with_a_port_goes_over_too(home: Home, gateway: SmallG
             assert "WARNING configuration place=envoy.admin" in up.output
             assert home.run("restart", gateway.config).code == 0
 
-            told = httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=DEADLINE).json()
-            assert told["command_line_options"]["restart_epoch"] == 1
+            info = httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=DEADLINE).json()
+            assert info["command_line_options"]["restart_epoch"] == 1
             assert "[admin-exposed]" in home.run("doctor", gateway.config).out
 
 
 @pytest.mark.usefixtures("up")
-def test_the_sidecar_stays_as_it_is(home: Home) -> None:
-    """What it knows of blocked providers outlives Envoy."""
+def test_the_sidecar_is_not_restarted(home: Home) -> None:
+    """Its blocks outlive Envoy."""
     before = home.all_of("extproc-sidecar"), home.all_of("extproc-worker")
 
     assert home.run("restart").code == 0  # the only one need not be named
@@ -184,19 +184,19 @@ def test_the_sidecar_stays_as_it_is(home: Home) -> None:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ("check", "a new Envoy would not start: no such authority"),
+        ("check", "the new Envoy would not start: no such authority"),
         ("start", "the new Envoy exited with code 7."),
-        ("silence", "a new Envoy does not serve after 8 s."),
-        ("another kind", "cannot take over from the one that serves (hot restart version 12.104, that has 11.104)"),
+        ("silence", "the new Envoy is not live after 8 s."),
+        ("another kind", "(hot restart version 12.104) cannot take over from the running one (11.104)"),
     ],
 )
 @pytest.mark.usefixtures("up")
-def test_when_the_new_one_does_not_start_the_old_one_stays(
-    home: Home, gateway: SmallGateway, envoy: Moody, fault: str, why: str
+def test_if_the_new_one_does_not_start_the_old_one_keeps_serving(
+    home: Home, gateway: SmallGateway, envoy: FaultyEnvoy, fault: str, why: str
 ) -> None:
-    """With the reason, and exit code 1; once it is mended, the next restart succeeds."""
+    """With the reason, and exit code 1; once it is fixed, the next restart succeeds."""
     (old,) = envoys(home)
-    envoy.ail(fault)
+    envoy.inject(fault)
 
     refused = home.run("restart", gateway.config)
 
@@ -211,57 +211,57 @@ def test_when_the_new_one_does_not_start_the_old_one_stays(
     assert gateway.chat()[0] == 502
 
 
-def test_one_that_dies_while_starting_may_be_the_last(
-    home: Home, gateway: SmallGateway, envoy: Moody, up: Running
+def test_after_a_child_that_died_while_initializing_no_restart_may_succeed(
+    home: Home, gateway: SmallGateway, envoy: FaultyEnvoy, up: Running
 ) -> None:
-    """Envoy never takes back that one is starting: the old one serves on, and each try is told what helps."""
+    """Envoy never clears the flag in shared memory: the old one keeps serving, and the error has the remedy."""
     (old,) = envoys(home)
-    envoy.ail("too late")
+    envoy.inject("too late")
     first = home.run("restart", gateway.config)
     envoy.heal()
     second = home.run("restart", gateway.config)
 
     assert (first.code, second.code) == (1, 1)
-    assert f"It has taken unix:{gateway.admin} with it." in first.err
-    assert "`extproc down` and `extproc up` help." in second.err
+    assert f"Its parent lost the admin endpoint unix:{gateway.admin} to it." in first.err
+    assert "If this persists, run `extproc down` and `extproc up`." in second.err
     assert "still initializing" in up.output
     assert envoys(home) == [old]
     assert gateway.chat()[0] == 502
 
 
-def test_without_its_admin_endpoint_the_old_one_still_finishes_what_it_has_begun(
-    home: Home, gateway: SmallGateway, envoy: Moody
+def test_without_its_admin_endpoint_the_old_one_still_drains(
+    home: Home, gateway: SmallGateway, envoy: FaultyEnvoy
 ) -> None:
-    """It is asked by connections that it has accepted before a new one has taken the port over."""
+    """It is reached by connections that it accepted before the child took over the address."""
     with (
         slow_provider(home, gateway) as provider,
         home.running("up", gateway.config, "--envoy-binary", envoy.path, "--timeout", "8", until=UP) as up,
     ):
-        envoy.ail("too late")
+        envoy.inject("too late")
         assert home.run("restart", gateway.config).code == 1
-        with a_request(gateway, provider) as answers:
+        with a_request(gateway, provider) as statuses:
             up.process.send_signal(signal.SIGTERM)
             eventually_sync(gateway.refuses, what=lambda: "a refused connection")
             assert up.wait() == 0
-        assert answers == [200]
+        assert statuses == [200]
 
 
-def test_a_restart_waits_for_the_envoy_before(home: Home, gateway: SmallGateway) -> None:
-    """Otherwise it would end that one's requests: there is room for two."""
+def test_a_restart_waits_for_the_parent_of_the_last_one(home: Home, gateway: SmallGateway) -> None:
+    """Otherwise its requests would be aborted: Envoy allows two processes at a time."""
     with (
         slow_provider(home, gateway) as provider,
         home.running("up", gateway.config, until=UP),
-        a_request(gateway, provider) as answers,
+        a_request(gateway, provider) as statuses,
     ):
         assert home.run("restart", gateway.config).code == 0
         again = home.run("restart", gateway.config)
         assert again.code == 0
-        assert "waiting: the Envoy before the one that serves still answers 1 request(s)." in again.err
-    assert answers == [200]
+        assert "waiting: the parent process of the last restart has 1 request(s) in flight." in again.err
+    assert statuses == [200]
 
 
-def test_both_finish_what_they_have_begun_when_told_to_stop(home: Home, gateway: SmallGateway) -> None:
-    """A stop that comes soon after a restart concerns two Envoys."""
+def test_both_processes_drain_at_a_stop(home: Home, gateway: SmallGateway) -> None:
+    """A stop soon after a restart concerns parent and child."""
     with slow_provider(home, gateway) as provider, home.running("up", gateway.config, until=UP) as up:
         with a_request(gateway, provider) as of_the_old:
             assert home.run("restart", gateway.config).code == 0
@@ -272,14 +272,14 @@ def test_both_finish_what_they_have_begun_when_told_to_stop(home: Home, gateway:
         assert (of_the_old, of_the_new) == ([200], [200])
 
 
-def test_the_demo_has_a_new_envoy_at_the_signal(home: Home) -> None:
-    """Nobody finds it by a file, but it is the same gateway; its last Envoy ends without a word."""
-    with home.running("demo", until="Ctrl-C ends it") as demo:
+def test_the_demo_restarts_envoy_at_the_signal(home: Home) -> None:
+    """It is not in the registry, but the same gateway; its last Envoy logs no error."""
+    with home.running("demo", until="Ctrl-C stops it") as demo:
         demo.process.send_signal(signal.SIGUSR1)
-        eventually_sync(lambda: "the Envoy before is gone" in demo.output, what=lambda: demo.output)
+        eventually_sync(lambda: "the parent Envoy exited" in demo.output, what=lambda: demo.output)
 
         assert demo.stop() == 0
-    assert "the new Envoy serves" in demo.output
+    assert "the new Envoy is live" in demo.output
     assert "[envoy error]" not in demo.output
 
 
@@ -292,41 +292,41 @@ def test_only_the_one_that_is_named_is_restarted(home: Home, gateway: SmallGatew
         assert gateway.chat()[0] == other.chat()[0] == 502
 
 
-def test_the_death_of_the_old_one_is_not_the_end(home: Home, gateway: SmallGateway) -> None:
-    """The new one would abort at the next restart, when it says good-bye to nobody."""
+def test_the_death_of_the_parent_does_not_stop_the_gateway(home: Home, gateway: SmallGateway) -> None:
+    """Without a receiver of its shutdown message the child would abort at the next restart."""
     with (
         slow_provider(home, gateway) as provider,
         home.running("up", gateway.config, until=UP) as up,
-        a_request(gateway, provider) as answers,
+        a_request(gateway, provider) as statuses,
     ):
         (old,) = envoys(home)
         assert home.run("restart", gateway.config).code == 0
         os.kill(old, signal.SIGKILL)
-        lost = "was killed by SIGKILL: what it still answered is lost"
+        lost = "was killed by SIGKILL: its requests in flight are lost"
         eventually_sync(lambda: lost in up.output, what=lambda: up.output)
 
         assert home.run("restart", gateway.config).code == 0
         assert gateway.chat()[0] == 200
-    assert answers == [0]
+    assert statuses == [0]
 
 
-def test_ctrl_c_comes_before_a_restart(home: Home, gateway: SmallGateway, envoy: Moody) -> None:
-    """What has been asked for then never comes, and who has asked is told."""
+def test_ctrl_c_takes_precedence_over_a_restart(home: Home, gateway: SmallGateway, envoy: FaultyEnvoy) -> None:
+    """The restart is abandoned, and its caller gets an error."""
     with home.running("up", gateway.config, "--envoy-binary", envoy.path, until=UP) as up:
-        envoy.ail("silence")
-        asked: list[Finished] = []
-        operator = threading.Thread(target=lambda: asked.append(home.run("restart", gateway.config)))
+        envoy.inject("silence")
+        results: list[Finished] = []
+        operator = threading.Thread(target=lambda: results.append(home.run("restart", gateway.config)))
         operator.start()
         eventually_sync(lambda: "starting a new Envoy …" in up.output, what=lambda: up.output)
 
         assert up.stop(signal.SIGINT) == 0
         operator.join()
-    assert asked[0].code == 1
-    assert "Envoy is not replaced" in asked[0].err
+    assert results[0].code == 1
+    assert "Envoy was not restarted" in results[0].err
 
 
-def test_nothing_that_runs_is_an_error(home: Home, gateway: SmallGateway) -> None:
-    """Who asked for a new Envoy has none."""
+def test_without_a_running_gateway_it_is_an_error(home: Home, gateway: SmallGateway) -> None:
+    """No Envoy was restarted."""
     done = home.run("restart", gateway.config)
 
     assert (done.code, done.err) == (
@@ -337,8 +337,8 @@ def test_nothing_that_runs_is_an_error(home: Home, gateway: SmallGateway) -> Non
     assert home.run("restart", "gatewy.yaml").code == 3
 
 
-def test_nothing_is_left_in_shared_memory(home: Home, gateway: SmallGateway) -> None:
-    """Envoy leaves its region there when it ends; killed at once with `up`, the next start clears it away."""
+def test_no_shared_memory_is_left(home: Home, gateway: SmallGateway) -> None:
+    """Envoy does not remove its region; if `up` is killed, the next start does."""
     with home.running("up", gateway.config, until=UP) as up:
         (region,) = regions(home)
         assert region.exists()
@@ -352,7 +352,7 @@ def test_nothing_is_left_in_shared_memory(home: Home, gateway: SmallGateway) -> 
 
 
 def test_without_shared_memory_it_serves_and_cannot_be_restarted(home: Home, gateway: SmallGateway) -> None:
-    """Only who asks is told."""
+    """Only `restart` reports it."""
     hidden = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     hide = "mount -t tmpfs -o ro none /dev/shm"
     if shutil.which("unshare") is None or subprocess.run([*hidden, hide], capture_output=True, check=False).returncode:

@@ -43,7 +43,7 @@ def test_a_proxy_that_is_not_heeded_is_said_before_anything_fails(to_a_vendor: S
     done = invoke(command, to_a_vendor.config, environ={"HTTPS_PROXY": "http://user:secret@proxy:3128"})
 
     assert done.code == 0
-    assert done.err.startswith("Warning: HTTPS_PROXY is not heeded: ")
+    assert done.err.startswith("Warning: HTTPS_PROXY is ignored: ")
     assert "secret" not in done.err + done.out
 
 
@@ -52,7 +52,7 @@ def test_up_says_so_as_well(home: Home, to_a_vendor: SmallGateway) -> None:
     with here.running("up", to_a_vendor.config, until="Ctrl-C stops it") as up:
         assert up.stop() == 0
 
-    assert up.output.count("Warning: https_proxy is not heeded: ") == 1
+    assert up.output.count("Warning: https_proxy is ignored: ") == 1
 
 
 @pytest.mark.parametrize("command", ["validate", "render", "up"])
@@ -61,4 +61,4 @@ def test_authorities_that_are_not_there_are_an_error(home: Home, to_a_vendor: Sm
     done = replace(home, more={"SSL_CERT_FILE": "/no/such/ca.pem"}).run(command, to_a_vendor.config)
 
     assert (done.code, done.out) == (1, "")
-    assert done.err.splitlines()[-1].startswith("Error: SSL_CERT_FILE: there is no file /no/such/ca.pem.")
+    assert done.err.splitlines()[-1].startswith("Error: SSL_CERT_FILE: the file /no/such/ca.pem does not exist.")

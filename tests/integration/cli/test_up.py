@@ -28,7 +28,7 @@ def an_envoy(home: Home, does: str, version: str = "1.40.0") -> Path:
 
 
 def test_it_tells_where_to_send_requests_and_ends_cleanly_at_ctrl_c(home: Home, gateway: SmallGateway) -> None:
-    """Base URLs for both SDKs; Ctrl-C is how one ends it, so that is no failure."""
+    """It prints the base URLs for both SDKs; Ctrl-C is the ordinary way to stop it, so the exit code is 0."""
     with home.running("up", gateway.config, until=UP) as up:
         assert f"OpenAI SDKs     base_url=http://127.0.0.1:{gateway.port}/v1\n" in up.output
         assert f"Anthropic SDKs  base_url=http://127.0.0.1:{gateway.port}\n" in up.output
@@ -184,7 +184,7 @@ def test_a_gateway_that_is_not_healthy_in_time_is_ended(home: Home, gateway: Sma
     refused = home.run("up", gateway.config, "--envoy-binary", envoy, "--timeout", "1")
 
     assert refused.code == 1
-    assert f"not healthy after 1 s: http://127.0.0.1:{gateway.port}/healthz answers nothing." in refused.err
+    assert f"not healthy after 1 s: http://127.0.0.1:{gateway.port}/healthz: no response." in refused.err
 
 
 def test_a_wrong_configuration_starts_nothing(home: Home, gateway: SmallGateway) -> None:

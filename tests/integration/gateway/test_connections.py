@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extproc.gateway.envoy_admin import Lines, requests_in_flight, serving_epoch
+from extproc.gateway.envoy_admin import PinnedConnections, requests_in_flight, serving_epoch
 from extproc.system.http_endpoint import Port
 from extproc.system.tcp_sockets import connections_to, listens
 
@@ -94,7 +94,7 @@ def test_a_process_that_has_gone_tells_nothing() -> None:
 
 def test_lines_stay_with_who_has_taken_them(admin: Admin) -> None:
     """Though nobody listens there any more."""
-    lines = Lines(Port(HOST, admin.server_port))
+    lines = PinnedConnections(Port(HOST, admin.server_port))
     admin.shutdown()
     admin.socket.close()
 
@@ -105,7 +105,7 @@ def test_lines_stay_with_who_has_taken_them(admin: Admin) -> None:
 
 def test_each_line_is_good_for_one_more_answer_at_least(admin: Admin) -> None:
     """Up to 1.39, an Envoy that drains closes each with its next answer."""
-    lines = Lines(Port(HOST, admin.server_port))
+    lines = PinnedConnections(Port(HOST, admin.server_port))
     admin.Handler.draining = True
 
     answers = [requests_in_flight(lines) for _ in range(65)]
@@ -118,7 +118,7 @@ def test_nobody_has_no_lines() -> None:
     with socket.create_server((HOST, 0)) as server:
         nobody = Port(HOST, server.getsockname()[1])
 
-    assert Lines(nobody).request("GET", "/ready") is None
+    assert PinnedConnections(nobody).request("GET", "/ready") is None
 
 
 def test_what_is_no_envoy_has_no_epoch(admin: Admin) -> None:

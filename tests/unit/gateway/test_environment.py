@@ -9,7 +9,7 @@ from support.config.compiled import a_cluster, a_gateway
 
 from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.exits import Failure
-from extproc.gateway.environment import ca_file, warn_of_surroundings
+from extproc.gateway.environment import ca_file, warn_about_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 TO_A_VENDOR = a_gateway(clusters=[a_cluster("openai", tls=True), a_cluster("ollama")])
 AT_HOME = a_gateway(clusters=[a_cluster("ollama")])
 
-PROXY = "is not heeded: Envoy connects to the providers directly, and fails where only a proxy may"
-DIRECTORY = "is not heeded: name one file with all authorities in SSL_CERT_FILE"
+PROXY = "is ignored: Envoy connects to providers directly, which fails where a proxy is required"
+DIRECTORY = "is ignored: set SSL_CERT_FILE to one file with all authorities"
 
 
 @pytest.mark.parametrize(
@@ -39,21 +39,23 @@ DIRECTORY = "is not heeded: name one file with all authorities in SSL_CERT_FILE"
         ({}, ""),
     ],
 )
-def test_what_is_not_heeded_is_said(environ: dict[str, str], warning: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ignored_variable_is_a_warning(
+    environ: dict[str, str], warning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without the value: the address of a proxy may hold a password."""
-    warn_of_surroundings(TO_A_VENDOR, environ)
+    warn_about_environment(TO_A_VENDOR, environ)
 
     assert capsys.readouterr().err == warning
 
 
-def test_where_nothing_is_reached_by_tls_nobody_asks(capsys: pytest.CaptureFixture[str]) -> None:
-    warn_of_surroundings(AT_HOME, {"HTTPS_PROXY": "http://a", "SSL_CERT_DIR": "/c", "SSL_CERT_FILE": "/no/such/file"})
+def test_without_tls_to_a_provider_no_variable_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    warn_about_environment(AT_HOME, {"HTTPS_PROXY": "http://a", "SSL_CERT_DIR": "/c", "SSL_CERT_FILE": "/no/such/file"})
 
     assert capsys.readouterr().err == ""
 
 
-def test_a_file_that_is_named_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever Envoy is started, so by its whole name."""
+def test_a_configured_ca_bundle_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its absolute path, because Envoy may have another working directory."""
     (tmp_path / "ca.pem").touch()
     monkeypatch.chdir(tmp_path)
 
@@ -61,16 +63,16 @@ def test_a_file_that_is_named_is_trusted(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("environ", [{}, {"SSL_CERT_FILE": ""}])
-def test_otherwise_it_is_the_systems(environ: dict[str, str]) -> None:
+def test_the_default_is_the_systems_ca_bundle(environ: dict[str, str]) -> None:
     assert ca_file(environ) in CA_FILES
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """Trusting all that the system trusts is not what was asked for."""
+    """Falling back to the system's authorities would be unsafe."""
     missing = tmp_path / "ca.pem"
-    expected = f"SSL_CERT_FILE: there is no file {missing}. Without the variable, the system's own is used."
+    expected = f"SSL_CERT_FILE: the file {missing} does not exist. Unset the variable to use the system's CA bundle."
 
-    for check in (ca_file, lambda environ: warn_of_surroundings(TO_A_VENDOR, environ)):
+    for check in (ca_file, lambda environ: warn_about_environment(TO_A_VENDOR, environ)):
         with pytest.raises(Failure) as caught:
             check({"SSL_CERT_FILE": str(missing)})
         assert caught.value.message == expected

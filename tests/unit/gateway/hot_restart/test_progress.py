@@ -19,15 +19,15 @@ def test_who_asks_while_one_is_under_way_waits_for_the_next() -> None:
 
 def test_a_new_one_forgets_how_the_last_one_went() -> None:
     """Nobody takes its problem for theirs."""
-    failed = Progress().begin().end("it would not start", for_now=True)
+    failed = Progress().begin().end("it would not start", retryable=True)
 
-    assert failed == Progress(1, 1, "it would not start", for_now=True)
+    assert failed == Progress(1, 1, "it would not start", retryable=True)
     assert failed.begin().end() == Progress(2, 2)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """By another process, at any time."""
-    written = Progress(3, 2, "why", for_now=True)
+    written = Progress(3, 2, "why", retryable=True)
 
     progress.write(tmp_path, written)
 
