@@ -1,27 +1,13 @@
-"""What the exit codes say, and the one way to end a command early with a message."""
+"""Exit codes of the commands, and the errors that lead to them."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-import click
-
-TABLE = """\b
-Exit codes:
-  0    done, or stopped because it was asked to (Ctrl-C, SIGTERM, `extproc down`)
-  1    failed: a port is in use, not healthy in time, not stopped in time
-  2    wrong usage of the command line
-  3    the configuration file is missing or wrong
-  4    no usable Envoy: none found, or older than 1.37
-  5    Envoy has ended by itself
-  6    the sidecar has ended by itself
-  130  stopped at once by a second Ctrl-C or SIGTERM
-"""
-"""Shown at the end of every `--help`; `\\b` keeps click from wrapping it."""
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """How a command ended, for scripts; `TABLE` tells people the same."""
+    """How a command ended, for scripts; `--help` says the same."""
 
     OK = 0
     FAILED = 1
@@ -33,10 +19,10 @@ class ExitCode(IntEnum):
     FORCED = 130
 
 
-class Failure(click.ClickException):
-    """The command cannot go on: the message goes to standard error as it is, never with a traceback."""
+class Failure(Exception):  # noqa: N818 -- none of ours: a port in use, a file that is missing
+    """The command cannot go on; the text is for whoever has started it, and is shown without a traceback."""
 
-    exit_code = ExitCode.FAILED
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
 
 class BadConfig(Failure):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extproc.exits import TABLE
+from extproc.cli.exit_codes import TABLE, failures_shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,10 @@ class _Commands(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"extproc.cli.{cmd_name} defines no command of that name")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        with failures_shown():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -10,7 +10,8 @@ import click
 
 from extproc.cli.config_argument import load_config
 from extproc.cli.demo_traffic import DEMO_MODEL, send_requests
-from extproc.exits import TABLE, ExitCode, Failure
+from extproc.cli.exit_codes import TABLE
+from extproc.exits import ExitCode, Failure
 from extproc.gateway.envoy_binary import EnvoyBinary, find_envoy
 from extproc.gateway.hot_restart.coordinator import Envoys
 from extproc.gateway.launch import Launch

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from extproc.cli.exit_codes import TABLE
 from extproc.cli.run_argument import RUNNING, find_run
-from extproc.exits import TABLE, Failure
+from extproc.exits import Failure
 from extproc.gateway.registry import stop_run
 
 if TYPE_CHECKING:

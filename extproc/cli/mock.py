@@ -6,7 +6,8 @@ import asyncio
 
 import click
 
-from extproc.exits import TABLE, Failure
+from extproc.cli.exit_codes import TABLE
+from extproc.exits import Failure
 from extproc.mock.script import ScriptError, parse_script
 from extproc.mock.server import serve
 from extproc.system.stop_signals import StopRequests

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from extproc.cli.config_argument import CONFIG, load_config
-from extproc.exits import TABLE, Failure
+from extproc.cli.exit_codes import TABLE
+from extproc.exits import Failure
 from extproc.transport.probe import why_not_serving
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from extproc.cli.config_argument import CONFIG, load_config, warn
-from extproc.exits import TABLE, Failure
+from extproc.cli.exit_codes import TABLE
+from extproc.exits import Failure
 from extproc.gateway.environment import warn_about_environment
 from extproc.gateway.envoy_config import envoy_config
 from extproc.gateway.secret_files import write_secrets

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from extproc.cli.exit_codes import TABLE
 from extproc.cli.run_argument import RUNNING, find_run
-from extproc.exits import TABLE, Failure
+from extproc.exits import Failure
 from extproc.gateway.hot_restart import progress
 from extproc.gateway.registry import Process, Run, process_of
 from extproc.system.child_processes import RESTART_SIGNAL

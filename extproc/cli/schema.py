@@ -6,8 +6,8 @@ import json
 
 import click
 
+from extproc.cli.exit_codes import TABLE
 from extproc.config.schema.json_schema import json_schema
-from extproc.exits import TABLE
 
 
 @click.command(epilog=TABLE)

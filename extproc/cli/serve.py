@@ -11,8 +11,8 @@ import click
 
 from extproc.cli.address_option import ADDRESS
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config
+from extproc.cli.exit_codes import TABLE
 from extproc.config.exposure import why_refused
-from extproc.exits import TABLE
 from extproc.observe.log import log_event, set_up_logging
 from extproc.workers.access_checks import check_access
 from extproc.workers.clock import anchored_clock

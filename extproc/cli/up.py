@@ -10,7 +10,8 @@ import click
 
 from extproc.cli.announcement import announce
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config, warn
-from extproc.exits import TABLE, ExitCode, Failure
+from extproc.cli.exit_codes import TABLE
+from extproc.exits import ExitCode, Failure
 from extproc.gateway.detached import start_detached
 from extproc.gateway.environment import warn_about_environment
 from extproc.gateway.envoy_binary import find_envoy

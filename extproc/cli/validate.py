@@ -9,8 +9,9 @@ import click
 import yaml
 
 from extproc.cli.config_argument import CONFIG, load_config, warn
+from extproc.cli.exit_codes import TABLE
 from extproc.config.warnings import undeclared_clusters
-from extproc.exits import TABLE, BadConfig
+from extproc.exits import BadConfig
 from extproc.gateway.environment import warn_about_environment
 
 

@@ -88,11 +88,11 @@ class Envoys:
         try:
             event = self._replace()
         except RestartPostponed as failure:  # not logged: `extproc restart` repeats the request twice a second
-            self._publish(self._progress.end(failure.message, retryable=True))
+            self._publish(self._progress.end(str(failure), retryable=True))
             return None
         except Failure as failure:
-            click.echo(f"Envoy was not restarted: {failure.message}", err=True)
-            self._publish(self._progress.end(failure.message))
+            click.echo(f"Envoy was not restarted: {failure}", err=True)
+            self._publish(self._progress.end(str(failure)))
             return None
         self._publish(self._progress.end("" if event is None else "the gateway is stopping."))
         return event

@@ -220,5 +220,5 @@ def test_a_command_that_cannot_be_started_is_a_failure() -> None:
             with ChildProcesses() as children:
                 children.start("Envoy", ["/nonexistent/envoy"])
         except Failure as failure:
-            say(failure.message)
+            say(str(failure))
     """) == ["Envoy cannot be started: /nonexistent/envoy: No such file or directory"]

@@ -75,4 +75,4 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     for check in (ca_file, lambda environ: warn_about_environment(TO_A_VENDOR, environ)):
         with pytest.raises(Failure) as caught:
             check({"SSL_CERT_FILE": str(missing)})
-        assert caught.value.message == expected
+        assert str(caught.value) == expected

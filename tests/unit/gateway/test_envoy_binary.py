@@ -45,7 +45,7 @@ def test_an_older_envoy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoEnvoy) as refused:
         find_envoy(path)
 
-    assert refused.value.message == f"{path} is Envoy 1.36.4: 1.37 or newer is needed."
+    assert str(refused.value) == f"{path} is Envoy 1.36.4: 1.37 or newer is needed."
     assert refused.value.exit_code == ExitCode.NO_ENVOY
 
 

@@ -14,9 +14,7 @@ def test_a_port_somebody_listens_on_is_refused_with_the_setting_to_change() -> N
         with pytest.raises(Failure) as refused:
             require_free("127.0.0.1", port, what="gateway.yaml: envoy.admin")
 
-    assert (
-        refused.value.message == f"gateway.yaml: envoy.admin: cannot listen on 127.0.0.1:{port}: Address already in use"
-    )
+    assert str(refused.value) == f"gateway.yaml: envoy.admin: cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
 def test_a_listener_on_every_address_takes_the_port_on_each() -> None:
