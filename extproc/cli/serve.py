@@ -12,7 +12,7 @@ import click
 from extproc.cli.address_option import ADDRESS
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config
 from extproc.cli.exit_codes import TABLE
-from extproc.config.exposure import why_refused
+from extproc.config.exposure import access_problem
 from extproc.observe.log import log_event, set_up_logging
 from extproc.workers.access_checks import check_access
 from extproc.workers.clock import anchored_clock
@@ -53,7 +53,7 @@ def serve(*, config: Path, listen: Address | None, workers: int | None, grace: f
     loaded = load_config(config)
     settings = loaded.gateway.sidecar
     settings = replace(settings, listen=listen or settings.listen, workers=workers or settings.workers)
-    refused = why_refused(settings)
+    refused = access_problem(settings)
     if refused is not None:  # never of CONFIG: that has been checked when it was read
         raise click.BadParameter(refused, param_hint="--listen")
     warnings = check_access(config, settings)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProviderName:
     """What an entry of `model_providers` is called, as far as it can be told."""
 
     place: str
@@ -32,11 +32,11 @@ class Identity:
         return provider if model == "*" else None
 
 
-def identities(section: Raw, key: str) -> tuple[Identity, ...]:
+def provider_names(section: Raw, key: str) -> tuple[ProviderName, ...]:
     """Return who is who in *section*, the list that the file calls *key*."""
     entries = section if isinstance(section, list) else []
     return tuple(
-        Identity(
+        ProviderName(
             f"{key}[{index}]",
             model=_text(entry.get("model")),
             name=_text(entry.get("name")),
@@ -46,16 +46,16 @@ def identities(section: Raw, key: str) -> tuple[Identity, ...]:
     )
 
 
-def check_identities(entries: tuple[Identity, ...]) -> Iterator[Problem]:
+def check_names(entries: tuple[ProviderName, ...]) -> Iterator[Problem]:
     """Yield a problem for each model or name that there is already."""
-    models: dict[str, Identity] = {}
+    models: dict[str, ProviderName] = {}
     for entry in entries:
         if entry.model is None:
             continue
         if entry.model in models:
             yield Problem(f"{entry.place}.model", f"the same model as {models[entry.model].place}")
         models.setdefault(entry.model, entry)
-    named: dict[str, Identity] = {}
+    named: dict[str, ProviderName] = {}
     for entry in entries:
         if entry.name is None:
             continue
@@ -76,7 +76,7 @@ def check_listeners(section: Raw) -> Iterator[Problem]:
         yield Problem(f"listeners[{index}]", f"there must be one listener of type model; listeners[{models[0]}] is it")
 
 
-def exact_names(entries: tuple[Identity, ...]) -> dict[str, str]:
+def exact_names(entries: tuple[ProviderName, ...]) -> dict[str, str]:
     """Return what leads to a model without doubt: the full ids, then the configured names."""
     concrete = [(entry.model, entry.name) for entry in entries if entry.model is not None and entry.wildcard is None]
     found = {model: model for model, _ in concrete}
@@ -86,7 +86,7 @@ def exact_names(entries: tuple[Identity, ...]) -> dict[str, str]:
     return found
 
 
-def names_of(entries: tuple[Identity, ...]) -> dict[str, str]:
+def names_of(entries: tuple[ProviderName, ...]) -> dict[str, str]:
     """Return every name that leads to a model, but for aliases and wildcards.
 
     The exact ones come first; bare model names follow, where the first in the file wins.
@@ -124,7 +124,7 @@ def resolve_alias(
     return alias if provider in wildcards and model not in {"", "*"} else None
 
 
-def check_aliases(entries: tuple[Identity, ...], section: Raw) -> Iterator[Problem]:
+def check_aliases(entries: tuple[ProviderName, ...], section: Raw) -> Iterator[Problem]:
     """Yield a problem for each alias that leads nowhere or in a circle."""
     names, aliases = names_of(entries), targets_of_aliases(section)
     wildcards = frozenset(entry.wildcard for entry in entries if entry.wildcard is not None)

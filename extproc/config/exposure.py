@@ -12,34 +12,34 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import EnvoySettings, SidecarSettings
 
-UNPROTECTED = (
+NO_ACCESS_CONTROL = (
     "a TCP address needs sidecar.tls, or on a loopback address sidecar.insecure: true, because whoever speaks to the "
     "sidecar is handed the providers' keys; a Unix socket (unix:/path) needs neither"
 )
-BEYOND_LOOPBACK = (
+INSECURE_BEYOND_LOOPBACK = (
     "sidecar.insecure is for 127.0.0.1, ::1 and localhost only, because whoever speaks to the sidecar is handed the "
     "providers' keys; set sidecar.tls, or listen on a Unix socket (unix:/path)"
 )
-NAMELESS = (
+NO_SERVER_NAME = (
     "is required, because sidecar.listen is every address and no certificate is for that; better, let sidecar.listen "
     "be where Envoy finds the sidecar, and have `serve --listen` listen on every address"
 )
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
-CONTRADICTION = "contradicts sidecar.tls: use one of the two"
+INSECURE_AND_TLS = "contradicts sidecar.tls: use one of the two"
 
 
-def why_refused(settings: SidecarSettings) -> str | None:
+def access_problem(settings: SidecarSettings) -> str | None:
     """Return why nobody may listen where *settings* say; None when only those who should can connect there."""
     if isinstance(settings.listen, UnixAddress) or settings.tls is not None:
         return None
     if not settings.insecure:
-        return UNPROTECTED
-    return None if is_loopback(settings.listen.host) else BEYOND_LOOPBACK
+        return NO_ACCESS_CONTROL
+    return None if is_loopback(settings.listen.host) else INSECURE_BEYOND_LOOPBACK
 
 
-def refusals(settings: SidecarSettings) -> Iterator[Problem]:
+def access_errors(settings: SidecarSettings) -> Iterator[Problem]:
     """Yield what keeps a sidecar from being started with *settings*."""
-    reason = why_refused(settings)
+    reason = access_problem(settings)
     if reason is not None:
         yield Problem("sidecar.listen", reason)
     if (
@@ -47,12 +47,12 @@ def refusals(settings: SidecarSettings) -> Iterator[Problem]:
         and settings.tls.server_name in _EVERY_ADDRESS
         and not isinstance(settings.listen, UnixAddress)
     ):
-        yield Problem("sidecar.tls.server_name", NAMELESS)
+        yield Problem("sidecar.tls.server_name", NO_SERVER_NAME)
     if settings.insecure and settings.tls is not None:
-        yield Problem("sidecar.insecure", CONTRADICTION)
+        yield Problem("sidecar.insecure", INSECURE_AND_TLS)
 
 
-def exposures(sidecar: SidecarSettings, envoy: EnvoySettings) -> Iterator[Problem]:
+def access_warnings(sidecar: SidecarSettings, envoy: EnvoySettings) -> Iterator[Problem]:
     """Yield a warning for each door that is open to more than those who should come in."""
     if sidecar.insecure and not isinstance(sidecar.listen, UnixAddress):
         yield Problem(

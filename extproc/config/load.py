@@ -12,7 +12,7 @@ from extproc.config import cross_checks
 from extproc.config.compiling.clusters import compile_clusters
 from extproc.config.compiling.default_targets import compile_defaults
 from extproc.config.compiling.endpoints import Entry
-from extproc.config.compiling.gateway import compile_config, compile_policies, compile_sites
+from extproc.config.compiling.gateway import compile_config, compile_policies, resolve_providers
 from extproc.config.errors import ConfigError, Problem
 from extproc.config.reading.environment import Expansion, Raw
 from extproc.config.reading.yaml_document import parse
@@ -82,7 +82,7 @@ def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
             section = _OLD_SECTION
         old = document.pop(_OLD_SECTION)
         document.setdefault(_SECTION, old)
-    return _judge(document, section, problems)
+    return _validate(document, section, problems)
 
 
 def _with_references(document: object) -> object:
@@ -92,38 +92,40 @@ def _with_references(document: object) -> object:
     return {**document, "sidecar": {"listen": DEFAULT_LISTEN, **document.get("sidecar", {})}}
 
 
-def _judge(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:
+def _validate(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:
     """Return what *document* means; *section* is what the file calls its providers, *problems* are known already."""
     providers, aliases = document.get(_SECTION), document.get("model_aliases")
-    identities = cross_checks.identities(providers, section)
+    provider_names = cross_checks.provider_names(providers, section)
     config = None
     try:
         config = ConfigTable.model_validate(document)
     except ValidationError as error:
         noted = {problem.place for problem in problems}
         problems += [problem for problem in problems_of(error, renamed=section) if problem.place not in noted]
-    problems += cross_checks.check_identities(identities)
+    problems += cross_checks.check_names(provider_names)
     problems += cross_checks.check_listeners(document.get("listeners"))
-    problems += cross_checks.check_aliases(identities, aliases)
+    problems += cross_checks.check_aliases(provider_names, aliases)
     if config is None or problems:
-        raise ConfigError([*problems, *_further_problems(providers, section, identities)])
+        raise ConfigError([*problems, *_further_problems(providers, section, provider_names)])
     entries = [Entry(f"{section}[{index}]", table) for index, table in enumerate(config.model_providers)]
-    gateway = compile_config(config, entries, identities)
-    return Loaded(gateway, tuple(warnings_of(entries, gateway, cross_checks.exact_names(identities))))
+    gateway = compile_config(config, entries, provider_names)
+    return Loaded(gateway, tuple(warnings_of(entries, gateway, cross_checks.exact_names(provider_names))))
 
 
-def _further_problems(providers: Raw, section: str, identities: tuple[cross_checks.Identity, ...]) -> Iterator[Problem]:
+def _further_problems(
+    providers: Raw, section: str, provider_names: tuple[cross_checks.ProviderName, ...]
+) -> Iterator[Problem]:
     """Yield what compiling would complain about in a file that is not fit to be compiled."""
-    tables = enumerate(map(_sound, providers if isinstance(providers, list) else []))
+    tables = enumerate(map(_without_invalid_keys, providers if isinstance(providers, list) else []))
     entries = [Entry(f"{section}[{index}]", table) for index, table in tables if table is not None]
-    sites, problems = compile_sites(entries)
+    resolved, problems = resolve_providers(entries)
     yield from problems
-    yield from compile_policies(entries, cross_checks.exact_names(identities))[1]
-    yield from compile_clusters(sites).problems
-    yield from compile_defaults(sites).problems
+    yield from compile_policies(entries, cross_checks.exact_names(provider_names))[1]
+    yield from compile_clusters(resolved).problems
+    yield from compile_defaults(resolved).problems
 
 
-def _sound(entry: Raw) -> ProviderTable | None:
+def _without_invalid_keys(entry: Raw) -> ProviderTable | None:
     """Return *entry* without its faulty keys, or None when without them it would mean something else."""
     try:
         return ProviderTable.model_validate(entry)
@@ -131,4 +133,4 @@ def _sound(entry: Raw) -> ProviderTable | None:
         faulty = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
     if not isinstance(entry, dict) or not faulty or faulty & _DECISIVE:
         return None
-    return _sound({key: value for key, value in entry.items() if key not in faulty})
+    return _without_invalid_keys({key: value for key, value in entry.items() if key not in faulty})

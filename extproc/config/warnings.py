@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from extproc.config.errors import Problem
-from extproc.config.exposure import exposures
+from extproc.config.exposure import access_warnings
 from extproc.config.schema.origins import ANY
 from extproc.policy.backoff import Reach
 from extproc.policy.rules import Scope, Strategy
@@ -37,7 +37,7 @@ def warnings_of(entries: Sequence[Entry], gateway: Gateway, names: Mapping[str, 
 
     *names* leads from what a fallback may be called to the id of the model.
     """
-    yield from exposures(gateway.sidecar, gateway.envoy)
+    yield from access_warnings(gateway.sidecar, gateway.envoy)
     yield from _origins(gateway)
     catalog = gateway.catalog
     targets = [*catalog.targets.values(), *catalog.wildcards.values()]

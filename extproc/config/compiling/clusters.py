@@ -16,7 +16,7 @@ from extproc.config.gateway import Cluster
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from extproc.config.compiling.endpoints import Site
+    from extproc.config.compiling.endpoints import ResolvedProvider
 
 RESERVED = frozenset({names.EXTPROC_CLUSTER, names.ATTEMPT_CLUSTER, names.DEGRADED_CLUSTER})
 
@@ -29,48 +29,48 @@ class Clusters:
     problems: tuple[Problem, ...]
 
 
-def cluster_name(site: Site) -> str:
-    """Return the name of the cluster that *site*'s requests go to."""
-    if site.table.cluster is not None:
-        return site.table.cluster
-    if site.owner is not None:
-        return site.owner
-    url = site.base_url
+def cluster_name(provider: ResolvedProvider) -> str:
+    """Return the name of the cluster that *provider*'s requests go to."""
+    if provider.table.cluster is not None:
+        return provider.table.cluster
+    if provider.owner is not None:
+        return provider.owner
+    url = provider.base_url
     return f"{url.scheme}_{url.host.replace(':', '-')}_{url.port}"
 
 
-def compile_clusters(sites: Sequence[Site]) -> Clusters:
-    """Return the clusters that *sites* need; one that is two things at once is a problem."""
+def compile_clusters(providers: Sequence[ResolvedProvider]) -> Clusters:
+    """Return the clusters that *providers* need; one that is two things at once is a problem."""
     first: dict[str, Cluster] = {}
     problems: list[Problem] = []
-    for site in sites:
-        cluster = _cluster_of(site)
+    for provider in providers:
+        cluster = _cluster_of(provider)
         if cluster.name in RESERVED:
             problems.append(Problem(f"{cluster.place}.cluster", "this name is taken by a cluster of the gateway's own"))
             continue
         other = first.setdefault(cluster.name, cluster)
         if other != cluster:
-            problems.append(_conflict(site, cluster, other))
+            problems.append(_conflict(provider, cluster, other))
     return Clusters(tuple(first.values()), tuple(problems))
 
 
-def _cluster_of(site: Site) -> Cluster:
+def _cluster_of(provider: ResolvedProvider) -> Cluster:
     return Cluster(
-        name=cluster_name(site),
-        host=site.base_url.host,
-        port=site.base_url.port,
-        tls=site.base_url.scheme == "https",
-        connect_timeout=site.table.timeouts.connect,
-        idle_timeout=site.table.timeouts.idle,
-        between_bytes=site.table.timeouts.between_bytes,
-        place=site.entry.place,
+        name=cluster_name(provider),
+        host=provider.base_url.host,
+        port=provider.base_url.port,
+        tls=provider.base_url.scheme == "https",
+        connect_timeout=provider.table.timeouts.connect,
+        idle_timeout=provider.table.timeouts.idle,
+        between_bytes=provider.table.timeouts.between_bytes,
+        place=provider.entry.place,
     )
 
 
-def _conflict(site: Site, cluster: Cluster, other: Cluster) -> Problem:
+def _conflict(provider: ResolvedProvider, cluster: Cluster, other: Cluster) -> Problem:
     if (cluster.host, cluster.port, cluster.tls) != (other.host, other.port, other.tls):
-        own_address = "model" if site.table.base_url is None else "base_url"
-        key = own_address if site.table.cluster is None else "cluster"
+        own_address = "model" if provider.table.base_url is None else "base_url"
+        key = own_address if provider.table.cluster is None else "cluster"
         return Problem(
             f"{cluster.place}.{key}", f"{other.place} has the same cluster with another scheme, host or port"
         )

@@ -12,7 +12,7 @@ from extproc.policy.target import Api, TargetId
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from extproc.config.compiling.endpoints import Site
+    from extproc.config.compiling.endpoints import ResolvedProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,28 @@ class Defaults:
     problems: tuple[Problem, ...]
 
 
-def compile_defaults(sites: Sequence[Site]) -> Defaults:
-    """Return who is the default for what, of *sites* that say `default: true`.
+def compile_defaults(providers: Sequence[ResolvedProvider]) -> Defaults:
+    """Return who is the default for what, of *providers* that say `default: true`.
 
     A target is the default for every API that its provider speaks. What that provider speaks only to be compatible
     (Anthropic: chat) another default may have instead: so one for OpenAI's APIs and one for Anthropic's go together.
     """
-    defaults = [site for site in sites if site.table.default]
-    found: dict[Api, Site] = {}
+    defaults = [provider for provider in providers if provider.table.default]
+    found: dict[Api, ResolvedProvider] = {}
     problems: list[Problem] = []
-    for site in defaults:
+    for provider in defaults:
         shared: dict[str, list[Api]] = {}
-        for api in sorted(site.provider.apis - site.provider.compatible):
-            first = found.setdefault(api, site)
-            if first is not site and not api.kept:
+        for api in sorted(provider.row.apis - provider.row.compatible):
+            first = found.setdefault(api, provider)
+            if first is not provider and not api.kept:
                 shared.setdefault(first.entry.place, []).append(api)
         for place, apis in shared.items():
             problems.append(
-                Problem(f"{site.entry.place}.default", f"{place} is the default for {', '.join(apis)} already")
+                Problem(f"{provider.entry.place}.default", f"{place} is the default for {', '.join(apis)} already")
             )
-    for site in defaults:
-        for api in sorted(site.provider.compatible):
-            found.setdefault(api, site)
-    return Defaults(MappingProxyType({api: TargetId(site.table.model) for api, site in found.items()}), tuple(problems))
+    for provider in defaults:
+        for api in sorted(provider.row.compatible):
+            found.setdefault(api, provider)
+    return Defaults(
+        MappingProxyType({api: TargetId(provider.table.model) for api, provider in found.items()}), tuple(problems)
+    )

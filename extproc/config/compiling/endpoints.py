@@ -35,11 +35,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ResolvedProvider:
     """An entry with everything that the provider table adds to it."""
 
     entry: Entry
-    provider: Provider
+    row: Provider
     base_url: BaseUrl
 
     @property
@@ -64,11 +64,11 @@ class Site:
     @property
     def _is_vendors(self) -> bool:
         """Whether a key is needed: a server of one's own may well ask for none, a vendor's never does without."""
-        has_public_address = self.provider.base_url is not None
-        return self.provider.needs_key and (self.owner is not None or not has_public_address)
+        has_public_address = self.row.base_url is not None
+        return self.row.needs_key and (self.owner is not None or not has_public_address)
 
 
-def locate(entry: Entry) -> Site | Problem:
+def resolve(entry: Entry) -> ResolvedProvider | Problem:
     """Return where *entry*'s requests go, or why that cannot be told."""
     table = entry.table
     interface = table.provider_interface
@@ -88,23 +88,23 @@ def locate(entry: Entry) -> Site | Problem:
     if row is None or (table.base_url is None and row.base_url is None):
         return Problem(f"{entry.place}.base_url", "is required: every customer of this provider has another address")
     address = table.base_url or parse_base_url(row.base_url)
-    return Site(entry, row, address)
+    return ResolvedProvider(entry, row, address)
 
 
-def upstream_of(site: Site, cluster: str) -> Upstream:
-    """Return the wire facts of *site*'s target."""
-    table, url = site.table, site.base_url
+def upstream_of(provider: ResolvedProvider, cluster: str) -> Upstream:
+    """Return the wire facts of *provider*'s target."""
+    table, url = provider.table, provider.base_url
     # A deployment's name is part of the path; "*" stays, to be replaced by the model that a request names.
-    own_path = site.provider.path.replace("{model}", quote(table.bare_model, safe="*"))
-    own_query = site.provider.query if url.path is None else ""
-    credential = site.credential
+    own_path = provider.row.path.replace("{model}", quote(table.bare_model, safe="*"))
+    own_query = provider.row.query if url.path is None else ""
+    credential = provider.credential
     return Upstream(
         cluster=cluster,
         authority=table.http_host or url.authority,
         model=table.bare_model,
         path_prefix=own_path if url.path is None else url.path,
         query=own_query if url.query is None else url.query,
-        credential_style=site.provider.credential,
+        credential_style=provider.row.credential,
         keys=table.keys if credential is Credential.OWN else (),
         passthrough=credential is Credential.CLIENT,
         headers=_headers_of(table),
@@ -116,15 +116,15 @@ def _headers_of(table: ProviderTable) -> Mapping[str, str]:
     return MappingProxyType({name: value.get_secret_value() for name, value in table.headers.items()})
 
 
-def target_of(site: Site) -> Target:
-    """Return *site*'s target, as far as the rules care."""
-    credential = site.credential
+def target_of(provider: ResolvedProvider) -> Target:
+    """Return *provider*'s target, as far as the rules care."""
+    credential = provider.credential
     return Target(
-        id=TargetId(site.table.model),
-        provider=site.table.prefix,
-        endpoint=site.base_url.endpoint,
-        apis=site.provider.apis,
+        id=TargetId(provider.table.model),
+        provider=provider.table.prefix,
+        endpoint=provider.base_url.endpoint,
+        apis=provider.row.apis,
         credential=credential,
-        keys=len(site.table.keys) if credential is Credential.OWN else 0,
-        wildcard=site.table.is_wildcard,
+        keys=len(provider.table.keys) if credential is Credential.OWN else 0,
+        wildcard=provider.table.is_wildcard,
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from extproc.addresses import TcpAddress, parse_address
 from extproc.config.compiling.clusters import cluster_name, compile_clusters
 from extproc.config.compiling.default_targets import Defaults, compile_defaults
-from extproc.config.compiling.endpoints import Entry, Site, locate, target_of, upstream_of
+from extproc.config.compiling.endpoints import Entry, ResolvedProvider, resolve, target_of, upstream_of
 from extproc.config.compiling.retry_policy import compile_policy
-from extproc.config.cross_checks import Identity, exact_names, names_of, resolve_alias
+from extproc.config.cross_checks import ProviderName, exact_names, names_of, resolve_alias
 from extproc.config.errors import ConfigError, Problem
-from extproc.config.exposure import refusals
+from extproc.config.exposure import access_errors
 from extproc.config.gateway import (
     EnvoySettings,
     Gateway,
@@ -36,40 +36,40 @@ if TYPE_CHECKING:
     from extproc.policy.rules import Policy
 
 
-def compile_config(config: ConfigTable, entries: Sequence[Entry], identities: tuple[Identity, ...]) -> Gateway:
-    """Return what *config* means; *entries* are its `model_providers`, *identities* what they are called.
+def compile_config(config: ConfigTable, entries: Sequence[Entry], provider_names: tuple[ProviderName, ...]) -> Gateway:
+    """Return what *config* means; *entries* are its `model_providers`, *provider_names* what they are called.
 
     Raises:
         ConfigError: parts that are fine by themselves do not go together.
     """
-    sites, problems = compile_sites(entries)
-    policies, refused = compile_policies(entries, exact_names(identities))
+    providers, problems = resolve_providers(entries)
+    policies, refused = compile_policies(entries, exact_names(provider_names))
     problems += refused
-    clusters = compile_clusters(sites)
+    clusters = compile_clusters(providers)
     problems += clusters.problems
-    defaults = compile_defaults(sites)
+    defaults = compile_defaults(providers)
     problems += defaults.problems
     if config.sidecar.on_failure is OnFailure.DEFAULT_PROVIDER and not defaults.of:
         problems.append(Problem("sidecar.on_failure", "default_provider needs a model with `default: true`"))
     sidecar = _sidecar(config.sidecar)
-    problems += refusals(sidecar)
+    problems += access_errors(sidecar)
     if problems:
         raise ConfigError(problems)
     return Gateway(
         listener=_listener(config.listeners[0]),
-        catalog=_catalog(config, sites, policies, names_of(identities), defaults),
-        upstreams=_upstreams(sites),
+        catalog=_catalog(config, providers, policies, names_of(provider_names), defaults),
+        upstreams=_upstreams(providers),
         clusters=clusters.clusters,
         sidecar=sidecar,
         envoy=_envoy(config.envoy),
     )
 
 
-def compile_sites(entries: Sequence[Entry]) -> tuple[tuple[Site, ...], list[Problem]]:
+def resolve_providers(entries: Sequence[Entry]) -> tuple[tuple[ResolvedProvider, ...], list[Problem]]:
     """Return where the entries are, and a problem for each that is nowhere."""
-    located = [locate(entry) for entry in entries]
-    sites = tuple(site for site in located if isinstance(site, Site))
-    return sites, [problem for problem in located if isinstance(problem, Problem)]
+    resolved = [resolve(entry) for entry in entries]
+    providers = tuple(provider for provider in resolved if isinstance(provider, ResolvedProvider))
+    return providers, [problem for problem in resolved if isinstance(problem, Problem)]
 
 
 def compile_policies(
@@ -91,12 +91,12 @@ def compile_policies(
 
 def _catalog(
     config: ConfigTable,
-    sites: Sequence[Site],
+    providers: Sequence[ResolvedProvider],
     policies: Mapping[TargetId, Policy],
     names: Mapping[str, str],
     defaults: Defaults,
 ) -> Catalog:
-    targets = [target_of(site) for site in sites]
+    targets = [target_of(provider) for provider in providers]
     wildcards = {target.provider: target for target in targets if target.wildcard}
     return Catalog(
         targets=MappingProxyType({target.id: target for target in targets if not target.wildcard}),
@@ -114,15 +114,15 @@ def _all_names(config: ConfigTable, names: Mapping[str, str], wildcards: frozens
     return {name: TargetId(model) for name, model in {**names, **resolved}.items() if model is not None}
 
 
-def _upstreams(sites: Sequence[Site]) -> Upstreams:
+def _upstreams(providers: Sequence[ResolvedProvider]) -> Upstreams:
     by_id: dict[TargetId, Upstream] = {}
     wildcards: dict[str, Upstream] = {}
-    for site in sites:
-        upstream = upstream_of(site, cluster_name(site))
-        if site.table.is_wildcard:
-            wildcards[site.table.prefix] = upstream
+    for provider in providers:
+        upstream = upstream_of(provider, cluster_name(provider))
+        if provider.table.is_wildcard:
+            wildcards[provider.table.prefix] = upstream
         else:
-            by_id[TargetId(site.table.model)] = upstream
+            by_id[TargetId(provider.table.model)] = upstream
     return Upstreams(MappingProxyType(by_id), MappingProxyType(wildcards))
 
 

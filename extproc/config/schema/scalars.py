@@ -26,7 +26,7 @@ DURATION_PATTERN = r"^(?!0+(\.0+)?[a-z])([0-9]{1,7}ms|[0-9]{1,7}(\.[0-9]{1,3})?(
 CODES_PATTERN = r"^[1-5][0-9][0-9]-[1-5][0-9][0-9]$"
 
 
-def _whole(value: object) -> object:
+def _integer(value: object) -> object:
     if isinstance(value, FromEnvironment):
         if re.fullmatch(r"[+-]?[0-9]{1,18}", value) is None:
             raise ValueError("expected a whole number, but the environment gives something else")
@@ -35,7 +35,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _decimal(value: object) -> object:
+def _number(value: object) -> object:
     if isinstance(value, FromEnvironment):
         if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", value) is None:
             raise ValueError("expected a number, but the environment gives something else")
@@ -43,7 +43,7 @@ def _decimal(value: object) -> object:
     return value
 
 
-def _truth(value: object) -> object:
+def _boolean(value: object) -> object:
     if isinstance(value, FromEnvironment):
         if value.lower() not in {"true", "false"}:
             raise ValueError("expected true or false, but the environment gives something else")
@@ -89,15 +89,15 @@ def any_case(words: Iterable[str]) -> str:
 Given = BeforeValidator(_given)
 """For optional keys: the key may be absent, but not empty, which would say nothing."""
 
-NonNegative = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_whole)]
-Positive = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_whole)]
-PortNumber = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
-Rounds = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]
-RepeatWindow = Annotated[int, Field(ge=0, le=60_000), BeforeValidator(_whole)]
-TotalAttempts = Annotated[int, Field(ge=1, le=50), BeforeValidator(_whole)]
-Workers = Annotated[int, Field(ge=1, le=256), BeforeValidator(_whole)]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), BeforeValidator(_decimal)]
-Flag = Annotated[bool, BeforeValidator(_truth)]
+NonNegative = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_integer)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_integer)]
+PortNumber = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_integer)]
+Rounds = Annotated[int, Field(ge=1, le=5), BeforeValidator(_integer)]
+RepeatWindow = Annotated[int, Field(ge=0, le=60_000), BeforeValidator(_integer)]
+TotalAttempts = Annotated[int, Field(ge=1, le=50), BeforeValidator(_integer)]
+Workers = Annotated[int, Field(ge=1, le=256), BeforeValidator(_integer)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_boolean)]
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[Millis, PlainValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
 Codes = Annotated[
