@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.attempt_state import AttemptState, Reason
@@ -26,7 +28,7 @@ class Ending(StrEnum):
     ABANDONED = "abandoned"  # the stream ended before there was an answer: the client has gone
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AttemptRecord:
     """One attempt, told once, when its stream has ended. Holds no header value, body or key."""
 

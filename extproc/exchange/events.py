@@ -6,8 +6,10 @@ else knows that protobuf exists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
+
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,7 @@ Headers: TypeAlias = "Mapping[str, str]"
 """Header fields by lower-case name; repeated fields are joined with ", " (RFC 9110 section 5.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestHeaders:
     """The request line and headers of one attempt, the client's own but for what Envoy added.
 
@@ -35,14 +37,14 @@ class RequestHeaders:
     state_unreadable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestBody:
     """The whole body of the request."""
 
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ResponseHeaders:
     """Status and headers of the answer: the provider's, or one that Envoy made because there was none.
 
@@ -56,14 +58,14 @@ class ResponseHeaders:
     end_of_stream: bool = False  # it has no body
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ResponseBody:
     """The body of the answer, as far as Envoy has it: sent only after `ReadAnswer`."""
 
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BodyOverdue:
     """The body that `ReadAnswer` asked for has not come in time."""
 
@@ -71,14 +73,14 @@ class BodyOverdue:
 Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody | BodyOverdue
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proceed:
     """Go on without a change, not before *not_before* (None: now)."""
 
     not_before: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """Send the attempt: set and remove these headers, replace the body unless *body* is None, route anew.
 
@@ -96,14 +98,14 @@ class Send:
     in_flight: InFlight | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadAnswer:
     """Let us see the body of the answer before it is judged; *in_flight* replaces what `Send` said."""
 
     in_flight: InFlight
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deliver:
     """Pass the answer on as it is, but for these headers."""
 
@@ -111,7 +113,7 @@ class Deliver:
     remove_headers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Redispatch:
     """Discard the answer and have the edge make the next attempt, carrying *state* to it."""
 
@@ -119,7 +121,7 @@ class Redispatch:
     state: AttemptState
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """Answer the client ourselves: nothing is sent, or what came back is replaced."""
 

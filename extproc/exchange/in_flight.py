@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.policy.outcome import Kind, Outcome, classify_answer
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.attempt_state import AttemptState
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _STATUS_DIGITS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InFlight:
     """The attempt `state.next`, sent at *sent*.
 

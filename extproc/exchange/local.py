@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -12,6 +11,7 @@ from extproc.exchange.client_errors import errors
 from extproc.exchange.events import Answer
 from extproc.exchange.headers import VERSION
 from extproc.exchange.url.paths import MODELS, api_of_unsupported_path, asked_of
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ _EPOCH: Final = "1970-01-01T00:00:00Z"
 """What stands for the date of a model's release, which the shapes ask for and nobody here knows."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AtOnce:
     """The answer to a request that needs no provider, in the words of *api*."""
 

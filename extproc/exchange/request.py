@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from extproc import names
@@ -12,6 +11,7 @@ from extproc.exchange.body.encoding import Undecodable
 from extproc.exchange.body.provider_state import refers_to_state
 from extproc.exchange.client_errors import errors
 from extproc.policy.target import Api, Freedom
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.exchange.body.model_field import Malformed, ModelSpans
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientRequest:
     """One request as the client sent it, the same for every attempt.
 

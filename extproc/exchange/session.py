@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from extproc import names
@@ -34,6 +34,7 @@ from extproc.policy.decision import Deliver as Delivered
 from extproc.policy.decision import Exhausted, Try
 from extproc.policy.target import Api
 from extproc.policy.units import Instant, Millis, Rng
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from extproc.policy.rules import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exchange:
     """What all attempts share."""
 
@@ -125,8 +126,7 @@ class Session:
         """Return the record of an attempt whose stream has ended before anything was decided."""
         if self._phase is not Phase.ANSWER_BODY:
             return self._told(Ending.ABANDONED)
-        sent, _ = self._heard
-        return self._told(Ending.UNDECIDED, sent.outcome, sent.duration)
+        return self._told(Ending.UNDECIDED, self._heard[0].outcome, self._heard[0].duration)
 
     def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
         self._headers = event.headers

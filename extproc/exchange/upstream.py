@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +24,7 @@ class CredentialStyle(StrEnum):
     API_KEY = "api_key"  # api-key: KEY (Azure OpenAI)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Upstream:
     """One target on the wire. Holds keys: its repr leaves them out.
 
@@ -41,7 +43,7 @@ class Upstream:
     first_byte: Millis | None = None  # timeouts.first_byte; None: the policy's attempt_timeout
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Upstreams:
     """The wire facts of every target, wildcards (`provider/*`) included."""
 

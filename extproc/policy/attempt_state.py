@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.policy.outcome import Kind
 from extproc.policy.target import Freedom
-from extproc.policy.value import value
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.blocks import Block

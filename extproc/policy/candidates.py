@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from extproc.policy.rules import Strategy
 from extproc.policy.target import Api, Credential
-from extproc.policy.value import value
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from extproc.policy.backoff import Reach
 from extproc.policy.decision import StopReason
 from extproc.policy.rules import CandidateOrder
-from extproc.policy.value import value
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from extproc.policy.outcome import Kind
-from extproc.policy.value import value
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.attempt_state import AttemptState, FailedAttempt

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntFlag, StrEnum
 from typing import TYPE_CHECKING, assert_never
+
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -95,7 +96,7 @@ class RetryHint(Enum):
     DO_NOT_RETRY = "false"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """How one attempt ended.
 

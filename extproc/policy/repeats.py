@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from extproc.policy.decision import StopReason
 from extproc.policy.units import Instant
-from extproc.policy.value import value
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.policy.decision import Exhausted

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc.exchange.body.encoding import Undecodable, decoded
 from extproc.exchange.body.form import insert_part, read_form
 from extproc.exchange.body.media import FORM, MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
 from extproc.exchange.body.model_field import Malformed, ModelSpans, insert, read, splice
+from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NO_UTF_8 = "it is not UTF-8, which JSON has to be"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Content:
     """What a body says of its model.
 

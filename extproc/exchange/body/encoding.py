@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 import zlib
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
+
+from extproc.value import value
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -33,7 +34,7 @@ _WINDOW_LOG: Final = 23
 """8 MiB: no window may be larger in HTTP (RFC 9659), and each byte of it is memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Undecodable:
     """A body that cannot be read; *problem* says why, *too_large* that it would come to more than is allowed."""
 

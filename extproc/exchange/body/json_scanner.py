@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from functools import cached_property
 from json import JSONDecodeError, JSONDecoder
 from typing import TYPE_CHECKING, Final
 
 from extproc.exchange.body.json_depth import is_too_deep
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ MOST_MEMBERS: Final = 10_000
 """More keys than this in one object are no request, but an attempt to keep a worker busy for seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Member:
     """One key of an object, decoded, and where its value stands, in bytes."""
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from dataclasses import dataclass
 from typing import Final
 
 from extproc.exchange.body.json_scanner import Member, members, string_at
 from extproc.exchange.body.model_search import plain_model
+from extproc.value import value
 
 _SPACE: Final = b" \t\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Span:
     """Where in the body a value of the key `model` stands, in bytes; *name* is None when it is no string."""
 
@@ -26,7 +26,7 @@ class Span:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelSpans:
     """What a body says about its model.
 
@@ -40,7 +40,7 @@ class ModelSpans:
     boundary: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Malformed:
     """A body that is not what was *expected*; *problem* says what is wrong and where, never what the body holds."""
 

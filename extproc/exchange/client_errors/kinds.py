@@ -5,8 +5,10 @@ The texts are constant: Envoy's own tell addresses and how the inside is wired.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,7 @@ _CLIENTS_FAULT: Final = "invalid_request_error"
 _OUR_FAULT: Final = "server_error"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ErrorKind:
     """An error by its kind: programs branch on type and code, people read the message.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 from extproc.exchange.url.queries import query_for
 from extproc.exchange.url.resources import API_OF, BASES, DEPLOYED, KEPT, OFFICIAL, VENDORS, VERSION
 from extproc.policy.target import Api
+from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ _MODELS_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _UNSAFE: Final = re.compile(r"[\x00-\x20/\\\x7f]|^\.{0,2}$")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """What a request asks for by its path.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from extproc.policy.value import value
+from extproc.value import value
 
 
 @value

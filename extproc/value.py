@@ -1,4 +1,4 @@
-"""Values that are quick to make."""
+"""Value types that are quick to make."""
 
 from __future__ import annotations
 
