@@ -50,12 +50,13 @@ local function undecided(headers, mark, in_flight)
   local lost = taken(headers, "{names.LOST}") or mark == "0" and in_flight and "{names.BROKEN}"
   if not lost or mark == "{names.JUDGED}" then return mark, mark end
   local word, why = lost:match("^(%S+)(.*)$")
+  local told = word
   if mark and (tonumber(mark) or 0) >= 400 then
-    word = mark
-    headers:replace(":status", mark) -- Envoy's own would be a 502, which clients repeat
+    told = mark
+    headers:replace(":status", mark) -- should no try follow: Envoy's own would be a 502, which clients repeat
   end
   headers:replace("{names.UNJUDGED}", word)
-  return word, word .. why
+  return word, told .. why
 end
 
 function envoy_on_request(handle)

@@ -56,7 +56,8 @@ class InFlight:
     def ended_in(self, response: str, policy: Policy | None) -> Outcome:
         """Return what it is charged as; *response* is Envoy's word: a status, `TIMED_OUT` or `BROKEN`.
 
-        Any other word is a failure without a name, and charged as a connection that broke.
+        An error's status has come, though its response has broken off. Any other word is a failure without a name, and
+        charged as a connection that broke; so is a good response.
         """
         if self.outcome is not None:
             return self.outcome
@@ -64,6 +65,6 @@ class InFlight:
             return Outcome(Kind.TIMEOUT, 504, limit=self.limit)
         if response.isascii() and response.isdecimal() and len(response) == _STATUS_DIGITS:
             kind = classify_answer(int(response), listed=() if policy is None else policy.on_status)
-            if kind is Kind.HTTP:
+            if kind is not Kind.SUCCESS:
                 return Outcome(kind, int(response))
         return Outcome(Kind.CONNECTION_ERROR, 502)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from support.gateway.checks import check_answer, check_delivered, check_exhausted
-from support.gateway.providers import P, S
+from support.gateway.providers import P, S, T
 from support.gateway.running import Gateway, running_gateway
 from support.waiting import eventually
 
@@ -130,7 +130,33 @@ async def test_a_clients_mistake_that_breaks_off_stays_the_clients(
     else:
         assert response.status_code == status
         check_answer(response)
+        assert f"HTTP status {status}" in response.text
+        assert response.headers[names.ATTEMPTS] == "1"
     assert pair.order == "P"
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+@pytest.mark.parametrize("options", [{}, {"gap": 0.05}, {"gap": 0.6}], ids=str)
+async def test_what_a_fallback_refuses_is_asked_of_the_next_though_it_breaks_off(
+    trio: Gateway, status: int, options: dict[str, object]
+) -> None:
+    """As when it comes whole: the request did not name that target."""
+    trio.play(p="503", s=cut("close_mid_body", status=status, **options))
+
+    response = await trio.chat()
+
+    check_delivered(response, by="T", target=T, attempts=3)
+    assert trio.order == "PST"
+
+
+async def test_with_nobody_left_the_primarys_failure_is_told(pair: Gateway) -> None:
+    """It may have passed meanwhile; the fallback's refusal will not."""
+    pair.play(p="503", s=cut("close_mid_body", status=404))
+
+    response = await pair.chat()
+
+    check_exhausted(response, status=503, attempts=[(P, "http_503"), (S, "http_404"), (P, "http_503")])
+    assert pair.order == "PSP"
 
 
 async def test_a_good_answer_that_breaks_off_at_once_is_made_again_elsewhere(pair: Gateway) -> None:

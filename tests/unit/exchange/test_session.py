@@ -806,6 +806,32 @@ class TestAnAttemptNobodyDecidedOn:
         assert record is not None
         assert (record.ending, record.stop, record.attempt) == (Ending.EXHAUSTED, StopReason.RULE_SPENT, 2)
 
+    @pytest.mark.parametrize("status", [400, 404, 422])
+    def test_a_primarys_refusal_stays_that_though_it_has_broken_off(self, status: int) -> None:
+        """Nobody else is asked, and the client does not hear of a connection: it would ask again."""
+        exchange = an_exchange(a_policy())
+
+        session, answer = following(exchange, in_flight(exchange), str(status))
+
+        assert isinstance(answer, Answer)
+        assert (answer.status, error_of(answer)["code"]) == (status, "response_lost")
+        record = session.finish(now=NOW)
+        assert record is not None
+        assert (record.ending, record.outcome) == (Ending.DELIVERED, f"http_{status}")
+
+    @pytest.mark.parametrize("status", [400, 404, 422])
+    def test_a_fallbacks_refusal_leads_to_the_next_though_it_has_broken_off(self, status: int) -> None:
+        exchange = an_exchange(a_policy())
+        _, second = following(exchange, in_flight(exchange), "503")
+        assert isinstance(second, Send)
+        assert second.in_flight is not None
+
+        _, third = following(exchange, second.in_flight, str(status))
+
+        assert isinstance(third, Send)
+        assert third.in_flight is not None
+        assert third.in_flight.state.next.target == T
+
     def test_a_policy_that_has_gone_meanwhile_allows_no_other(self) -> None:
         _, answer = following(an_exchange(), in_flight(an_exchange(a_policy())), "503")
 
