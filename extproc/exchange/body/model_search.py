@@ -16,6 +16,16 @@ _KEY: Final = b'"model"'
 _ESCAPED_LETTER: Final = b"\\u006"
 """How each letter of the key may begin that is spelled as an escape (RFC 8259 section 7)."""
 _VALUE: Final = re.compile(rb'[ \t\r\n]*+:[ \t\r\n]*+"([^"\\]*+)(["\\])')
+_FIRST: Final = re.compile(rb'[ \t\r\n]*+\{[ \t\r\n]*+"model"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\]*+)"')
+"""The key as the first of the outermost object."""
+_LAST: Final = re.compile(
+    rb'[,{][ \t\r\n]*+"model"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\]*+)"'
+    rb'(?:[ \t\r\n]*+,[ \t\r\n]*+"[^"\\]*+"[ \t\r\n]*+:[ \t\r\n]*+(?:"[^"\\]*+"|[-+.0-9eE]++|true|false|null))*+'
+    rb"[ \t\r\n]*+\}[ \t\r\n]*+\Z"
+)
+"""The key as the last of an object that ends with the text, but for keys with a plain value: so it is the outermost."""
+_END: Final = 512
+"""Bytes at the end of a text in which to look for that."""
 _MOST_PLACES: Final = 16
 """The key also stands where tools are described, as in each request of Claude Code's."""
 
@@ -69,10 +79,19 @@ def plain_model(body: bytes) -> PlainModel | None:
     Raises:
         RecursionError: when *body* is nested too deeply.
     """
-    if _ESCAPED_LETTER in body:
-        return None
     models = _MODELS.of(body)
     if len(models) != 1:
+        return None
+    # Where clients mostly say it, nothing needs to be searched.
+    value = _FIRST.match(body) or _LAST.search(body, max(0, len(body) - _END))
+    if value is not None:
+        return PlainModel(value.start(1) - 1, value.end(1) + 1, value[1].decode())
+    return _searched(body, models[0])
+
+
+def _searched(body: bytes, model: object) -> PlainModel | None:
+    """Return where *body* says *model*, as it does only once; None when it may be in one place or another."""
+    if _ESCAPED_LETTER in body:
         return None
     found: PlainModel | None = None
     at = -1
@@ -86,7 +105,7 @@ def plain_model(body: bytes) -> PlainModel | None:
         if value[2] == b"\\":  # it may be the one, by its value
             return None
         name = value[1].decode()
-        if name == models[0]:
+        if name == model:
             if found is not None:
                 return None
             found = PlainModel(value.start(1) - 1, value.end(1) + 1, name)
