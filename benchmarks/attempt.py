@@ -19,7 +19,7 @@ from extproc.config.load import load
 from extproc.exchange.session import Exchange
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.units import Instant
 from extproc.transport import codec
 
@@ -85,7 +85,7 @@ Messages: TypeAlias = tuple[bytes, ...]
 
 GATEWAY = load(CONFIG, KEYS).gateway
 EXCHANGE = Exchange(
-    Engine(GATEWAY.catalog, Blocks(), SlowAnswers()),
+    Engine(GATEWAY.catalog, Blocks(), SlowResponses()),
     GATEWAY.upstreams,
     GATEWAY.listener.timeout,
     GATEWAY.sidecar.max_body_bytes,
@@ -142,7 +142,7 @@ def serve(session: Session | Replay | Recording, messages: Messages, now: Instan
     answer = b""
     for message in messages:
         event = codec.decode(pb.ProcessingRequest.FromString(message))
-        if isinstance(event, codec.Unasked):
+        if isinstance(event, codec.UnhandledMessage):
             raise TypeError(event.kind)
         answer = codec.encode(session.receive(event, now=now), event).SerializeToString()
     return answer

@@ -11,7 +11,7 @@ from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import CandidateOrder, HighLatency, Measure, Policy, Rule, Strategy
 from extproc.policy.target import Api, Target, TargetId
@@ -43,7 +43,7 @@ def an_engine(blocked: list[Target]) -> Engine:
         high_latency=HighLatency(30_000, Measure.TTFB, Strategy.DIFFERENT_PROVIDER, 2),
     )
     return Engine(
-        Catalog({target.id: target for target in TARGETS}, {}, policies={PRIMARY.id: policy}), blocks, SlowAnswers()
+        Catalog({target.id: target for target in TARGETS}, {}, policies={PRIMARY.id: policy}), blocks, SlowResponses()
     )
 
 

@@ -12,11 +12,11 @@ from extproc.exchange.body.provider_error import (
     account_is_refused,
     model_is_unknown,
     read_error,
+    repeated_headers,
     retry_delay,
-    told_headers,
 )
 from extproc.policy.feedback import KEY_REFUSED
-from extproc.policy.outcome import Kind, Outcome, Refusal, RetryHint, classify_answer, classify_local_reply
+from extproc.policy.outcome import Kind, Outcome, Refusal, RetryHint, classify_local_reply, classify_response
 from extproc.policy.retry_after import read_retry_after
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def is_local_reply(answer: ResponseHeaders) -> bool:
     return answer.flags != 0 or answer.details not in {"", names.VIA_UPSTREAM}
 
 
-def tells_more(answer: ResponseHeaders, policy: Policy | None) -> bool:
+def needs_body(answer: ResponseHeaders, policy: Policy | None) -> bool:
     """Return whether the body of *answer* may change what it means.
 
     A 429 can be for good, or say how long; a 400 and a 404 can be about the operator's key or model instead of the
@@ -65,7 +65,7 @@ def outcome_of(
     if is_local_reply(answer):
         kind = classify_local_reply(answer.status, answer.flags)
         return Outcome(kind, _STATUS_OF.get(kind, answer.status), limit=limit if kind is Kind.TIMEOUT else None)
-    kind = classify_answer(
+    kind = classify_response(
         answer.status,
         listed=() if policy is None else policy.on_status,
         hint=_retry_hint(answer.headers.get("x-should-retry")),
@@ -89,7 +89,7 @@ def _plain(answer: ResponseHeaders, body: bytes) -> bytes:
 
 def _telling(answer: ResponseHeaders, error: Mapping[str, object]) -> tuple[Headers, ...]:
     """Return the headers that may hold a wait: those of *answer*, and those that its *error* repeats."""
-    repeated = told_headers(error)
+    repeated = repeated_headers(error)
     return (answer.headers, {"date": answer.headers.get("date", ""), **repeated}) if repeated else (answer.headers,)
 
 

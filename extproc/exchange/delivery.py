@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from extproc.exchange.classify import is_local_reply
 from extproc.exchange.client_errors import errors
-from extproc.exchange.events import Answer, Deliver
-from extproc.exchange.headers import answer_removals, gateway_headers
+from extproc.exchange.events import Deliver, ImmediateResponse
+from extproc.exchange.headers import gateway_headers, response_removals
 from extproc.policy.outcome import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 def delivered(
     event: ResponseHeaders, state: AttemptState, outcome: Outcome, api: Api, *, request_id: str, overdue: bool
-) -> Deliver | Answer:
+) -> Deliver | ImmediateResponse:
     """Return how the response *event* is passed on; one whose body is *overdue* cannot be."""
     if overdue:
         return lost(Outcome(Kind.CONNECTION_ERROR, 502), state, api, request_id=request_id)
     if is_local_reply(event) or outcome.redirects:
         return lost(outcome, state, api, request_id=request_id)
-    return Deliver(gateway_headers(state), answer_removals(event.headers))
+    return Deliver(gateway_headers(state), response_removals(event.headers))
 
 
-def lost(outcome: Outcome, state: AttemptState, api: Api, *, request_id: str) -> Answer:
+def lost(outcome: Outcome, state: AttemptState, api: Api, *, request_id: str) -> ImmediateResponse:
     """Return what the client gets in place of a response that there is none of any more."""
     if outcome.redirects:
         answer = errors.redirected(api, request_id=request_id)
     else:
-        answer = errors.no_answer(api, outcome.kind, outcome.status, request_id=request_id)
+        answer = errors.no_response(api, outcome.kind, outcome.status, request_id=request_id)
     return replace(answer, headers=(*answer.headers, *gateway_headers(state)))

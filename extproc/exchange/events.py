@@ -60,21 +60,21 @@ class ResponseHeaders:
 
 @value
 class ResponseBody:
-    """The body of the answer, as far as Envoy has it: sent only after `ReadAnswer`."""
+    """The body of the answer, as far as Envoy has it: sent only after `ReadResponseBody`."""
 
     body: bytes
 
 
 @value
 class BodyOverdue:
-    """The body that `ReadAnswer` asked for has not come in time."""
+    """The body that `ReadResponseBody` asked for has not come in time."""
 
 
 Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody | BodyOverdue
 
 
 @value
-class Proceed:
+class ContinueProcessing:
     """Go on without a change, not before *not_before* (None: now)."""
 
     not_before: Instant | None = None
@@ -99,7 +99,7 @@ class Send:
 
 
 @value
-class ReadAnswer:
+class ReadResponseBody:
     """Let us see the body of the answer before it is judged; *in_flight* replaces what `Send` said."""
 
     in_flight: InFlight
@@ -122,12 +122,12 @@ class Redispatch:
 
 
 @value
-class Answer:
-    """Answer the client ourselves: nothing is sent, or what came back is replaced."""
+class ImmediateResponse:
+    """Respond to the client ourselves: nothing is sent upstream, or the provider's response is replaced."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-Directive: TypeAlias = Proceed | Send | ReadAnswer | Deliver | Redispatch | Answer
+Directive: TypeAlias = ContinueProcessing | Send | ReadResponseBody | Deliver | Redispatch | ImmediateResponse

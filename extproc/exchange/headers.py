@@ -114,7 +114,7 @@ def unwanted_headers(upstream: Upstream) -> frozenset[str]:
     return _NEVER_LEAVES if upstream.passthrough else UNWANTED
 
 
-def answer_removals(answer: Headers) -> tuple[str, ...]:
+def response_removals(answer: Headers) -> tuple[str, ...]:
     """Return the headers of a provider's *answer* that would mean something to Envoy, or reach the client as ours."""
     return tuple(name for name in answer if name.startswith(names.INTERNAL_PREFIXES))
 

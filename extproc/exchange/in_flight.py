@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc import names
-from extproc.policy.outcome import Kind, Outcome, classify_answer
+from extproc.policy.outcome import Kind, Outcome, classify_response
 from extproc.value import value
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class InFlight:
         if response == names.TIMED_OUT:
             return Outcome(Kind.TIMEOUT, 504, limit=self.limit)
         if response.isascii() and response.isdecimal() and len(response) == _STATUS_DIGITS:
-            kind = classify_answer(int(response), listed=() if policy is None else policy.on_status)
+            kind = classify_response(int(response), listed=() if policy is None else policy.on_status)
             if kind is not Kind.SUCCESS:
                 return Outcome(kind, int(response))
         return Outcome(Kind.CONNECTION_ERROR, 502)

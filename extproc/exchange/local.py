@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from extproc.exchange.attempt_record import Ending
 from extproc.exchange.client_errors import errors
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from extproc.exchange.headers import VERSION
 from extproc.exchange.url.paths import MODELS, api_of_unsupported_path, asked_of
 from extproc.value import value
@@ -25,9 +25,9 @@ _JSON: Final = (("content-type", "application/json"),)
 _READS: Final = frozenset({"GET", "HEAD"})
 
 # What people and clients look at to see whether somebody is there: Claude Code asks for `/api/hello` at its start.
-_GREETING: Final = Answer(200, _JSON, b'{"message": "hello"}')
-_NOTHING: Final = Answer(204, (), b"")
-_GREETINGS: Final[Mapping[str, Answer]] = {"/": _GREETING, "/api/hello": _GREETING, "/favicon.ico": _NOTHING}
+_GREETING: Final = ImmediateResponse(200, _JSON, b'{"message": "hello"}')
+_NOTHING: Final = ImmediateResponse(204, (), b"")
+_GREETINGS: Final[Mapping[str, ImmediateResponse]] = {"/": _GREETING, "/api/hello": _GREETING, "/favicon.ico": _NOTHING}
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
 """What stands for the date of a model's release, which the shapes ask for and nobody here knows."""
@@ -38,7 +38,7 @@ class AtOnce:
     """The answer to a request that needs no provider, in the words of *api*."""
 
     api: Api
-    answer: Answer
+    answer: ImmediateResponse
     ending: Ending
 
 
@@ -48,7 +48,7 @@ def asked_by(headers: Headers, catalog: Catalog) -> Asked | AtOnce:
     anthropic = VERSION in headers
     asked = asked_of(path, method=method, anthropic=anthropic)
     api = api_of_unsupported_path(path, anthropic=anthropic) if asked is None else asked.api
-    answer = local_answer(method, path, asked, api, catalog)
+    answer = local_response(method, path, asked, api, catalog)
     if answer is not None:
         return AtOnce(api, answer, Ending.LOCAL)
     if asked is None:
@@ -56,7 +56,7 @@ def asked_by(headers: Headers, catalog: Catalog) -> Asked | AtOnce:
     return asked
 
 
-def local_answer(method: str, path: str, asked: Asked | None, api: Api, catalog: Catalog) -> Answer | None:
+def local_response(method: str, path: str, asked: Asked | None, api: Api, catalog: Catalog) -> ImmediateResponse | None:
     """Return the answer to a request that needs no provider; None for every other one.
 
     *asked* and *api* are what *path* asks for. The answer to HEAD has no body.
@@ -71,7 +71,7 @@ def local_answer(method: str, path: str, asked: Asked | None, api: Api, catalog:
         answer = _model(unquote(asked.resource.removeprefix(f"{MODELS}/")), api, catalog)
     else:
         return None
-    return Answer(answer.status, answer.headers, b"") if answer is not None and method == "HEAD" else answer
+    return ImmediateResponse(answer.status, answer.headers, b"") if answer is not None and method == "HEAD" else answer
 
 
 def listed(api: Api, catalog: Catalog) -> Iterator[tuple[str, Target]]:
@@ -89,18 +89,18 @@ def listed(api: Api, catalog: Catalog) -> Iterator[tuple[str, Target]]:
             yield name, target
 
 
-def _models(api: Api, catalog: Catalog) -> Answer:
+def _models(api: Api, catalog: Catalog) -> ImmediateResponse:
     data = [_shape(name, target, api) for name, target in listed(api, catalog)]
     if not api.of_anthropic:
-        return _answer({"object": "list", "data": data})
+        return _ok({"object": "list", "data": data})
     first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
-    return _answer({"data": data, "has_more": False, "first_id": first, "last_id": last})
+    return _ok({"data": data, "has_more": False, "first_id": first, "last_id": last})
 
 
-def _model(named: str, api: Api, catalog: Catalog) -> Answer | None:
+def _model(named: str, api: Api, catalog: Catalog) -> ImmediateResponse | None:
     """Return what there is to say of a configured model; None: its provider may know one of that name."""
     target = catalog.find(named)
-    return None if target is None or api not in target.apis else _answer(_shape(named, target, api))
+    return None if target is None or api not in target.apis else _ok(_shape(named, target, api))
 
 
 def _shape(name: str, target: Target, api: Api) -> dict[str, object]:
@@ -110,5 +110,5 @@ def _shape(name: str, target: Target, api: Api) -> dict[str, object]:
     return {"id": name, "object": "model", "created": 0, "owned_by": target.provider}
 
 
-def _answer(body: object) -> Answer:
-    return Answer(200, _JSON, json.dumps(body).encode())
+def _ok(body: object) -> ImmediateResponse:
+    return ImmediateResponse(200, _JSON, json.dumps(body).encode())

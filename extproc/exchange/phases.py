@@ -1,12 +1,12 @@
-"""What an attempt waits for, and what it cannot follow."""
+"""The phases of an attempt: which events can come next."""
 
 from __future__ import annotations
 
 from enum import Enum
 
 
-class OutOfTurnError(Exception):
-    """Envoy told us something that cannot come now; the stream is of no use any more."""
+class UnexpectedEventError(Exception):
+    """An event that cannot come in this phase; the stream is of no use any more."""
 
 
 class Phase(Enum):
@@ -14,6 +14,6 @@ class Phase(Enum):
 
     REQUEST_HEADERS = "request headers"
     REQUEST_BODY = "request body"
-    ANSWER = "answer"
-    ANSWER_BODY = "body of the answer"
+    RESPONSE_HEADERS = "response headers"
+    RESPONSE_BODY = "response body"
     END = "end of stream"

@@ -15,7 +15,7 @@ from extproc.value import value
 
 if TYPE_CHECKING:
     from extproc.exchange.body.model_field import Malformed, ModelSpans
-    from extproc.exchange.events import Answer, Headers
+    from extproc.exchange.events import Headers, ImmediateResponse
     from extproc.exchange.url.paths import Asked
     from extproc.policy.catalog import Catalog
     from extproc.policy.target import Target
@@ -98,7 +98,7 @@ def read_request(headers: Headers, asked: Asked, body: bytes | None, *, limit: i
     return ClientRequest(headers, asked, body, content.model, content.malformed, content.plain)
 
 
-def primary_of(request: ClientRequest, catalog: Catalog) -> Target | Answer:
+def primary_of(request: ClientRequest, catalog: Catalog) -> Target | ImmediateResponse:
     """Return the target a request is for, or the refusal of one that names none of those there are.
 
     The default for its API takes whatever cannot be placed, bodies that cannot be read included: its provider may know

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, assert_never
 from extproc import names
 from extproc.exchange.attempt_record import AttemptRecord, Ending, record_of
 from extproc.exchange.body.encoding import Undecodable
-from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
+from extproc.exchange.classify import is_local_reply, needs_body, outcome_of
 from extproc.exchange.client_errors import errors
-from extproc.exchange.client_errors.exhausted import BAD_GATEWAY, exhausted_answer
+from extproc.exchange.client_errors.exhausted import BAD_GATEWAY, exhausted_response
 from extproc.exchange.delivery import delivered, lost
 from extproc.exchange.events import (
-    Answer,
     BodyOverdue,
+    ContinueProcessing,
     Directive,
     Event,
-    Proceed,
-    ReadAnswer,
+    ImmediateResponse,
+    ReadResponseBody,
     Redispatch,
     RequestBody,
     RequestHeaders,
@@ -27,7 +27,7 @@ from extproc.exchange.events import (
 )
 from extproc.exchange.in_flight import InFlight
 from extproc.exchange.local import AtOnce, asked_by
-from extproc.exchange.phases import OutOfTurnError, Phase
+from extproc.exchange.phases import Phase, UnexpectedEventError
 from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.exchange.rewrite import send
 from extproc.policy.decision import Deliver as Delivered
@@ -82,7 +82,7 @@ class Session:
         self._charged = ""
         self._why = ""
         self._sent: InFlight | None = None
-        self._heard: tuple[InFlight, ResponseHeaders]  # there in phase ANSWER_BODY
+        self._heard: tuple[InFlight, ResponseHeaders]  # there in phase RESPONSE_BODY
         self._delivered: AttemptState | None = None
         self._record: AttemptRecord | None = None
 
@@ -90,7 +90,7 @@ class Session:
         """Return the answer to *event*.
 
         Raises:
-            OutOfTurnError: the event cannot come in this phase.
+            UnexpectedEventError: the event cannot come in this phase.
         """
         match self._phase, event:
             case Phase.REQUEST_HEADERS, RequestHeaders():
@@ -98,17 +98,17 @@ class Session:
             case Phase.REQUEST_BODY, RequestBody(body=body):
                 return self._on_request(body, now)
             # Envoy may answer by itself while the body is still coming (413).
-            case ((Phase.REQUEST_BODY | Phase.ANSWER), ResponseHeaders()):
-                return self._on_answer(event, now)
-            case Phase.ANSWER_BODY, ResponseBody(body=body):
+            case ((Phase.REQUEST_BODY | Phase.RESPONSE_HEADERS), ResponseHeaders()):
+                return self._on_response(event, now)
+            case Phase.RESPONSE_BODY, ResponseBody(body=body):
                 return self._judged(*self._heard, body, now)
-            case Phase.ANSWER_BODY, BodyOverdue():
-                return Proceed() if self._heard[0].is_final else self._judged(*self._heard, None, now)
+            case Phase.RESPONSE_BODY, BodyOverdue():
+                return ContinueProcessing() if self._heard[0].is_final else self._judged(*self._heard, None, now)
             # Envoy may be configured to show us every body.
             case Phase.END, ResponseBody() | BodyOverdue():
-                return Proceed()
+                return ContinueProcessing()
             case _:
-                raise OutOfTurnError(f"expected {self._phase.value}, got {type(event).__name__}")
+                raise UnexpectedEventError(f"expected {self._phase.value}, got {type(event).__name__}")
 
     def finish(self, *, now: Instant) -> AttemptRecord | None:
         """Return what the attempt came to; None when it never began."""
@@ -124,7 +124,7 @@ class Session:
 
     def _unfinished(self) -> AttemptRecord:
         """Return the record of an attempt whose stream has ended before anything was decided."""
-        if self._phase is not Phase.ANSWER_BODY:
+        if self._phase is not Phase.RESPONSE_BODY:
             return self._told(Ending.ABANDONED)
         return self._told(Ending.UNDECIDED, self._heard[0].outcome, self._heard[0].duration)
 
@@ -149,9 +149,9 @@ class Session:
             self._carried = event.carried
         if event.end_of_stream:
             return self._on_request(None, now)
-        return Proceed(None if self._carried is None else self._carried.next.wait_until(now))
+        return ContinueProcessing(None if self._carried is None else self._carried.next.wait_until(now))
 
-    def _on_undecided(self, attempt: InFlight, told: str, now: Instant) -> Answer | None:
+    def _on_undecided(self, attempt: InFlight, told: str, now: Instant) -> ImmediateResponse | None:
         """Charge the attempt before this one, on which nobody has decided; return the answer if it was the last.
 
         Envoy has *told* in a word what became of its response, and why.
@@ -183,7 +183,7 @@ class Session:
         if isinstance(request, Undecodable):
             return self._refused(errors.body_undecodable(self._api, request, request_id=self._request_id))
         state = self._state_for(request, now)
-        if isinstance(state, Answer):
+        if isinstance(state, ImmediateResponse):
             return self._refused(state)
         target, policy = self._engine.catalog[state.next.target], self._engine.policy_of(state)
         upstream = self._exchange.upstreams.of(target)
@@ -192,10 +192,10 @@ class Session:
             may_move_on = self._engine.has_alternative(state, self._api, now=now, rng=self._rng)
             limit = policy.attempt_timeout if may_move_on else None
         self._sent = InFlight.begun(state, limit, now=now)
-        self._phase = Phase.ANSWER
+        self._phase = Phase.RESPONSE_HEADERS
         return send(request, upstream, self._sent, policy, now=now)
 
-    def _state_for(self, request: ClientRequest, now: Instant) -> AttemptState | Answer:
+    def _state_for(self, request: ClientRequest, now: Instant) -> AttemptState | ImmediateResponse:
         """Return the attempt state that the attempt continues or begins, or the answer when nobody can be called."""
         carried = self._carried
         if carried is None:
@@ -206,7 +206,7 @@ class Session:
             return carried
         # The configuration has changed between two attempts: choose anew, but forget no failure.
         begun = self._begun(request, now)
-        if isinstance(begun, Answer):
+        if isinstance(begun, ImmediateResponse):
             return begun
         return replace(
             begun,
@@ -216,9 +216,9 @@ class Session:
             first_failure=carried.first_failure,
         )
 
-    def _begun(self, request: ClientRequest, now: Instant) -> AttemptState | Answer:
+    def _begun(self, request: ClientRequest, now: Instant) -> AttemptState | ImmediateResponse:
         primary = primary_of(request, self._engine.catalog)
-        if isinstance(primary, Answer):
+        if isinstance(primary, ImmediateResponse):
             return primary
         deadline = Instant(now + self._exchange.timeout)
         first = self._engine.first(
@@ -236,17 +236,17 @@ class Session:
             return self._exhausted(first, self._engine.catalog.policy_of(primary))
         return first.state
 
-    def _on_answer(self, event: ResponseHeaders, now: Instant) -> Directive:
+    def _on_response(self, event: ResponseHeaders, now: Instant) -> Directive:
         sent = self._sent
         if sent is None:
             return self._refused(errors.local_reply(self._api, event.status, request_id=self._request_id))
         policy = self._engine.policy_of(sent.state)
-        if tells_more(event, policy):
+        if needs_body(event, policy):
             outcome = outcome_of(event, policy, limit=sent.limit, now=now)
             self._engine.record_retry_after(sent.state, outcome, self._api, now=now, rng=self._rng)
             known = replace(sent, outcome=outcome, duration=sent.lasted(now))
-            self._phase, self._heard = Phase.ANSWER_BODY, (known, event)
-            return ReadAnswer(known)
+            self._phase, self._heard = Phase.RESPONSE_BODY, (known, event)
+            return ReadResponseBody(known)
         return self._judged(sent, event, b"", now)
 
     def _judged(self, sent: InFlight, event: ResponseHeaders, body: bytes | None, now: Instant) -> Directive:
@@ -277,16 +277,16 @@ class Session:
             state, outcome, self._api, duration=duration, now=now, rng=self._rng, resource=self._resource
         )
 
-    def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> Answer:
-        return exhausted_answer(
+    def _exhausted(self, exhausted: Exhausted, policy: Policy | None) -> ImmediateResponse:
+        return exhausted_response(
             exhausted,
             self._api,
             request_id=self._request_id,
             discourage_retries=policy is not None and policy.discourage_client_retries,
         )
 
-    def _refused(self, answer: Answer, ending: Ending = Ending.REFUSED) -> Answer:
-        """Answer the client without calling anybody."""
+    def _refused(self, answer: ImmediateResponse, ending: Ending = Ending.REFUSED) -> ImmediateResponse:
+        """Respond to the client without calling a provider."""
         self._phase = Phase.END
         self._record = replace(self._record or self._told(ending), status=answer.status)
         return answer

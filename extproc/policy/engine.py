@@ -22,7 +22,7 @@ from extproc.policy.target import Credential, Freedom
 if TYPE_CHECKING:
     from extproc.policy.blocks import Blocks
     from extproc.policy.catalog import Catalog
-    from extproc.policy.latency import SlowAnswers
+    from extproc.policy.latency import SlowResponses
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Policy
     from extproc.policy.target import Api, Target
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 class Engine:
     """Applies the policies of a catalog; owns what outlives requests: blocks, slow responses, round-robin positions."""
 
-    def __init__(self, catalog: Catalog, blocks: Blocks, slow_answers: SlowAnswers) -> None:
+    def __init__(self, catalog: Catalog, blocks: Blocks, slow_responses: SlowResponses) -> None:
         self.catalog = catalog
         self._repeats = Repeats()
-        self._shared = feedback.SharedState(blocks, slow_answers, Counter(), CandidateIndex(catalog))
+        self._shared = feedback.SharedState(blocks, slow_responses, Counter(), CandidateIndex(catalog))
 
     def first(
         self,

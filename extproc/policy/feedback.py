@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from extproc.policy.attempt_state import AttemptState
     from extproc.policy.blocks import Blocks
     from extproc.policy.candidates import CandidateIndex
-    from extproc.policy.latency import SlowAnswers
+    from extproc.policy.latency import SlowResponses
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Policy
     from extproc.policy.target import Target
@@ -38,7 +38,7 @@ class SharedState:
     """What outlives requests: blocks, recent slow responses, round-robin positions, and the index of candidates."""
 
     blocks: Blocks
-    slow_answers: SlowAnswers
+    slow_responses: SlowResponses
     rotation: Counter[str]
     candidate_index: CandidateIndex
 
@@ -71,7 +71,7 @@ class OutcomeRecorder:
             return state
         state = replace(state, slow=(*state.slow, target.id))
         subject = subject_of(target, rule.scope)
-        if not self.shared.slow_answers.note(rule, subject, now=self.now):
+        if not self.shared.slow_responses.note(rule, subject, now=self.now):
             return state
         block = Block(BlockKind.LATENCY, subject, Instant(self.now + rule.block))
         return self._with_block(state, block, rule.apply_to)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _SWEEP_FROM = 1024
 
 
-class SlowAnswers:
+class SlowResponses:
     """Recent slow answers, by rule and by what the rule's scope makes them about.
 
     Outlives requests. Not safe for use from several threads.

@@ -156,7 +156,7 @@ class Outcome:
                 assert_never(self.kind)
 
 
-def classify_answer(status: int, *, listed: Container[int], hint: RetryHint | None = None) -> Kind:
+def classify_response(status: int, *, listed: Container[int], hint: RetryHint | None = None) -> Kind:
     """Return the class of a provider's own answer.
 
     *listed* are the codes that the policy's on_status_codes name: retriable unless they mean success. *hint* is the

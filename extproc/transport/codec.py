@@ -16,11 +16,11 @@ from google.protobuf.message import DecodeError
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import (
-    Answer,
     BodyOverdue,
+    ContinueProcessing,
     Deliver,
-    Proceed,
-    ReadAnswer,
+    ImmediateResponse,
+    ReadResponseBody,
     Redispatch,
     RequestBody,
     RequestHeaders,
@@ -28,7 +28,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
-from extproc.transport.errors import AnswerError, MessageError, StateError
+from extproc.transport.errors import DirectiveError, MessageError, StateError
 from extproc.transport.fields import overwrite, read_fields
 from extproc.transport.large_bodies import LARGE, body_of, with_body
 from extproc.transport.state_codec import decode_state, encode_state
@@ -52,7 +52,7 @@ _STATUS_DIGITS = 3
 _JUDGED = (names.UNJUDGED, names.JUDGED)
 
 # Answers that change nothing, by the kind of message they answer. Shared, so nobody may write to them.
-_GO_ON: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
+_CONTINUE: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
     {
         "request_headers": pb.ProcessingResponse(request_headers=pb.HeadersResponse()),
         "request_body": pb.ProcessingResponse(request_body=pb.BodyResponse()),
@@ -65,7 +65,7 @@ _GO_ON: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Unasked:
+class UnhandledMessage:
     """A message of a kind that the rules have no word for: trailers.
 
     Envoy sends them when its configuration asks for more than ours does, and waits for an answer to each.
@@ -86,7 +86,7 @@ def read(message: bytes) -> pb.ProcessingRequest:
         raise MessageError("ProcessingRequest: expected a message of ext_proc v3, got other bytes") from error
 
 
-def decode(request: pb.ProcessingRequest) -> Event | Unasked:
+def decode(request: pb.ProcessingRequest) -> Event | UnhandledMessage:
     """Return what Envoy tells us with *request*.
 
     Raises:
@@ -105,10 +105,10 @@ def decode(request: pb.ProcessingRequest) -> Event | Unasked:
         case None:
             raise MessageError("ProcessingRequest: expected one of the kinds of ext_proc v3, got none of them")
         case _:
-            return Unasked(kind)
+            return UnhandledMessage(kind)
 
 
-def event_of(message: bytes) -> Event | Unasked:
+def event_of(message: bytes) -> Event | UnhandledMessage:
     """Return what Envoy tells us with the bytes of a message, as `decode(read(message))` does.
 
     Raises:
@@ -122,43 +122,43 @@ def event_of(message: bytes) -> Event | Unasked:
     return decode(read(message))
 
 
-def answer_to(event: Event, directive: Directive) -> tuple[bytes, ...]:
+def response_to(event: Event, directive: Directive) -> tuple[bytes, ...]:
     """Return the bytes of the message that `encode` returns, in pieces.
 
     Raises:
-        AnswerError: as that does.
+        DirectiveError: as that does.
     """
     if isinstance(directive, Send) and directive.body is not None and len(directive.body) >= LARGE:
         return with_body(encode(replace(directive, body=None), event), directive.body)
     return (encode(directive, event).SerializeToString(),)
 
 
-def go_on(unasked: Unasked) -> pb.ProcessingResponse:
+def continue_after(message: UnhandledMessage) -> pb.ProcessingResponse:
     """Return the answer on which Envoy goes on with what it has told us."""
-    return _GO_ON[unasked.kind]
+    return _CONTINUE[message.kind]
 
 
 def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
     """Return the message that tells Envoy to do *directive* in answer to *event*.
 
     Raises:
-        AnswerError: *directive* is no answer to such an event.
+        DirectiveError: *directive* is no answer to such an event.
     """
     match directive:
-        case Proceed():
-            return _proceed(event)
+        case ContinueProcessing():
+            return _continue_processing(event)
         case Send():
             return _send(directive, event)
-        case ReadAnswer():
-            return _read_answer(directive)
+        case ReadResponseBody():
+            return _read_response_body(directive)
         case Deliver():
             return _deliver(directive, event)
         case Redispatch(status=status, state=state):
             # No body: Envoy then ends the failed answer at once, and needs to reset nothing to replace it.
             mark = ((names.REDISPATCH, "1"), (names.STATE, encode_state(state)))
-            return _immediately(status, mark)
-        case Answer(status=status, headers=headers, body=body):
-            return _immediately(status, headers, body)
+            return _immediate_response(status, mark)
+        case ImmediateResponse(status=status, headers=headers, body=body):
+            return _immediate_response(status, headers, body)
 
 
 def asks_for_body(response: pb.ProcessingResponse) -> bool:
@@ -198,18 +198,18 @@ def _response_headers(request: pb.ProcessingRequest) -> ResponseHeaders:
     )
 
 
-def _proceed(event: Event) -> pb.ProcessingResponse:
+def _continue_processing(event: Event) -> pb.ProcessingResponse:
     match event:
         case RequestHeaders():
-            return _GO_ON["request_headers"]
+            return _CONTINUE["request_headers"]
         case RequestBody():
-            return _GO_ON["request_body"]
+            return _CONTINUE["request_body"]
         case ResponseHeaders():
-            return _GO_ON["response_headers"]
+            return _CONTINUE["response_headers"]
         case ResponseBody():
-            return _GO_ON["response_body"]
+            return _CONTINUE["response_body"]
         case BodyOverdue():
-            raise AnswerError("Proceed: expected as answer to a message, got one to none")
+            raise DirectiveError("ContinueProcessing: expected as answer to a message, got one to none")
 
 
 def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
@@ -220,7 +220,7 @@ def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
         case RequestBody():
             common = response.request_body.response
         case _:
-            raise AnswerError(f"Send: expected as answer to the request, got one to {type(event).__name__}")
+            raise DirectiveError(f"Send: expected as answer to the request, got one to {type(event).__name__}")
     common.clear_route_cache = True
     _mutate(common.header_mutation, directive.set_headers, directive.remove_headers)
     if directive.body is not None:
@@ -230,7 +230,7 @@ def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
     return response
 
 
-def _read_answer(directive: ReadAnswer) -> pb.ProcessingResponse:
+def _read_response_body(directive: ReadResponseBody) -> pb.ProcessingResponse:
     response = pb.ProcessingResponse()
     response.response_headers.SetInParent()
     # The headers wait for the body, so that both can still be replaced.
@@ -253,12 +253,12 @@ def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
         case ResponseBody():
             mutation = response.response_body.response.header_mutation
         case _:
-            raise AnswerError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
+            raise DirectiveError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
     _mutate(mutation, (*directive.set_headers, _JUDGED), directive.remove_headers)
     return response
 
 
-def _immediately(status: int, headers: Iterable[tuple[str, str]], body: bytes = b"") -> pb.ProcessingResponse:
+def _immediate_response(status: int, headers: Iterable[tuple[str, str]], body: bytes = b"") -> pb.ProcessingResponse:
     response = pb.ProcessingResponse()
     immediate = response.immediate_response
     # Envoy would make 200 of a status below it: a failure would look like an empty success.

@@ -3,7 +3,7 @@
 - `TransportError`
   - `StateError`: an attempt state that cannot be read
   - `MessageError`: a message that has no place in the conversation
-  - `AnswerError`: an answer that does not fit the message it answers
+  - `DirectiveError`: an answer that does not fit the message it answers
 """
 
 from __future__ import annotations
@@ -21,5 +21,5 @@ class MessageError(TransportError):
     """A message that Envoy cannot mean: the peer's fault."""
 
 
-class AnswerError(TransportError):
+class DirectiveError(TransportError):
     """A directive that is no answer to the event it answers: a fault of ours."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import grpc
 
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import BodyOverdue, Proceed, Send
-from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.events import BodyOverdue, ContinueProcessing, Send
+from extproc.exchange.phases import UnexpectedEventError
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
@@ -70,10 +70,10 @@ class Processor(Generic[Record]):
         """Return what to do about *event*, and not before when; None: now.
 
         Raises:
-            OutOfTurnError: it cannot come now.
+            UnexpectedEventError: it cannot come now.
         """
         directive = session.receive(event, now=self.clock())
-        return directive, directive.not_before if isinstance(directive, Proceed | Send) else None
+        return directive, directive.not_before if isinstance(directive, ContinueProcessing | Send) else None
 
     def body_overdue(self, session: Conversation[Record]) -> pb.ProcessingResponse | None:
         """Return what is done without the body of an answer that does not come; None: it came.
@@ -82,7 +82,7 @@ class Processor(Generic[Record]):
         """
         event = BodyOverdue()
         directive = session.receive(event, now=self.clock())
-        return None if isinstance(directive, Proceed) else codec.encode(directive, event)
+        return None if isinstance(directive, ContinueProcessing) else codec.encode(directive, event)
 
     def close(self, session: Conversation[Record]) -> None:
         """End *session* and hand its record on."""
@@ -118,7 +118,7 @@ class Processor(Generic[Record]):
         with self.streams.one_more():
             try:
                 await self._converse(requests, context)
-            except (MessageError, OutOfTurnError) as error:
+            except (MessageError, UnexpectedEventError) as error:
                 _log.warning("stream_refused", extra={"fields": describe(error)})
                 code, details = grpc.StatusCode.INVALID_ARGUMENT, CANNOT_FOLLOW
             except grpc.aio.InternalError:  # an answer could not be sent: the peer has gone, as the record says
@@ -154,8 +154,8 @@ class Processor(Generic[Record]):
 
     async def _answer(self, session: Conversation[Record], request: pb.ProcessingRequest) -> pb.ProcessingResponse:
         event = codec.decode(request)
-        if isinstance(event, codec.Unasked):
-            return codec.go_on(event)
+        if isinstance(event, codec.UnhandledMessage):
+            return codec.continue_after(event)
         directive, not_before = self.receive(session, event)
         if not_before is not None:
             await self._hold(not_before)

@@ -16,7 +16,7 @@ from extproc.exits import ExitCode
 from extproc.observe.log import attempt_log, batched_log
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.system.socket_files import SocketAccess
 from extproc.system.stop_signals import StopRequests
 from extproc.transport.lean.server import LeanServer
@@ -98,7 +98,7 @@ def _processor(
 ) -> Processor[AttemptRecord]:
     """Return the ext_proc service with all state that outlives a request: *blocks*, slow responses, round-robin."""
     exchange = Exchange(
-        Engine(config.gateway.catalog, blocks, SlowAnswers()),
+        Engine(config.gateway.catalog, blocks, SlowResponses()),
         config.gateway.upstreams,
         config.gateway.listener.timeout,
         config.gateway.sidecar.max_body_bytes,

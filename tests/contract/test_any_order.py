@@ -24,12 +24,12 @@ from support.waiting import eventually
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load
-from extproc.exchange.events import Proceed, RequestBody, ResponseBody, ResponseHeaders, Send
+from extproc.exchange.events import ContinueProcessing, RequestBody, ResponseBody, ResponseHeaders, Send
 from extproc.exchange.session import Exchange
 from extproc.mock.server import MockProvider
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.units import Instant
 from extproc.transport.server import Server
 from extproc.transport.service import Processor
@@ -120,7 +120,7 @@ class Sabotaged:
             case ResponseHeaders():
                 lost = self._fate is Fate.LOST_AT_HEADERS
                 if self._fate is Fate.LATE:
-                    return Proceed(Instant(now + int(2000 * MESSAGE_TIMEOUT)))
+                    return ContinueProcessing(Instant(now + int(2000 * MESSAGE_TIMEOUT)))
             case ResponseBody():
                 lost = self._fate is Fate.LOST_AT_BODY
             case _:
@@ -196,7 +196,7 @@ async def _staged(directory: Path) -> AsyncIterator[Stage]:
             gateway = load(file, {}).gateway
             plan = Plan()
             exchange = Exchange(
-                Engine(gateway.catalog, Blocks(), SlowAnswers()), gateway.upstreams, gateway.listener.timeout, 1 << 20
+                Engine(gateway.catalog, Blocks(), SlowResponses()), gateway.upstreams, gateway.listener.timeout, 1 << 20
             )
             processor = Processor(lambda: Sabotaged(exchange.open(lambda: 0.5), plan), now, lambda _record: None)
             server = Server(processor, listen=gateway.sidecar.listen, max_body_bytes=1 << 20)

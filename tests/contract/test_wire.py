@@ -136,8 +136,10 @@ def test_trailers_are_let_through(kind: str) -> None:
     """They come only if Envoy is configured to send them, and then it waits."""
     event = codec.decode(envoys(**{kind: ext_proc.HttpTrailers(trailers=HEADERS)}))
 
-    assert event == codec.Unasked(kind)
-    assert ext_proc.ProcessingResponse.parse(codec.go_on(codec.Unasked(kind)).SerializeToString()).is_set(kind)
+    assert event == codec.UnhandledMessage(kind)
+    assert ext_proc.ProcessingResponse.parse(
+        codec.continue_after(codec.UnhandledMessage(kind)).SerializeToString()
+    ).is_set(kind)
 
 
 def test_a_kind_of_the_future_is_refused_by_name() -> None:

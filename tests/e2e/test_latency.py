@@ -60,7 +60,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_a_slow_answer_is_delivered_and_the_next_request_goes_elsewhere(gateway: Gateway) -> None:
+async def test_a_slow_response_is_delivered_and_the_next_request_goes_elsewhere(gateway: Gateway) -> None:
     """IT-11, with its own numbers."""
     gateway.play(p="200(delay=1.5)")
 
@@ -132,7 +132,7 @@ async def test_a_block_for_one_request_does_not_outlive_it(gateway: Gateway) -> 
     check_delivered(second, by="P", target="openai/request", attempts=1)
 
 
-async def test_one_slow_answer_is_not_two(gateway: Gateway) -> None:
+async def test_one_slow_response_is_not_two(gateway: Gateway) -> None:
     """With min_triggers 2 the first is forgiven; the second is not."""
     gateway.play(p="200(delay=0.8), 200(delay=0.8), 200")
 

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.config.load import load
-from extproc.exchange.events import BodyOverdue, Proceed
-from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.events import BodyOverdue, ContinueProcessing
+from extproc.exchange.phases import UnexpectedEventError
 from extproc.exchange.session import Exchange
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.units import Instant
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
@@ -39,7 +39,7 @@ def exchange() -> Exchange:
     """Return what all attempts share, as a worker has it."""
     with TemporaryDirectory(prefix="fuzz-") as directory:
         gateway = load(write(Path(directory), with_default=False), {}).gateway
-    engine = Engine(gateway.catalog, Blocks(), SlowAnswers())
+    engine = Engine(gateway.catalog, Blocks(), SlowResponses())
     return Exchange(engine, gateway.upstreams, gateway.listener.timeout, gateway.sidecar.max_body_bytes)
 
 
@@ -63,16 +63,16 @@ def had(conversation: Conversation, exchange: Exchange, *, late: bool) -> Heard:
             now = Instant(NOW + number)
             event = codec.decode(codec.read(message))
             heard.sent += 1
-            if isinstance(event, codec.Unasked):
-                answer = codec.go_on(event)
+            if isinstance(event, codec.UnhandledMessage):
+                answer = codec.continue_after(event)
             else:
                 answer = codec.encode(session.receive(event, now=now), event)
             heard.answers.append(answer.SerializeToString())
             if late and codec.asks_for_body(answer):
                 overdue = session.receive(BodyOverdue(), now=now)
-                if not isinstance(overdue, Proceed):
+                if not isinstance(overdue, ContinueProcessing):
                     heard.answers.append(codec.encode(overdue, BodyOverdue()).SerializeToString())
-    except (MessageError, OutOfTurnError):
+    except (MessageError, UnexpectedEventError):
         heard.status = grpc.StatusCode.INVALID_ARGUMENT
     session.finish(now=Instant(NOW + 100))
     return heard

@@ -12,7 +12,7 @@ from support.policy.builders import NOW, a_high_latency, a_target, after
 
 from extproc.policy.availability import Availability
 from extproc.policy.blocks import Block, BlockKind, Blocks, later
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 
 if TYPE_CHECKING:
     from extproc.policy.rules import HighLatency
@@ -71,7 +71,7 @@ class Knowledge(RuleBasedStateMachine):
         self.mine, self.theirs = Blocks(self.told.append), Blocks()
         self.ends: dict[tuple[BlockKind, str], Instant] = {}
         self.heard: dict[tuple[BlockKind, str], Instant] = {}
-        self.slow = SlowAnswers()
+        self.slow = SlowResponses()
         self.events: dict[tuple[HighLatency, str], list[Instant]] = {}
 
     @rule(delay=st.integers(0, 40))

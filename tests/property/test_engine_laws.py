@@ -13,7 +13,7 @@ from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import Blocks
 from extproc.policy.decision import Exhausted, StopReason, Try
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 
 
 def test_every_decision_obeys_the_laws() -> None:
@@ -52,7 +52,7 @@ def test_the_same_random_numbers_and_clock_give_the_same_decisions(scene: Scene)
 def test_the_plan_from_any_state_terminates(data: st.DataObject) -> None:
     """Whatever an attempt state says, it ends, after no more calls than max_total_attempts leaves."""
     catalog = data.draw(catalogs())
-    engine, state = Engine(catalog, Blocks(), SlowAnswers()), data.draw(attempt_states(catalog))
+    engine, state = Engine(catalog, Blocks(), SlowResponses()), data.draw(attempt_states(catalog))
     policy, script = engine.policy_of(state), Script(tuple(data.draw(st.lists(replies, min_size=1))))
 
     journey = Journey.resumed(engine, state).through(script)

@@ -12,12 +12,12 @@ from support.policy.builders import NOW, P, S, a_catalog, a_policy
 
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.exchange.forwarded import FORWARDED, FORWARDED_PREFIXES, named_by
-from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.phases import UnexpectedEventError
 from extproc.exchange.session import Exchange
 from extproc.exchange.upstream import Upstream, Upstreams
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
 
 def conversation(request: Mapping[str, str], response: Mapping[str, str], body: bytes) -> list[Directive]:
     """Return what is done about an attempt."""
-    engine = Engine(a_catalog(policy=POLICY, names={"gpt-4o": P}), Blocks(), SlowAnswers())
+    engine = Engine(a_catalog(policy=POLICY, names={"gpt-4o": P}), Blocks(), SlowResponses())
     session = Exchange(engine, UPSTREAMS, 300_000, 1_000_000).open(lambda: 0.5)
     events = (
         RequestHeaders(request, end_of_stream=False),
@@ -91,7 +91,7 @@ def conversation(request: Mapping[str, str], response: Mapping[str, str], body: 
         ResponseBody(body),
     )
     directives: list[Directive] = []
-    with suppress(OutOfTurnError):  # an answer of our own ends it early
+    with suppress(UnexpectedEventError):  # an answer of our own ends it early
         for event in events:
             directives.append(session.receive(event, now=NOW))  # noqa: PERF401 - those up to there count
     return directives
@@ -120,8 +120,8 @@ def test_what_is_compared_is_a_whole_conversation() -> None:
     response = {":status": "429", "content-type": "application/json", "retry-after": "30"}
 
     assert [type(directive).__name__ for directive in conversation(request, response, b"{}")] == [
-        "Proceed",
+        "ContinueProcessing",
         "Send",
-        "ReadAnswer",
+        "ReadResponseBody",
         "Redispatch",
     ]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc import names
-from extproc.exchange.headers import answer_removals, request_changes
+from extproc.exchange.headers import request_changes, response_removals
 from extproc.exchange.upstream import CredentialStyle, Upstream
 from extproc.policy.target import Api
 
@@ -91,6 +91,6 @@ def test_no_repr_shows_a_key(upstream: Upstream, api: Api) -> None:
 @given(answer=st.dictionaries(header_names, tokens))
 def test_nothing_internal_comes_back(answer: dict[str, str]) -> None:
     """Exactly the internal headers of an answer are removed."""
-    removed = answer_removals(answer)
+    removed = response_removals(answer)
 
     assert set(removed) == {name for name in answer if name.startswith(names.INTERNAL_PREFIXES)}

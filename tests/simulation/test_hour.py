@@ -23,7 +23,7 @@ from extproc.policy.backoff import Backoff, Reach
 from extproc.policy.blocks import Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.rules import Measure, Policy, Rule, Strategy
 from extproc.policy.target import TargetId
 
@@ -81,7 +81,7 @@ def an_hour(policy: Policy | None, requests: int = REQUESTS) -> tuple[Report, Wi
     def world(call: Call) -> Reply:
         return providers[call.target.partition("/")[0]].answer(call)
 
-    engine = Engine(Catalog(targets, {}, policies=policies), blocks, SlowAnswers())
+    engine = Engine(Catalog(targets, {}, policies=policies), blocks, SlowResponses())
     traffic = Traffic(engine, world, generator.random, witness).run(arrivals)
     name = "no policy" if policy is None else "with failover"
     return Report(name, traffic.journeys, providers), witness

@@ -16,7 +16,7 @@ from extproc import names
 from extproc.config.schema.json_schema import json_schema
 from extproc.doctor.finding import Finding, error
 from extproc.exchange.attempt_record import AttemptRecord, Ending
-from extproc.exchange.client_errors.exhausted import exhausted_answer
+from extproc.exchange.client_errors.exhausted import exhausted_response
 from extproc.exchange.client_errors.kinds import request_id_headers
 from extproc.exits import ExitCode
 from extproc.observe.log import LINES_DROPPED, attempt_fields
@@ -88,7 +88,7 @@ def test_every_header_is_promised() -> None:
     ours = {value for name, value in vars(names).items() if isinstance(value, str) and value.startswith("x-extproc-")}
     failed = FailedAttempt(P, http(429, 1000), "default")
     exhausted = Exhausted(StopReason.RULE_SPENT, (failed,), 1000, primary=P)
-    answer = exhausted_answer(exhausted, Api.MESSAGES, request_id="id", discourage_retries=True)
+    answer = exhausted_response(exhausted, Api.MESSAGES, request_id="id", discourage_retries=True)
     by_itself = {name for name, _ in (*answer.headers, *request_id_headers("id", anthropic=True))}
 
     assert {names.HINT, *ours - {*NOT_FOR_CLIENTS, names.REDISPATCH}, *by_itself - {"content-type"}} == {
@@ -99,7 +99,7 @@ def test_every_header_is_promised() -> None:
 def test_every_key_of_an_exhausted_requests_error_is_promised() -> None:
     failed = FailedAttempt(P, http(429, 1000), "default")
     exhausted = Exhausted(StopReason.RULE_SPENT, (failed,), 1000, primary=P)
-    told = json.loads(exhausted_answer(exhausted, Api.CHAT, request_id="id", discourage_retries=True).body)["error"]
+    told = json.loads(exhausted_response(exhausted, Api.CHAT, request_id="id", discourage_retries=True).body)["error"]
     promised = rows("key")
     of_doctor = {*rows_under("`extproc doctor --json`", "key")}
 

@@ -96,7 +96,7 @@ def model_is_unknown(error: Mapping[str, object]) -> bool:
     return about_model and ("not_found_error" in names or error.get("status") == "NOT_FOUND")
 
 
-def told_headers(error: Mapping[str, object]) -> Mapping[str, str]:
+def repeated_headers(error: Mapping[str, object]) -> Mapping[str, str]:
     """Return the headers that *error* repeats: OpenRouter says the reset of a limit nowhere else.
 
     They stand under `metadata.headers` (openrouter.ai/docs/api/reference/limits).

@@ -25,7 +25,7 @@ from extproc.exchange.client_errors.kinds import (
     error_body,
     request_id_headers,
 )
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from extproc.exchange.url.resources import API_OF, VERSION
 from extproc.policy.outcome import Kind
 
@@ -49,7 +49,7 @@ _CLIENTS_FAULT: Final = ("invalid_request_error", "invalid_request_error")
 _OUR_FAULT: Final = ("server_error", "api_error")
 
 
-def error_answer(
+def error_response(
     api: Api,
     *,
     status: int,
@@ -58,24 +58,24 @@ def error_answer(
     code: str | None = None,
     param: str | None = None,
     request_id: str = "",
-) -> Answer:
+) -> ImmediateResponse:
     """Return an error in *api*'s own shape; Anthropic's has no place for *code* and *param*."""
     anthropic = api.of_anthropic
     body = error_body(anthropic=anthropic, type_=type_, message=message, code=code, param=param, request_id=request_id)
     headers = [("content-type", "application/json")]
     if request_id:
         headers += request_id_headers(request_id, anthropic=anthropic)
-    return Answer(status, tuple(headers), json.dumps(body).encode())
+    return ImmediateResponse(status, tuple(headers), json.dumps(body).encode())
 
 
-def malformed_body(api: Api, malformed: Malformed, *, request_id: str = "") -> Answer:
+def malformed_body(api: Api, malformed: Malformed, *, request_id: str = "") -> ImmediateResponse:
     """Refuse a body that announces JSON, or a form, and is none."""
     message = f"The request body is not valid {malformed.expected}: {malformed.problem}."
     code = "invalid_form" if malformed.expected == FORM else "invalid_json"
     return _error(api, 400, message, code=code, request_id=request_id)
 
 
-def no_model(api: Api, *, request_id: str = "") -> Answer:
+def no_model(api: Api, *, request_id: str = "") -> ImmediateResponse:
     """Refuse a request that names no model where no default is configured."""
     message = (
         "The request names no model: give the name of one as the string `model` in the JSON body, as the part `model` "
@@ -84,13 +84,13 @@ def no_model(api: Api, *, request_id: str = "") -> Answer:
     return _error(api, 400, message, code="missing_model", param="model", request_id=request_id)
 
 
-def model_not_found(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> Answer:
+def model_not_found(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> ImmediateResponse:
     """Refuse a request that names a model which is not configured; those that could serve it are *serving*."""
     message = f"The model `{_short(named)}` is not configured in this gateway. {_those(api, serving)}"
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
 
 
-def api_not_supported(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> Answer:
+def api_not_supported(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> ImmediateResponse:
     """Refuse a request that names a model whose provider does not speak *api*."""
     message = f"The model `{_short(named)}` cannot be asked through this API ({api}). {_those(api, serving)}"
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
@@ -105,7 +105,7 @@ def _those(api: Api, serving: Iterable[str]) -> str:
     return f"Models that can: {models}." if models else f"No configured model supports this API ({api})."
 
 
-def path_not_supported(api: Api, *, request_id: str = "") -> Answer:
+def path_not_supported(api: Api, *, request_id: str = "") -> ImmediateResponse:
     """Refuse a path that no provider supports, and name those that are supported."""
     supported = ", ".join(VERSION + resource for resource in API_OF)
     message = (
@@ -115,12 +115,12 @@ def path_not_supported(api: Api, *, request_id: str = "") -> Answer:
     return _error(api, 404, message, code="unknown_path", request_id=request_id)
 
 
-def body_too_large(api: Api, limit: int, *, request_id: str = "") -> Answer:
+def body_too_large(api: Api, limit: int, *, request_id: str = "") -> ImmediateResponse:
     """Refuse a body of more than *limit* bytes."""
     return _of_kind(body_over(limit), api, 413, request_id=request_id)
 
 
-def body_undecodable(api: Api, why: Undecodable, *, request_id: str = "") -> Answer:
+def body_undecodable(api: Api, why: Undecodable, *, request_id: str = "") -> ImmediateResponse:
     """Refuse a body that may name a model and hides which: 415, or 413 if it would come to too much.
 
     It says what can be read, as RFC 9110 section 15.5.16 asks for.
@@ -132,19 +132,19 @@ def body_undecodable(api: Api, why: Undecodable, *, request_id: str = "") -> Ans
     return replace(answer, headers=(*answer.headers, ("accept-encoding", ", ".join(CODINGS))))
 
 
-def body_mismatch(api: Api, *, request_id: str = "") -> Answer:
+def body_mismatch(api: Api, *, request_id: str = "") -> ImmediateResponse:
     """Refuse to send a body that is not the one of the attempts before."""
     message = "The request body changed between two attempts, so it was not sent again. Send the request once more."
     return _error(api, 500, message, code="body_mismatch", request_id=request_id)
 
 
-def state_unreadable(api: Api, *, request_id: str = "") -> Answer:
+def state_unreadable(api: Api, *, request_id: str = "") -> ImmediateResponse:
     """Refuse to go on with a request of whose earlier attempts nothing can be known."""
     message = "The gateway lost track of this request's attempts, so it was not sent again. Send the request once more."
     return _error(api, 500, message, code="state_unreadable", request_id=request_id)
 
 
-def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Answer:
+def no_response(api: Api, kind: Kind, status: int, *, request_id: str = "") -> ImmediateResponse:
     """Tell that an attempt of this *kind* and *status* has brought no answer from the provider."""
     match kind:
         case Kind.TIMEOUT:
@@ -158,13 +158,13 @@ def no_answer(api: Api, kind: Kind, status: int, *, request_id: str = "") -> Ans
             return local_reply(api, status, request_id=request_id)
 
 
-def redirected(api: Api, *, request_id: str = "") -> Answer:
+def redirected(api: Api, *, request_id: str = "") -> ImmediateResponse:
     """Tell that a provider has sent the request elsewhere: following it would carry the prompt to who knows whom."""
     message = "The model provider answered with a redirect, which is not followed: its base_url here is wrong."
     return _error(api, 502, message, code="provider_redirect", request_id=request_id)
 
 
-def local_reply(api: Api, status: int, *, request_id: str = "") -> Answer:
+def local_reply(api: Api, status: int, *, request_id: str = "") -> ImmediateResponse:
     """Say in *api*'s shape what Envoy says by *status* alone: it has not let the request through."""
     match status:
         case 413:
@@ -176,12 +176,16 @@ def local_reply(api: Api, status: int, *, request_id: str = "") -> Answer:
             return _error(api, status, message, code=GATEWAY_ERROR.code, request_id=request_id)
 
 
-def _of_kind(kind: ErrorKind, api: Api, status: int, *, request_id: str) -> Answer:
+def _of_kind(kind: ErrorKind, api: Api, status: int, *, request_id: str) -> ImmediateResponse:
     type_ = kind.anthropic if api.of_anthropic else kind.openai
-    return error_answer(api, status=status, type_=type_, message=kind.message, code=kind.code, request_id=request_id)
+    return error_response(api, status=status, type_=type_, message=kind.message, code=kind.code, request_id=request_id)
 
 
-def _error(api: Api, status: int, message: str, *, code: str, param: str | None = None, request_id: str) -> Answer:
+def _error(
+    api: Api, status: int, message: str, *, code: str, param: str | None = None, request_id: str
+) -> ImmediateResponse:
     openai, anthropic = _TYPES.get(status, _CLIENTS_FAULT if status < 500 else _OUR_FAULT)
     type_ = anthropic if api.of_anthropic else openai
-    return error_answer(api, status=status, type_=type_, message=message, code=code, param=param, request_id=request_id)
+    return error_response(
+        api, status=status, type_=type_, message=message, code=code, param=param, request_id=request_id
+    )

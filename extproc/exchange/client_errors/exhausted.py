@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from extproc import names
 from extproc.exchange.client_errors.explanation import explained, whole_seconds
 from extproc.exchange.client_errors.kinds import request_id_headers
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from extproc.policy.decision import Exhausted, StopReason
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ BAD_GATEWAY = 502
 """What a redirect of a provider's comes to: it is no answer that a client could use (RFC 9110 section 15.6.3)."""
 
 
-def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discourage_retries: bool) -> Answer:
+def exhausted_response(
+    exhausted: Exhausted, api: Api, *, request_id: str, discourage_retries: bool
+) -> ImmediateResponse:
     """Return the `retry_exhausted` answer, in the error shape of *api*.
 
     Its status is the decisive failure's, or 429 when everything that could serve is blocked. `Retry-After` is there
@@ -49,7 +51,7 @@ def exhausted_answer(exhausted: Exhausted, api: Api, *, request_id: str, discour
     if exhausted.shortest_block is not None and exhausted.reason is not StopReason.REPEATED:
         error["shortest_remaining_block_seconds"] = whole_seconds(exhausted.shortest_block)
     body: dict[str, object] = {"type": "error", "request_id": request_id} if api.of_anthropic else {}
-    return Answer(status, tuple(headers), json.dumps({**body, "error": error}).encode())
+    return ImmediateResponse(status, tuple(headers), json.dumps({**body, "error": error}).encode())
 
 
 def _status(exhausted: Exhausted) -> int:

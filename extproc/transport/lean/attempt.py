@@ -6,8 +6,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from extproc.exchange.events import ReadAnswer
-from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.events import ReadResponseBody
+from extproc.exchange.phases import UnexpectedEventError
 from extproc.transport import codec
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
@@ -70,7 +70,7 @@ class AttemptCall(Call):
         self._session = self._processor.new_session()
 
     def message_received(self, message: bytes) -> None:
-        """Answer *message* at once; a large one in its turn, and any after the one before it."""
+        """Process *message* at once; a large one in its turn, and any after the one before it."""
         if not self._busy:
             if len(message) < LARGE:
                 self._guarded(self._answer, message)
@@ -111,17 +111,17 @@ class AttemptCall(Call):
     def _answer(self, message: bytes) -> None:
         assert self._session is not None  # noqa: S101 - it is there until the call is over
         event = codec.event_of(message)
-        if isinstance(event, codec.Unasked):
-            self.send(codec.go_on(event).SerializeToString())
+        if isinstance(event, codec.UnhandledMessage):
+            self.send(codec.continue_after(event).SerializeToString())
             return
         directive, not_before = self._processor.receive(self._session, event)
-        answer = codec.answer_to(event, directive)
+        answer = codec.response_to(event, directive)
         if not_before is not None and self._left(not_before) > 0:
             self._busy = True
             self._wait(answer, not_before)
             return
         self.send(*answer)
-        if isinstance(directive, ReadAnswer):
+        if isinstance(directive, ReadResponseBody):
             self._timer = self._loop.call_later(BODY_TIMEOUT, self._outside, self._body_overdue)
 
     def _answer_large(self, message: bytes) -> None:
@@ -174,7 +174,7 @@ class AttemptCall(Call):
         """Do *step*; a fault ends this call and no other one."""
         try:
             step(*arguments)
-        except (MessageError, OutOfTurnError) as error:
+        except (MessageError, UnexpectedEventError) as error:
             _log.warning("stream_refused", extra={"fields": describe(error)})
             self.end(Status.INVALID_ARGUMENT, CANNOT_FOLLOW)
         except Exception as error:  # noqa: BLE001 - the stream boundary

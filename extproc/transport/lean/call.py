@@ -77,7 +77,7 @@ class Call(Stream):
             self._close()
 
     def send(self, *message: bytes) -> None:
-        """Answer with *message*, which may be in pieces: large ones are not copied together."""
+        """Respond with *message*, which may be in pieces: large ones are not copied together."""
         if not self._answered:
             self._answered = True
             self._sender.headers(self, HEADERS)

@@ -52,7 +52,7 @@ class HealthCheck(_HealthCall):
     __slots__ = ()
 
     def message_received(self, message: bytes) -> None:
-        """Answer it."""
+        """Respond to it."""
         if is_about_the_server(message):
             self.send(self._state())
             self.end()
@@ -83,7 +83,7 @@ class HealthWatch(_HealthCall):
         self._watchers = watchers
 
     def message_received(self, message: bytes) -> None:
-        """Answer it, and again when there is something new."""
+        """Respond to it, and again with every change."""
         if is_about_the_server(message):
             self._watchers.add(self)
             self.send(self._state())

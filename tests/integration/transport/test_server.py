@@ -16,7 +16,7 @@ from support.sidecar.server import ask, now
 from support.waiting import eventually
 
 from extproc.addresses import TcpAddress, parse_address
-from extproc.exchange.events import Proceed, Send
+from extproc.exchange.events import ContinueProcessing, Send
 from extproc.policy.units import Instant
 from extproc.system.errors import ListenError
 from extproc.transport.server import LAST_WORDS
@@ -76,7 +76,7 @@ async def test_odd_questions_after_the_health_are_no_errors_of_ours(
 @pytest.mark.asyncio
 async def test_a_drain_lets_a_stream_end_and_refuses_a_new_one(serve: Serve) -> None:
     """An attempt under way is served to its end; a new one is told at once to go elsewhere."""
-    session = ScriptedSession(Proceed(), Send((), ()))
+    session = ScriptedSession(ContinueProcessing(), Send((), ()))
     sidecar = await serve(session, ScriptedSession())
     under_way = sidecar.stream()
     await ask(under_way, request_headers())
@@ -104,7 +104,7 @@ async def test_a_drain_does_not_wait_for_ever(serve: Serve) -> None:
 
     Whoever has not ended by then gets no time for last words either: those are for streams that have.
     """
-    session = ScriptedSession(Proceed(not_before=Instant(now() + 60_000)))
+    session = ScriptedSession(ContinueProcessing(not_before=Instant(now() + 60_000)))
     sidecar = await serve(session)
     call = sidecar.stream()
     await call.write(request_headers())
@@ -152,7 +152,7 @@ async def test_a_port_in_use_is_an_error(serve: Serve) -> None:
 @pytest.mark.asyncio
 async def test_a_socket_in_use_is_an_error(serve: Serve) -> None:
     """And its server keeps its clients."""
-    sidecar = await serve(ScriptedSession(Proceed()))
+    sidecar = await serve(ScriptedSession(ContinueProcessing()))
 
     with pytest.raises(ListenError, match=r"another process is listening there$"):
         await serve(at=sidecar.server.address)
@@ -182,6 +182,6 @@ async def test_a_server_takes_the_place_of_a_killed_one(serve: Serve, directory:
     await killed.server.drain()
     left.rename("kept.sock", "extproc.sock")
 
-    successor = await serve(ScriptedSession(Proceed()))
+    successor = await serve(ScriptedSession(ContinueProcessing()))
 
     assert (await ask(successor.stream(), request_headers())).WhichOneof("response") == "request_headers"

@@ -24,12 +24,12 @@ from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.addresses import parse_address
 from extproc.exchange.events import (
-    Answer,
     BodyOverdue,
+    ContinueProcessing,
     Deliver,
     Directive,
-    Proceed,
-    ReadAnswer,
+    ImmediateResponse,
+    ReadResponseBody,
     Redispatch,
     RequestHeaders,
     ResponseBody,
@@ -49,7 +49,7 @@ SENT = Send(((names.CLUSTER, "openai"),), ("x-api-key",), body=CHAT.replace(b"gp
 @pytest.mark.asyncio
 async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
     """Headers, body, answer: each is answered before the next one is sent; the end of the stream is the record."""
-    session = ScriptedSession(Proceed(), SENT, Deliver(((names.MODEL, "openai/gpt-4.1"),)))
+    session = ScriptedSession(ContinueProcessing(), SENT, Deliver(((names.MODEL, "openai/gpt-4.1"),)))
     sidecar = await serve(session, at=parse_address(listen))
     call = sidecar.stream()
 
@@ -72,7 +72,7 @@ async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
 @pytest.mark.asyncio
 async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
     """What Envoy carries from the failed answer to the next request is understood there."""
-    failing, next_one = ScriptedSession(Redispatch(429, a_state())), ScriptedSession(Proceed())
+    failing, next_one = ScriptedSession(Redispatch(429, a_state())), ScriptedSession(ContinueProcessing())
     sidecar = await serve(failing, next_one)
 
     answer = await ask(sidecar.stream(), response_headers(429))
@@ -88,7 +88,7 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
 @pytest.mark.asyncio
 async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
     """What comes in time is judged, and is not overdue."""
-    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_state()))
+    session = ScriptedSession(ReadResponseBody(an_in_flight()), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
 
     first = await ask(call, response_headers(429))
@@ -102,7 +102,7 @@ async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) 
 @pytest.mark.asyncio
 async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
     """A provider that stalls in the middle of an error keeps nobody from the next one."""
-    session = ScriptedSession(ReadAnswer(an_in_flight()), Redispatch(429, a_state()))
+    session = ScriptedSession(ReadResponseBody(an_in_flight()), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
     await ask(call, response_headers(429))
 
@@ -117,7 +117,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None
 async def test_a_hold_is_a_hold(serve: Serve) -> None:
     """The answer comes when its time has come, not before, and not much later."""
     until = Instant(now() + 300)
-    sidecar = await serve(ScriptedSession(Proceed(not_before=until)))
+    sidecar = await serve(ScriptedSession(ContinueProcessing(not_before=until)))
 
     await ask(sidecar.stream(), request_headers())
 
@@ -127,8 +127,8 @@ async def test_a_hold_is_a_hold(serve: Serve) -> None:
 @pytest.mark.asyncio
 async def test_a_hold_holds_nobody_else(serve: Serve) -> None:
     """While a hundred attempts are held, another one is answered at once."""
-    held = [ScriptedSession(Proceed(not_before=Instant(now() + 60_000))) for _ in range(100)]
-    sidecar = await serve(*held, ScriptedSession(Proceed()))
+    held = [ScriptedSession(ContinueProcessing(not_before=Instant(now() + 60_000))) for _ in range(100)]
+    sidecar = await serve(*held, ScriptedSession(ContinueProcessing()))
     waiting = [sidecar.stream() for _ in held]
     for call in waiting:
         await call.write(request_headers())
@@ -143,7 +143,7 @@ async def test_a_hold_holds_nobody_else(serve: Serve) -> None:
 @pytest.mark.asyncio
 async def test_hanging_up_during_a_hold_ends_the_session_at_once(serve: Serve) -> None:
     """The client has gone: nobody waits any longer, and the record says what there was."""
-    session = ScriptedSession(Proceed(not_before=Instant(now() + 60_000)))
+    session = ScriptedSession(ContinueProcessing(not_before=Instant(now() + 60_000)))
     sidecar = await serve(session)
     call = sidecar.stream()
     await call.write(request_headers())
@@ -158,7 +158,7 @@ async def test_hanging_up_during_a_hold_ends_the_session_at_once(serve: Serve) -
 @pytest.mark.asyncio
 async def test_hanging_up_between_two_messages_ends_the_session(serve: Serve) -> None:
     """Envoy resets the stream when it needs it no more; that is no fault."""
-    session = ScriptedSession(Proceed())
+    session = ScriptedSession(ContinueProcessing())
     sidecar = await serve(session)
     call = sidecar.stream()
     await ask(call, request_headers())
@@ -183,7 +183,7 @@ async def test_twenty_megabytes_go_both_ways(serve: Serve, listen: str) -> None:
 @pytest.mark.asyncio
 async def test_a_body_of_exactly_the_bound_is_received(serve: Serve) -> None:
     """What is refused is for the session to say; it can only if it is told."""
-    session = ScriptedSession(Proceed())
+    session = ScriptedSession(ContinueProcessing())
     sidecar = await serve(session, max_body_bytes=5_000_000)
 
     await ask(sidecar.stream(), request_body(bytes(5_000_000)))
@@ -208,9 +208,9 @@ async def test_a_message_far_beyond_the_bound_is_refused(serve: Serve) -> None:
 async def test_a_fault_is_one_streams_own(serve: Serve) -> None:
     """The stream that met it ends with INTERNAL; its neighbour and its successor notice nothing."""
     neighbour, broken, successor = (
-        ScriptedSession(Proceed(), Answer(400, (), b"{}")),
+        ScriptedSession(ContinueProcessing(), ImmediateResponse(400, (), b"{}")),
         ScriptedSession(KeyError("sk-secret")),
-        ScriptedSession(Proceed()),
+        ScriptedSession(ContinueProcessing()),
     )
     sidecar = await serve(neighbour, broken, successor)
     beside = sidecar.stream()
@@ -230,7 +230,7 @@ async def test_a_fault_is_one_streams_own(serve: Serve) -> None:
 async def test_bytes_that_are_no_message_end_their_stream_only(serve: Serve) -> None:
     """A peer that is no Envoy gets an error, and everybody else is served."""
     session = ScriptedSession()
-    sidecar = await serve(session, ScriptedSession(Proceed()))
+    sidecar = await serve(session, ScriptedSession(ContinueProcessing()))
     garbage = sidecar.channel.stream_stream(
         "/envoy.service.ext_proc.v3.ExternalProcessor/Process",
         request_serializer=bytes,
@@ -247,7 +247,7 @@ async def test_bytes_that_are_no_message_end_their_stream_only(serve: Serve) -> 
 @pytest.mark.asyncio
 async def test_many_streams_share_one_connection(serve: Serve) -> None:
     """Envoy opens one connection a worker thread and puts every attempt on it."""
-    script: tuple[Directive, ...] = (Proceed(), SENT)
+    script: tuple[Directive, ...] = (ContinueProcessing(), SENT)
     sidecar = await serve(*(ScriptedSession(*script) for _ in range(300)))
     calls = [sidecar.stream() for _ in range(300)]
 

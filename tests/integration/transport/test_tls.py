@@ -16,7 +16,7 @@ from support.sidecar.ext_proc import ScriptedSession, request_headers
 from support.sidecar.server import a_channel, ask, running
 
 from extproc.addresses import Address, TcpAddress
-from extproc.exchange.events import Proceed
+from extproc.exchange.events import ContinueProcessing
 from extproc.system.errors import ListenError
 from extproc.transport.tls import channel_credentials, check_server_files, keys_in_reach
 
@@ -66,7 +66,7 @@ async def shown(address: Address, certificates: Certificates) -> str:
 async def test_who_has_a_certificate_of_the_authority_is_served(certificates: Certificates, name: str) -> None:
     """By any of the names that the sidecar's certificate is for."""
     tls = certificates.files(name=name)
-    async with running([ScriptedSession(Proceed())], listen=ANY_PORT, tls=tls) as sidecar:
+    async with running([ScriptedSession(ContinueProcessing())], listen=ANY_PORT, tls=tls) as sidecar:
         answer = await ask(sidecar.stream(), request_headers())
 
         assert answer.WhichOneof("response") == "request_headers"
@@ -106,7 +106,7 @@ async def test_a_renewed_certificate_is_shown_to_the_next_connection(
     """No restart, and no connection is lost; it is told once."""
     caplog.set_level("INFO")
     tls = certificates.files()
-    async with running([ScriptedSession(Proceed())], listen=ANY_PORT, tls=tls) as sidecar:
+    async with running([ScriptedSession(ContinueProcessing())], listen=ANY_PORT, tls=tls) as sidecar:
         before = await shown(sidecar.server.address, certificates)
         under_way = sidecar.stream()
         await under_way.write(request_headers())

@@ -10,7 +10,7 @@ from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import HighLatency, Measure, Policy, Rule, Strategy
 from extproc.policy.target import Api, Credential, Target, TargetId
@@ -154,7 +154,7 @@ def an_engine(
 ) -> Engine:
     """Return an engine for *targets* (by default P, S and T), each of them under *policy*."""
     catalog = a_catalog(*targets, policy=policy, wildcards=wildcards)
-    return Engine(catalog, Blocks() if blocks is None else blocks, SlowAnswers())
+    return Engine(catalog, Blocks() if blocks is None else blocks, SlowResponses())
 
 
 def a_next_attempt(

@@ -14,7 +14,7 @@ from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import (
     CandidateOrder,
@@ -164,7 +164,7 @@ class Scene:
 
     def engine(self, blocks: Blocks | None = None) -> Engine:
         """Return an engine that has seen nothing yet."""
-        return Engine(self.catalog, Blocks() if blocks is None else blocks, SlowAnswers())
+        return Engine(self.catalog, Blocks() if blocks is None else blocks, SlowResponses())
 
     def rng(self) -> Rng:
         """Return a new random source, which yields the same numbers as every other one of this scene."""

@@ -169,7 +169,7 @@ def test_a_providers_retry_after_together_with_same_model() -> None:
     ]
 
 
-def test_slow_answers_of_a_provider_together_with_same_model() -> None:
+def test_slow_responses_of_a_provider_together_with_same_model() -> None:
     policy = {"on_high_latency": {"threshold_ms": 1000, "scope": "provider", "strategy": "same_model"}}
 
     assert warnings(with_policy(policy)) == [

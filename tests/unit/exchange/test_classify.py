@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.bodies.compressors import WAYS
 
-from extproc.exchange.classify import is_local_reply, outcome_of, tells_more
+from extproc.exchange.classify import is_local_reply, needs_body, outcome_of
 from extproc.exchange.events import ResponseHeaders
 from extproc.policy.outcome import Flag, Kind, Outcome, Refusal
 from extproc.policy.rules import Policy, RetryAfterHandling, Rule
@@ -120,7 +120,7 @@ POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
 def test_only_a_short_body_that_may_tell_more_is_worth_reading(
     event: ResponseHeaders, policy: Policy | None, *, more: bool
 ) -> None:
-    assert tells_more(event, policy) is more
+    assert needs_body(event, policy) is more
 
 
 @pytest.mark.parametrize("place", ["code", "type"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extproc import names
-from extproc.exchange.headers import HeaderChanges, answer_removals, idempotency_value, request_changes
+from extproc.exchange.headers import HeaderChanges, idempotency_value, request_changes, response_removals
 from extproc.exchange.upstream import CredentialStyle, Upstream
 from extproc.policy.target import Api
 
@@ -246,7 +246,7 @@ def test_an_answers_internal_headers_are_removed() -> None:
         "x-envoy": "kept",
     }
 
-    assert answer_removals(answer) == (
+    assert response_removals(answer) == (
         "x-extproc-model",
         "x-extproc-redispatch",
         "x-arch-llm-provider",

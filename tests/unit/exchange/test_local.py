@@ -7,8 +7,8 @@ import json
 import pytest
 from support.policy.builders import P, S, T, a_catalog, a_target
 
-from extproc.exchange.events import Answer
-from extproc.exchange.local import local_answer
+from extproc.exchange.events import ImmediateResponse
+from extproc.exchange.local import local_response
 from extproc.exchange.url.paths import asked_of
 from extproc.policy.target import Api
 
@@ -20,10 +20,10 @@ CATALOG = a_catalog(
 )
 
 
-def answered(path: str, *, method: str = "GET", anthropic: bool = False) -> Answer | None:
+def answered(path: str, *, method: str = "GET", anthropic: bool = False) -> ImmediateResponse | None:
     """Return what the gateway says to a request for *path*, None when that is for a provider."""
     asked = asked_of(path, method=method, anthropic=anthropic)
-    return local_answer(method, path, asked, Api.OTHER if asked is None else asked.api, CATALOG)
+    return local_response(method, path, asked, Api.OTHER if asked is None else asked.api, CATALOG)
 
 
 def told(path: str, *, anthropic: bool = False) -> object:
@@ -65,7 +65,7 @@ def test_anthropics_clients_see_what_speaks_messages() -> None:
 
 def test_a_list_may_be_empty() -> None:
     asked = asked_of("/v1/models", method="GET", anthropic=True)
-    answer = local_answer("GET", "/v1/models", asked, Api.ANTHROPIC, a_catalog(P))
+    answer = local_response("GET", "/v1/models", asked, Api.ANTHROPIC, a_catalog(P))
 
     assert answer is not None
     assert json.loads(answer.body) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
@@ -107,7 +107,7 @@ def test_somebody_is_there(path: str) -> None:
 
 
 def test_there_is_no_icon() -> None:
-    assert answered("/favicon.ico") == Answer(204, (), b"")
+    assert answered("/favicon.ico") == ImmediateResponse(204, (), b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/api/hello", "/favicon.ico", "/v1/models", f"/v1/models/{P}"])
@@ -116,7 +116,7 @@ def test_the_answer_to_head_has_no_body(path: str) -> None:
     got, head = answered(path), answered(path, method="HEAD")
 
     assert got is not None
-    assert head == Answer(got.status, got.headers, b"")
+    assert head == ImmediateResponse(got.status, got.headers, b"")
 
 
 def test_a_model_of_no_name_is_none() -> None:

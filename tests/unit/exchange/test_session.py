@@ -16,11 +16,11 @@ from support.policy.builders import NOW, P, S, T, a_catalog, a_high_latency, a_p
 from extproc import names
 from extproc.exchange.attempt_record import AttemptRecord, Ending
 from extproc.exchange.events import (
-    Answer,
     BodyOverdue,
+    ContinueProcessing,
     Deliver,
-    Proceed,
-    ReadAnswer,
+    ImmediateResponse,
+    ReadResponseBody,
     Redispatch,
     RequestBody,
     RequestHeaders,
@@ -29,7 +29,7 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.exchange.in_flight import InFlight
-from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.phases import UnexpectedEventError
 from extproc.exchange.session import Exchange, Session
 from extproc.exchange.upstream import Upstream, Upstreams
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
@@ -37,7 +37,7 @@ from extproc.policy.backoff import Backoff, Jitter, Reach
 from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import StopReason
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.outcome import Flag, Kind, Outcome
 from extproc.policy.rules import Measure, Policy, RetryAfterHandling, Rule, Strategy
 from extproc.policy.target import Api, Credential, Freedom, TargetId
@@ -77,7 +77,7 @@ def an_exchange(
 ) -> Exchange:
     wildcard = a_target("groq/*", wildcard=True)
     known = a_catalog(policy=policy, wildcards=[wildcard], names=NAMES) if catalog is None else catalog
-    engine = Engine(known, Blocks() if blocks is None else blocks, SlowAnswers())
+    engine = Engine(known, Blocks() if blocks is None else blocks, SlowResponses())
     return Exchange(engine, upstreams, timeout=300 * SECOND, max_body=max_body)
 
 
@@ -105,7 +105,7 @@ def opened(
     session = exchange.open(always(0.0))
     told = RequestHeaders(headers or request_headers(), end_of_stream=body is None, carried=carried)
     directive = session.receive(told, now=now)
-    if body is not None and not isinstance(directive, Answer):
+    if body is not None and not isinstance(directive, ImmediateResponse):
         directive = session.receive(RequestBody(body), now=now)
     return session, directive
 
@@ -124,7 +124,7 @@ def set_by(directive: Directive) -> dict[str, str]:
 
 
 def error_of(directive: Directive) -> dict[str, object]:
-    assert isinstance(directive, Answer)
+    assert isinstance(directive, ImmediateResponse)
     error = json.loads(directive.body)["error"]
     assert isinstance(error, dict)
     return error
@@ -145,7 +145,7 @@ class TestTheRequest:
         """An Envoy that loses its worker after the headers must have nowhere to send the request."""
         session = an_exchange().open(always(0.0))
 
-        assert session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW) == Proceed()
+        assert session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW) == ContinueProcessing()
 
     def test_the_first_attempt_goes_to_the_target_that_the_body_names(self) -> None:
         _, directive = opened(an_exchange())
@@ -242,7 +242,7 @@ class TestRefusals:
     def test_an_unknown_model_is_refused_with_what_there_is(self) -> None:
         _, directive = opened(an_exchange(), b'{"model": "gpt-9"}')
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
         assert error_of(directive)["code"] == "model_not_found"
         for known in (P, S, T, "groq/*"):
@@ -260,14 +260,14 @@ class TestRefusals:
     def test_a_body_that_names_no_model_is_refused(self, body: bytes) -> None:
         _, directive = opened(an_exchange(), body)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
 
     @pytest.mark.parametrize("body", [b'{"model": "gpt-4o"', b"", b'\xef\xbb\xbf{"model": "gpt-4o"', b"[" * 100_000])
     def test_a_body_that_cannot_be_read_is_refused(self, body: bytes) -> None:
         _, directive = opened(an_exchange(), body)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
         assert error_of(directive)["type"] == "invalid_request_error"
 
@@ -309,7 +309,7 @@ class TestRefusals:
 
         _, directive = opened(exchange, BODY, headers=request_headers(content_encoding=coding))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 415
         assert error_of(directive)["code"] == "unsupported_body"
         assert dict(directive.headers)["accept-encoding"] == "gzip, zstd, deflate"
@@ -320,13 +320,13 @@ class TestRefusals:
 
         _, directive = opened(an_exchange(max_body=1000), body, headers=request_headers(content_encoding="gzip"))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 413
 
     def test_a_body_past_the_limit_is_refused(self) -> None:
         _, directive = opened(an_exchange(max_body=len(BODY) - 1))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 413
 
     def test_envoys_own_refusal_of_the_body_is_told_in_the_apis_shape(self) -> None:
@@ -336,7 +336,7 @@ class TestRefusals:
 
         directive = session.receive(ResponseHeaders(413, {}, 0, "request_payload_too_large"), now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 413
         record = session.finish(now=NOW)
         assert record is not None
@@ -349,7 +349,7 @@ class TestRefusals:
 
         _, directive = opened(an_exchange(catalog=catalog), headers=request_headers("/v1/messages"))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
         message = str(error_of(directive)["message"])
         assert "gpt-4o" in message
@@ -373,7 +373,7 @@ class TestRefusals:
         _, named = opened(an_exchange(catalog=catalog), b'{"model": "text-embedding-9"}', headers=headers)
         _, unnamed = opened(an_exchange(catalog=catalog), b'{"input": "x"}', headers=headers)
 
-        assert isinstance(named, Answer)
+        assert isinstance(named, ImmediateResponse)
         assert named.status == 400
         assert error_of(named)["code"] == "model_not_found"
         assert set_by(unnamed)[names.CLUSTER] == "openai"
@@ -387,7 +387,7 @@ class TestRefusals:
             an_exchange(catalog=catalog), b'{"model": "claude-9"}', headers=request_headers("/v1/messages")
         )
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
         assert S in str(error_of(directive)["message"])
         assert P not in str(error_of(directive)["message"])
@@ -395,7 +395,7 @@ class TestRefusals:
     def test_errors_have_the_shape_of_the_api(self) -> None:
         _, directive = opened(an_exchange(), b'{"model": "gpt-9"}', headers=request_headers("/v1/messages"))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert json.loads(directive.body)["type"] == "error"
 
     def test_json_of_a_client_that_named_no_content_type_is_read_all_the_same(self) -> None:
@@ -440,7 +440,7 @@ class TestTheAnswer:
 
         directive = session.receive(from_provider(status, location="https://elsewhere.test/v1"), now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 502
         assert error_of(directive)["code"] == "provider_redirect"
         assert "elsewhere" not in f"{directive.headers}{directive.body!r}"
@@ -459,7 +459,7 @@ class TestTheAnswer:
         last, _ = opened(exchange, carried=first.state)
         directive = last.receive(moved, now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 502
         assert error_of(directive)["type"] == "retry_exhausted"
 
@@ -489,7 +489,7 @@ class TestTheAnswer:
 
         told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
-        assert session.receive(told, now=NOW) == Proceed(not_before=Instant(NOW + 500))
+        assert session.receive(told, now=NOW) == ContinueProcessing(not_before=Instant(NOW + 500))
 
     def test_a_wait_that_is_over_is_not_held(self) -> None:
         """Re-dispatched in the middle of a wait, an attempt waits only what is left."""
@@ -500,7 +500,7 @@ class TestTheAnswer:
 
         told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
-        assert session.receive(told, now=Instant(NOW + 500)) == Proceed()
+        assert session.receive(told, now=Instant(NOW + 500)) == ContinueProcessing()
 
     def test_latency_is_counted_from_the_end_of_the_wait(self) -> None:
         """A wait of ours is no slowness of theirs."""
@@ -525,7 +525,7 @@ class TestTheAnswer:
 
         directive = session.receive(from_provider(500), now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 500
         assert dict(directive.headers)[names.ATTEMPTS] == "2"
         assert dict(directive.headers)["x-should-retry"] == "false"
@@ -540,7 +540,7 @@ class TestTheAnswer:
         session, directive = opened(exchange, now=Instant(NOW + 500))
         _, elsewhere = opened(exchange, headers=request_headers("/v1/chat/completions?x=1"), now=Instant(NOW + 500))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert (directive.status, dict(directive.headers)["retry-after"]) == (500, "2")
         assert dict(directive.headers)[names.ATTEMPTS] == "0"
         assert session.finish(now=NOW) == AttemptRecord(
@@ -555,7 +555,7 @@ class TestTheAnswer:
         policy = a_policy(retry_after=RetryAfterHandling(max_wait=60 * SECOND), discourage_client_retries=False)
         session, directive = opened(an_exchange(policy, blocks=blocks))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert (directive.status, dict(directive.headers)["retry-after"]) == (429, "120")
         assert "x-should-retry" not in dict(directive.headers)
         assert session.finish(now=NOW) == AttemptRecord(
@@ -574,7 +574,7 @@ class TestTheAnswer:
 
         directive = session.receive(event, now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == status
         assert dict(directive.headers)[names.MODEL] == P
         assert error_of(directive)["message"]
@@ -612,7 +612,7 @@ class TestReadingAnAnswer:
         asked = session.receive(self.READABLE, now=Instant(NOW + 20))
         directive = session.receive(ResponseBody(QUOTA), now=Instant(NOW + 30))
 
-        assert isinstance(asked, ReadAnswer)
+        assert isinstance(asked, ReadResponseBody)
         assert (asked.in_flight.outcome, asked.in_flight.duration) == (Outcome(Kind.HTTP, 429), 20)
         assert isinstance(directive, Redispatch)
         assert blocks.retry_after.until(P, NOW) == NOW + 4 * SECOND + 30
@@ -634,7 +634,7 @@ class TestReadingAnAnswer:
         session.receive(self.READABLE, now=NOW)
 
         assert isinstance(session.receive(BodyOverdue(), now=NOW), Redispatch)
-        assert session.receive(ResponseBody(QUOTA), now=NOW) == Proceed()
+        assert session.receive(ResponseBody(QUOTA), now=NOW) == ContinueProcessing()
 
     def test_an_answer_without_its_body_is_not_delivered(self) -> None:
         """It would break off in the client's hands."""
@@ -643,7 +643,7 @@ class TestReadingAnAnswer:
 
         directive = session.receive(BodyOverdue(), now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 502
 
     def test_an_error_that_goes_to_the_client_in_any_case_is_waited_for(self) -> None:
@@ -652,8 +652,8 @@ class TestReadingAnAnswer:
         session, _ = opened(an_exchange(a_policy()))
         other, _ = opened(an_exchange(a_policy()))
         for one in (session, other):
-            assert isinstance(one.receive(mistake, now=NOW), ReadAnswer)
-            assert one.receive(BodyOverdue(), now=NOW) == Proceed()
+            assert isinstance(one.receive(mistake, now=NOW), ReadResponseBody)
+            assert one.receive(BodyOverdue(), now=NOW) == ContinueProcessing()
 
         assert isinstance(session.receive(ResponseBody(b"{}"), now=NOW), Deliver)
         directive = other.receive(ResponseBody(b'{"error": {"code": "model_not_found"}}'), now=NOW)
@@ -664,13 +664,13 @@ class TestReadingAnAnswer:
         """The next attempt's session is told of it: the client learns what the provider has said."""
         session, _ = opened(an_exchange(a_policy()))
         asked = session.receive(replace(self.READABLE, status=400), now=NOW)
-        assert isinstance(asked, ReadAnswer)
+        assert isinstance(asked, ReadResponseBody)
 
         next_session = an_exchange(a_policy()).open(always(0.0))
         headers = request_headers(**{names.UNJUDGED: names.BROKEN})
         directive = next_session.receive(RequestHeaders(headers, end_of_stream=False, carried=asked.in_flight), now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
         assert "HTTP status 400" in str(error_of(directive)["message"])
 
@@ -775,7 +775,7 @@ class TestAnAttemptNobodyDecidedOn:
         headers = {**request_headers(), names.UNJUDGED: "503"}
         directive = session.receive(RequestHeaders(headers, end_of_stream=False, carried=in_flight(exchange)), now=NOW)
 
-        assert directive == Proceed(Instant(NOW + 500))
+        assert directive == ContinueProcessing(Instant(NOW + 500))
 
     def test_the_last_one_ends_the_request(self) -> None:
         """And no provider is called."""
@@ -783,7 +783,7 @@ class TestAnAttemptNobodyDecidedOn:
 
         session, answer = following(exchange, replace(in_flight(exchange)), "503", now=Instant(NOW + 40))
 
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, ImmediateResponse)
         assert answer.status == 503
         assert dict(answer.headers)[names.ATTEMPTS] == "1"
         record = session.finish(now=Instant(NOW + 41))
@@ -813,7 +813,7 @@ class TestAnAttemptNobodyDecidedOn:
 
         session, answer = following(exchange, in_flight(exchange), str(status))
 
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, ImmediateResponse)
         assert (answer.status, error_of(answer)["code"]) == (status, "response_lost")
         record = session.finish(now=NOW)
         assert record is not None
@@ -835,7 +835,7 @@ class TestAnAttemptNobodyDecidedOn:
     def test_a_policy_that_has_gone_meanwhile_allows_no_other(self) -> None:
         _, answer = following(an_exchange(), in_flight(an_exchange(a_policy())), "503")
 
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, ImmediateResponse)
         assert (answer.status, error_of(answer)["code"]) == (503, "response_lost")
 
     def test_one_at_a_target_that_has_gone_meanwhile_is_not_forgotten(self) -> None:
@@ -873,7 +873,7 @@ class TestTheAttemptState:
 
         session, directive = opened(exchange, BODY.replace(b"hi", b"ho"), carried=state)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 500
         record = session.finish(now=NOW)
         assert record is not None
@@ -886,7 +886,7 @@ class TestTheAttemptState:
         told = RequestHeaders(request_headers(), end_of_stream=False, state_unreadable=True)
         directive = session.receive(told, now=NOW)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 500
 
     def test_a_target_that_is_no_longer_configured_is_chosen_anew(self) -> None:
@@ -909,7 +909,7 @@ class TestTheAttemptState:
 
         _, directive = opened(after, carried=state)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 400
 
 
@@ -998,14 +998,14 @@ class TestTurns:
     def test_a_body_before_its_headers(self) -> None:
         session = an_exchange().open(always(0.0))
 
-        with pytest.raises(OutOfTurnError, match="expected request headers, got RequestBody"):
+        with pytest.raises(UnexpectedEventError, match="expected request headers, got RequestBody"):
             session.receive(RequestBody(b""), now=NOW)
 
     def test_a_second_answer(self) -> None:
         session, _ = opened(an_exchange())
         session.receive(from_provider(200), now=NOW)
 
-        with pytest.raises(OutOfTurnError, match="expected end of stream, got ResponseHeaders"):
+        with pytest.raises(UnexpectedEventError, match="expected end of stream, got ResponseHeaders"):
             session.receive(from_provider(200), now=NOW)
 
 
@@ -1095,7 +1095,7 @@ class TestPaths:
         exchange = an_exchange(catalog=a_catalog(names=NAMES, default=S))
         session, directive = opened(exchange, headers=request_headers(path))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 404
         assert error_of(directive)["code"] == "unknown_path"
         assert "/v1/chat/completions" in str(error_of(directive)["message"])
@@ -1111,7 +1111,7 @@ class TestPaths:
 
         _, directive = opened(an_exchange(), headers=request_headers(path, **more))
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert json.loads(directive.body)["type"] == "error"
         assert error_of(directive)["type"] == "not_found_error"
 
@@ -1121,7 +1121,7 @@ class TestPaths:
 
         session, directive = opened(exchange, None, headers=headers)
 
-        assert isinstance(directive, Answer)
+        assert isinstance(directive, ImmediateResponse)
         assert directive.status == 200
         assert [model["id"] for model in json.loads(directive.body)["data"]] == [P, S, T]
         record = session.finish(now=NOW)

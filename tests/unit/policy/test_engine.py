@@ -31,7 +31,7 @@ from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.catalog import Catalog
 from extproc.policy.decision import Deliver
 from extproc.policy.engine import Engine
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 from extproc.policy.rules import Measure, Policy, Strategy
 from extproc.policy.target import Api, Target, TargetId
 
@@ -168,7 +168,7 @@ def test_the_policy_of_the_primary_governs_the_whole_request() -> None:
     ours = a_policy(on_status=on_status(a_rule("on_status_codes[0]", HERE), 429), rounds=1)
     theirs = a_policy(rounds=5)
     targets = {target: a_target(target) for target in (P, S)}
-    engine = Engine(Catalog(targets, {}, policies={P: ours, S: theirs}), Blocks(), SlowAnswers())
+    engine = Engine(Catalog(targets, {}, policies={P: ours, S: theirs}), Blocks(), SlowResponses())
 
     assert engine.policy_of(a_state(a_next_attempt(S))) == ours
     assert Journey(engine).gets(http(500), http(429)).path == [P, S, S]
@@ -189,7 +189,7 @@ def test_the_same_random_numbers_and_clock_give_the_same_decisions() -> None:
 def test_an_engine_answers_from_the_catalog_it_was_given() -> None:
     catalog = a_catalog(policy=a_policy())
 
-    assert Engine(catalog, Blocks(), SlowAnswers()).catalog is catalog
+    assert Engine(catalog, Blocks(), SlowResponses()).catalog is catalog
 
 
 def test_total_is_measured_for_the_target_that_has_answered() -> None:

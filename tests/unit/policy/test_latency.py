@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from support.policy.builders import NOW, P, S, a_high_latency, after
 
-from extproc.policy.latency import SlowAnswers
+from extproc.policy.latency import SlowResponses
 
 THREE_IN_A_SECOND = a_high_latency(min_triggers=3, window=1000)
 
 
 def noted(*times: int, subject: str = P) -> list[bool]:
-    slow = SlowAnswers()
+    slow = SlowResponses()
     return [slow.note(THREE_IN_A_SECOND, subject, now=after(at)) for at in times]
 
 
 def test_one_is_enough_by_default() -> None:
     """And the next is enough again."""
-    slow = SlowAnswers()
+    slow = SlowResponses()
 
     assert [slow.note(a_high_latency(), P, now=NOW) for _ in range(3)] == [True, True, True]
 
@@ -35,7 +35,7 @@ def test_the_count_starts_over() -> None:
 
 
 def test_each_subject_is_counted_for_itself() -> None:
-    slow = SlowAnswers()
+    slow = SlowResponses()
 
     noted = [slow.note(THREE_IN_A_SECOND, subject, now=NOW) for subject in (P, S, P, S, P, S)]
 
@@ -44,7 +44,7 @@ def test_each_subject_is_counted_for_itself() -> None:
 
 def test_each_rule_counts_for_itself() -> None:
     """Two policies may disagree about what is slow."""
-    slow, other = SlowAnswers(), a_high_latency(min_triggers=2, window=1000)
+    slow, other = SlowResponses(), a_high_latency(min_triggers=2, window=1000)
 
     assert [slow.note(rule, P, now=NOW) for rule in (THREE_IN_A_SECOND, other) * 3] == [
         False,
@@ -58,7 +58,7 @@ def test_each_rule_counts_for_itself() -> None:
 
 def test_windows_do_not_grow_with_names_that_clients_invent() -> None:
     """A window that has emptied goes; one that has not stays."""
-    slow = SlowAnswers()
+    slow = SlowResponses()
     for number in range(1022):
         slow.note(THREE_IN_A_SECOND, f"ollama/{number}", now=NOW)
     slow.note(THREE_IN_A_SECOND, P, now=after(1))
@@ -72,7 +72,7 @@ def test_windows_do_not_grow_with_names_that_clients_invent() -> None:
 
 def test_windows_that_are_all_in_use_are_not_swept_each_time() -> None:
     """The next sweep is due when there are twice as many."""
-    slow = SlowAnswers()
+    slow = SlowResponses()
     for number in range(1024):
         slow.note(THREE_IN_A_SECOND, f"ollama/{number}", now=NOW)
     for number in range(1023):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from support.policy.builders import CONNECTION_ERROR, SUCCESS, TIMEOUT, final, http
 
-from extproc.policy.outcome import Flag, Kind, Outcome, RetryHint, classify_answer, classify_local_reply
+from extproc.policy.outcome import Flag, Kind, Outcome, RetryHint, classify_local_reply, classify_response
 
 
 def kinds(*statuses: int, listed: tuple[int, ...] = (), hint: RetryHint | None = None) -> list[Kind]:
-    return [classify_answer(status, listed=listed, hint=hint) for status in statuses]
+    return [classify_response(status, listed=listed, hint=hint) for status in statuses]
 
 
 def test_below_300_is_success() -> None:

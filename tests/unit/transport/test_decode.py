@@ -7,7 +7,7 @@ from support.sidecar.ext_proc import FILTER, request_body, request_headers, resp
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
-from extproc.transport.codec import Unasked, decode, go_on, read
+from extproc.transport.codec import UnhandledMessage, continue_after, decode, read
 from extproc.transport.errors import MessageError
 from extproc.transport.state_codec import encode_state
 
@@ -132,8 +132,8 @@ def test_what_the_rules_have_no_word_for_is_let_through(kind: str) -> None:
 
     event = decode(message)
 
-    assert event == Unasked(kind)
-    answer = go_on(Unasked(kind))
+    assert event == UnhandledMessage(kind)
+    answer = continue_after(UnhandledMessage(kind))
     assert answer.WhichOneof("response") == kind
     assert answer.ByteSize() == 2  # the kind, and a length of 0
 

@@ -7,13 +7,13 @@ from support.sidecar.ext_proc import mutations
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import (
-    Answer,
     BodyOverdue,
+    ContinueProcessing,
     Deliver,
     Directive,
     Event,
-    Proceed,
-    ReadAnswer,
+    ImmediateResponse,
+    ReadResponseBody,
     Redispatch,
     RequestBody,
     RequestHeaders,
@@ -24,7 +24,7 @@ from extproc.exchange.events import (
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
 from extproc.transport.codec import asks_for_body, encode
-from extproc.transport.errors import AnswerError
+from extproc.transport.errors import DirectiveError
 from extproc.transport.state_codec import decode_state
 
 HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
@@ -44,7 +44,7 @@ JUDGED = {"x-extproc-unjudged": b"judged"}
 )
 def test_proceed_changes_nothing(event: Event, kind: str) -> None:
     """An empty answer of the kind of the question is CONTINUE; when to give it is not a matter of encoding."""
-    answer = encode(Proceed(not_before=Instant(5)), event)
+    answer = encode(ContinueProcessing(not_before=Instant(5)), event)
 
     assert answer.WhichOneof("response") == kind
     assert answer.ByteSize() == 2
@@ -109,7 +109,7 @@ def test_an_answer_that_was_read_is_delivered_with_its_body() -> None:
 
 def test_reading_the_answer_asks_for_its_whole_body() -> None:
     """Whole, so that the headers wait: both can still be replaced."""
-    answer = encode(ReadAnswer(an_in_flight()), ANSWER)
+    answer = encode(ReadResponseBody(an_in_flight()), ANSWER)
 
     assert asks_for_body(answer)
     assert answer.WhichOneof("response") == "response_headers"
@@ -133,7 +133,7 @@ def test_while_an_answer_is_read_its_headers_are_known() -> None:
     """Should its body break off, what they say is not lost."""
     in_flight = an_in_flight(Outcome(Kind.HTTP, 429, retry_after=2_000))
 
-    assert decode_state(kept(encode(ReadAnswer(in_flight), ANSWER))) == in_flight
+    assert decode_state(kept(encode(ReadResponseBody(in_flight), ANSWER))) == in_flight
 
 
 def kept(answer: pb.ProcessingResponse) -> str:
@@ -154,7 +154,7 @@ def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
 @pytest.mark.parametrize("event", [HEADERS, BODY, ANSWER])
 def test_an_answer_of_our_own_can_be_given_at_any_time(event: Event) -> None:
     """Status, headers and body as told, marked as judged: the edge must not try again on its own."""
-    answer = encode(Answer(503, (("content-type", "application/json"),), b"{}"), event)
+    answer = encode(ImmediateResponse(503, (("content-type", "application/json"),), b"{}"), event)
 
     assert answer.immediate_response.status.code == 503
     assert answer.immediate_response.body == b"{}"
@@ -165,13 +165,13 @@ def test_an_answer_of_our_own_can_be_given_at_any_time(event: Event) -> None:
 def test_a_status_that_envoy_would_turn_into_200_is_a_502(status: int, sent: int) -> None:
     """Envoy replaces every status below 200: a failure would look like an empty success."""
     assert encode(Redispatch(status, a_state()), ANSWER).immediate_response.status.code == sent
-    assert encode(Answer(status, (), b""), ANSWER).immediate_response.status.code == sent
+    assert encode(ImmediateResponse(status, (), b""), ANSWER).immediate_response.status.code == sent
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])
 def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) -> None:
     """A policy may list such a code as a failure; Envoy would break the answer off."""
-    assert encode(Answer(status, (), b"{}"), ANSWER).immediate_response.status.code == 502
+    assert encode(ImmediateResponse(status, (), b"{}"), ANSWER).immediate_response.status.code == 502
     assert encode(Redispatch(status, a_state()), ANSWER).immediate_response.status.code == status
 
 
@@ -182,19 +182,19 @@ def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) ->
         (Send((), (), body=b"there was none"), HEADERS),
         (Deliver(()), HEADERS),
         (Deliver(()), BODY),
-        (Proceed(), BodyOverdue()),
+        (ContinueProcessing(), BodyOverdue()),
     ],
 )
 def test_an_answer_that_does_not_fit_is_refused(directive: Directive, event: Event) -> None:
     """Envoy would take it for a mistake and go on without us."""
-    with pytest.raises(AnswerError):
+    with pytest.raises(DirectiveError):
         encode(directive, event)
 
 
 def test_shared_answers_stay_as_they_are() -> None:
-    """Proceed is always the same message; encoding other answers must not write to it."""
-    before = encode(Proceed(), BODY).SerializeToString()
+    """ContinueProcessing is always the same message; encoding other answers must not write to it."""
+    before = encode(ContinueProcessing(), BODY).SerializeToString()
 
     encode(Send(((names.CLUSTER, "openai"),), (), b"x"), BODY)
 
-    assert encode(Proceed(), BODY).SerializeToString() == before
+    assert encode(ContinueProcessing(), BODY).SerializeToString() == before

@@ -13,8 +13,16 @@ from support.sidecar.ext_proc import ScriptedSession, request_body, request_head
 from support.waiting import eventually
 
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import Answer, BodyOverdue, Deliver, Directive, Proceed, ReadAnswer, Send
-from extproc.exchange.phases import OutOfTurnError
+from extproc.exchange.events import (
+    BodyOverdue,
+    ContinueProcessing,
+    Deliver,
+    Directive,
+    ImmediateResponse,
+    ReadResponseBody,
+    Send,
+)
+from extproc.exchange.phases import UnexpectedEventError
 from extproc.policy.units import Instant
 from extproc.transport.service import Processor
 
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 WHOLE_ATTEMPT = (request_headers((":path", "/")), request_body(b"{}"), response_headers(200))
-WHOLE_SCRIPT: tuple[Directive, ...] = (Proceed(), Send((), ()), Deliver(()))
+WHOLE_SCRIPT: tuple[Directive, ...] = (ContinueProcessing(), Send((), ()), Deliver(()))
 SECRET = "Bearer sk-secret"
 
 
@@ -127,11 +135,11 @@ async def test_trailers_are_answered_without_asking_the_session() -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("directive", [Proceed(Instant(1_050)), Send((), (), not_before=Instant(1_050))])
+@pytest.mark.parametrize("directive", [ContinueProcessing(Instant(1_050)), Send((), (), not_before=Instant(1_050))])
 async def test_an_answer_is_held_until_its_time(directive: Directive) -> None:
     """Not a moment less, even when a timer fires early: the clock decides."""
     early_timer = Ticks(1_000, 1_000, 1_049, 1_050)
-    message = request_headers() if isinstance(directive, Proceed) else request_body(b"")
+    message = request_headers() if isinstance(directive, ContinueProcessing) else request_body(b"")
     stream = Stream(ScriptedSession(directive), message, clock=early_timer)
     began = asyncio.get_running_loop().time()
 
@@ -144,7 +152,7 @@ async def test_an_answer_is_held_until_its_time(directive: Directive) -> None:
 @pytest.mark.asyncio
 async def test_a_time_that_has_passed_holds_nothing() -> None:
     """The wait went by while the message was under way."""
-    stream = Stream(ScriptedSession(Proceed(Instant(999))), request_headers(), clock=Ticks(1_000))
+    stream = Stream(ScriptedSession(ContinueProcessing(Instant(999))), request_headers(), clock=Ticks(1_000))
 
     await asyncio.wait_for(stream.run(), timeout=1)
 
@@ -154,7 +162,7 @@ async def test_a_time_that_has_passed_holds_nothing() -> None:
 @pytest.mark.asyncio
 async def test_hanging_up_during_a_hold_ends_the_session_at_once() -> None:
     """The attempt is over; nothing is answered any more, and it is no fault."""
-    session = ScriptedSession(Proceed(Instant(60_000)))
+    session = ScriptedSession(ContinueProcessing(Instant(60_000)))
     stream = Stream(session, request_headers())
     task = asyncio.create_task(stream.run())
     while not session.received:  # noqa: ASYNC110 - the task runs in this loop: one turn of it is all there is to wait for
@@ -173,7 +181,7 @@ async def test_hanging_up_during_a_hold_ends_the_session_at_once() -> None:
 @pytest.mark.asyncio
 async def test_hanging_up_while_an_answer_is_sent_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
     """The attempt has its record, and the log no error: clients may go whenever they like."""
-    stream = Stream(ScriptedSession(Proceed()), request_headers())
+    stream = Stream(ScriptedSession(ContinueProcessing()), request_headers())
     stream.context.gone = True
 
     with pytest.raises(AbortedError):
@@ -188,15 +196,15 @@ async def test_hanging_up_while_an_answer_is_sent_is_no_fault(caplog: pytest.Log
 @pytest.mark.parametrize(
     ("overdue", "errors"),
     [
-        (Answer(429, (), b""), []),  # it cannot be sent: the peer has gone
+        (ImmediateResponse(429, (), b""), []),  # it cannot be sent: the peer has gone
         (KeyError(SECRET), ["KeyError"]),
     ],
 )
 async def test_a_fault_where_nobody_waits_is_told_unless_the_peer_has_gone(
     overdue: Directive | Exception, errors: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An answer that is given unasked fails beside the stream loop."""
-    session = ScriptedSession(ReadAnswer(an_in_flight()), overdue)
+    """An answer that is given unhandled fails beside the stream loop."""
+    session = ScriptedSession(ReadResponseBody(an_in_flight()), overdue)
     stream = Stream(session, response_headers(429), stays=True)
     task = asyncio.create_task(stream.run())
     await eventually(lambda: len(stream.context.written) == 1)
@@ -232,7 +240,7 @@ async def test_a_fault_ends_its_stream_with_internal(caplog: pytest.LogCaptureFi
     ("session", "message", "error"),
     [
         (ScriptedSession(), pb.ProcessingRequest(), "MessageError"),
-        (ScriptedSession(OutOfTurnError(SECRET)), request_headers(), "OutOfTurnError"),
+        (ScriptedSession(UnexpectedEventError(SECRET)), request_headers(), "UnexpectedEventError"),
     ],
 )
 async def test_what_makes_no_sense_is_refused(
@@ -259,8 +267,8 @@ async def test_a_fault_of_the_observer_is_one_of_the_stream(caplog: pytest.LogCa
     def observe(_: list[str]) -> None:
         raise OSError
 
-    stream = Stream(ScriptedSession(Proceed()), request_headers())
-    stream.processor = Processor(lambda: ScriptedSession(Proceed()), Ticks(0), observe)
+    stream = Stream(ScriptedSession(ContinueProcessing()), request_headers())
+    stream.processor = Processor(lambda: ScriptedSession(ContinueProcessing()), Ticks(0), observe)
 
     with pytest.raises(AbortedError):
         await stream.run()

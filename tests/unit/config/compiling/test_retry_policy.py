@@ -157,7 +157,7 @@ def test_a_time_limit_alone_makes_no_rule() -> None:
     assert (found.on_timeout, found.attempt_timeout, found.timeout_block) == (None, 250, 0)
 
 
-def test_slow_answers_follow_the_default_rule_unless_told_otherwise() -> None:
+def test_slow_responses_follow_the_default_rule_unless_told_otherwise() -> None:
     assert policy({"default_max_attempts": 3, "on_high_latency": {"threshold_ms": 2000}}).high_latency == HighLatency(
         2000, Measure.TTFB, OTHER, 3
     )

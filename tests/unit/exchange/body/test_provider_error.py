@@ -11,8 +11,8 @@ from extproc.exchange.body.provider_error import (
     account_is_refused,
     model_is_unknown,
     read_error,
+    repeated_headers,
     retry_delay,
-    told_headers,
 )
 
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
@@ -189,4 +189,4 @@ def test_a_model_that_is_unknown_has_a_name(error: dict[str, object], *, unknown
 )
 def test_headers_that_an_error_repeats(error: dict[str, object], headers: dict[str, str]) -> None:
     """OpenRouter's."""
-    assert told_headers(error) == headers
+    assert repeated_headers(error) == headers

@@ -9,7 +9,7 @@ import pytest
 from extproc.exchange.body.encoding import Undecodable
 from extproc.exchange.body.model_field import Malformed
 from extproc.exchange.client_errors import errors
-from extproc.exchange.events import Answer
+from extproc.exchange.events import ImmediateResponse
 from extproc.policy.outcome import Kind
 from extproc.policy.target import Api
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 JSON = ("content-type", "application/json")
-Refusal = partial[Answer]
+Refusal = partial[ImmediateResponse]
 
 REFUSALS = [
     partial(errors.malformed_body, malformed=Malformed("it is empty")),
@@ -26,19 +26,19 @@ REFUSALS = [
     partial(errors.body_too_large, limit=10),
     errors.body_mismatch,
     errors.state_unreadable,
-    partial(errors.no_answer, kind=Kind.TIMEOUT, status=504),
-    partial(errors.no_answer, kind=Kind.CONNECTION_ERROR, status=502),
-    partial(errors.no_answer, kind=Kind.REJECTED, status=413),
+    partial(errors.no_response, kind=Kind.TIMEOUT, status=504),
+    partial(errors.no_response, kind=Kind.CONNECTION_ERROR, status=502),
+    partial(errors.no_response, kind=Kind.REJECTED, status=413),
     partial(errors.local_reply, status=404),
     partial(errors.local_reply, status=500),
     partial(errors.local_reply, status=503),
-    partial(errors.no_answer, kind=Kind.FINAL, status=400),
+    partial(errors.no_response, kind=Kind.FINAL, status=400),
     partial(errors.malformed_body, malformed=Malformed("it does not end", "multipart/form-data")),
     partial(errors.body_undecodable, why=Undecodable("it is 10 GB", too_large=True)),
 ]
 
 
-def error_of(answer: Answer) -> dict[str, str | None]:
+def error_of(answer: ImmediateResponse) -> dict[str, str | None]:
     """Return the error that *answer* tells."""
     error: dict[str, str | None] = json.loads(answer.body)["error"]
     return error
@@ -46,13 +46,13 @@ def error_of(answer: Answer) -> dict[str, str | None]:
 
 def test_openais_shape() -> None:
     """All four fields are there, absent ones as null: SDKs read them all."""
-    answer = errors.error_answer(
+    answer = errors.error_response(
         Api.CHAT, status=400, type_="t", message="m", code="c", param="p", request_id="request-1"
     )
 
     assert (answer.status, answer.headers) == (400, (JSON, ("x-request-id", "request-1")))
     assert json.loads(answer.body) == {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}
-    assert error_of(errors.error_answer(Api.OTHER, status=500, type_="t", message="m")) == {
+    assert error_of(errors.error_response(Api.OTHER, status=500, type_="t", message="m")) == {
         "message": "m",
         "type": "t",
         "param": None,
@@ -62,8 +62,8 @@ def test_openais_shape() -> None:
 
 def test_anthropics_shape() -> None:
     """An envelope of type error; the request id is part of the body there, and its header has a name of its own."""
-    with_id = errors.error_answer(Api.MESSAGES, status=400, type_="t", message="m", code="c", request_id="request-1")
-    without = errors.error_answer(Api.MESSAGES, status=400, type_="t", message="m")
+    with_id = errors.error_response(Api.MESSAGES, status=400, type_="t", message="m", code="c", request_id="request-1")
+    without = errors.error_response(Api.MESSAGES, status=400, type_="t", message="m")
 
     assert json.loads(with_id.body) == {
         "type": "error",
@@ -95,7 +95,7 @@ def test_anthropics_shape() -> None:
     ],
 )
 def test_each_refusal_has_the_type_that_its_api_knows(
-    answer: Callable[..., Answer], status: int, openai: str, anthropic: str, code: str
+    answer: Callable[..., ImmediateResponse], status: int, openai: str, anthropic: str, code: str
 ) -> None:
     """SDKs choose their exception by the status, and programs branch on type and code."""
     chat, messages = answer(Api.CHAT, request_id="r"), answer(Api.MESSAGES, request_id="r")

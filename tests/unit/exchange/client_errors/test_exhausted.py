@@ -7,7 +7,7 @@ import json
 import pytest
 
 from extproc import names
-from extproc.exchange.client_errors.exhausted import exhausted_answer
+from extproc.exchange.client_errors.exhausted import exhausted_response
 from extproc.policy.attempt_state import FailedAttempt
 from extproc.policy.decision import Exhausted, StopReason
 from extproc.policy.outcome import Kind, Outcome
@@ -23,7 +23,7 @@ def failure(target: TargetId, outcome: Outcome, *, duration: int = 0) -> FailedA
 def answered(
     exhausted: Exhausted, *, api: Api = Api.CHAT, discourage: bool = True
 ) -> tuple[int, dict[str, str], object]:
-    answer = exhausted_answer(exhausted, api, request_id="r-1", discourage_retries=discourage)
+    answer = exhausted_response(exhausted, api, request_id="r-1", discourage_retries=discourage)
     headers = dict(answer.headers)
     assert headers.pop(names.ATTEMPTS) == str(len(exhausted.attempts))
     return answer.status, headers, json.loads(answer.body)

@@ -10,7 +10,7 @@ from support.sidecar.ext_proc import ScriptedSession, request_body, request_head
 from support.sidecar.http2 import GREETING, data, kinds, read_frames, request, request_block, uint32
 from support.waiting import eventually
 
-from extproc.exchange.events import Proceed, Send
+from extproc.exchange.events import ContinueProcessing, Send
 from extproc.policy.units import Instant
 from extproc.transport.http2 import frames
 from extproc.transport.http2.frames import frame
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from extproc._gen import wire_pb2 as pb
 
 PROCESS = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
-HELD = Proceed(not_before=Instant(10**15))
+HELD = ContinueProcessing(not_before=Instant(10**15))
 
 
 class Wire(asyncio.Transport):
@@ -119,7 +119,7 @@ async def test_a_method_that_is_not_there() -> None:
 @pytest.mark.asyncio
 async def test_metadata_that_is_too_large() -> None:
     """One call's metadata is no reason to end the others on its connection."""
-    one = OnePeer(ScriptedSession(Proceed()))
+    one = OnePeer(ScriptedSession(ContinueProcessing()))
     block = request_block(PROCESS, ("x-large", "v" * 14_000), ("x-more", "w" * 14_000))
     cut = 16_000
 
@@ -160,7 +160,7 @@ async def test_messages_wait_while_an_attempt_is_held_and_are_limited() -> None:
 @pytest.mark.asyncio
 async def test_what_is_held_of_incomplete_messages_is_limited() -> None:
     """Over all calls: the one that is too many ends, the others go on."""
-    sessions = ScriptedSession(Proceed()), ScriptedSession()
+    sessions = ScriptedSession(ContinueProcessing()), ScriptedSession()
     one = OnePeer(*sessions)
     one.memory.limit = 100
     whole = prefixed(request_headers((":path", "/" * 90)).SerializeToString())
@@ -273,7 +273,7 @@ async def test_a_record_that_cannot_be_handed_on_is_one_calls_fault(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection, and everybody else on it, goes on."""
-    one = OnePeer(ScriptedSession(Proceed()), ScriptedSession(Proceed()))
+    one = OnePeer(ScriptedSession(ContinueProcessing()), ScriptedSession(ContinueProcessing()))
 
     def failing(_record: list[str]) -> None:
         raise RuntimeError("sk-secret")
@@ -315,7 +315,7 @@ async def test_large_messages_take_turns_and_a_ping_is_answered_first() -> None:
 @pytest.mark.asyncio
 async def test_what_follows_a_large_message_waits_for_it() -> None:
     """Also the end of the call."""
-    session = ScriptedSession(Send((), ()), Proceed())
+    session = ScriptedSession(Send((), ()), ContinueProcessing())
     one = OnePeer(session, largest_message=10**6)
 
     one.hear(request(1, PROCESS), large(1), message(request_headers()), data(1, b"", end=True))

@@ -48,7 +48,7 @@ def known(rule: HighLatency | None, *replies: Outcome | Reply, number: float = 0
     return blocks.snapshot(now=NOW)
 
 
-def test_a_slow_answer_is_delivered_and_its_target_avoided_afterwards() -> None:
+def test_a_slow_response_is_delivered_and_its_target_avoided_afterwards() -> None:
     """The second request goes elsewhere, until the block is over."""
     engine = an_engine(policy=a_policy(high_latency=TOTAL, fallback_models=(S,)))
 
@@ -114,7 +114,7 @@ def test_without_on_high_latency_the_end_teaches_nothing() -> None:
 
 
 @pytest.mark.parametrize("measure", list(Measure))
-def test_enough_slow_answers_make_a_block(measure: Measure) -> None:
+def test_enough_slow_responses_make_a_block(measure: Measure) -> None:
     """min_triggers within the window, from different requests; then the count starts over."""
     blocks = Blocks()
     rule = a_high_latency(measure=measure, min_triggers=3, window=10_000, block=1)
@@ -128,7 +128,7 @@ def test_enough_slow_answers_make_a_block(measure: Measure) -> None:
     assert seen == [0, 0, 1, 0, 0, 1]
 
 
-def test_slow_answers_of_others_do_not_count() -> None:
+def test_slow_responses_of_others_do_not_count() -> None:
     """Each target has a window of its own."""
     rule = a_high_latency(min_triggers=2, max_attempts=9)
     blocks = Blocks()
@@ -138,7 +138,7 @@ def test_slow_answers_of_others_do_not_count() -> None:
     assert blocks.snapshot(now=NOW) == ()
 
 
-def test_slow_answers_too_far_apart_make_no_block() -> None:
+def test_slow_responses_too_far_apart_make_no_block() -> None:
     rule = a_high_latency(min_triggers=2, window=10_000)
     blocks = Blocks()
     engine = an_engine(policy=a_policy(high_latency=rule), blocks=blocks)
