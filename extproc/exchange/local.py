@@ -10,14 +10,14 @@ from extproc.exchange.attempt_record import Ending
 from extproc.exchange.client_errors import errors
 from extproc.exchange.events import ImmediateResponse
 from extproc.exchange.headers import VERSION
-from extproc.exchange.url.paths import MODELS, api_of_unsupported_path, asked_of
+from extproc.exchange.url.paths import MODELS, api_of_unsupported_path, operation_of
 from extproc.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from extproc.exchange.events import Headers
-    from extproc.exchange.url.paths import Asked
+    from extproc.exchange.url.paths import Operation
     from extproc.policy.catalog import Catalog
     from extproc.policy.target import Api, Target
 
@@ -34,44 +34,52 @@ _EPOCH: Final = "1970-01-01T00:00:00Z"
 
 
 @value
-class AtOnce:
-    """The answer to a request that needs no provider, in the words of *api*."""
+class LocalResponse:
+    """The response to a request that needs no provider, in the shape of *api*."""
 
     api: Api
-    answer: ImmediateResponse
+    response: ImmediateResponse
     ending: Ending
 
 
-def asked_by(headers: Headers, catalog: Catalog) -> Asked | AtOnce:
-    """Return what a request with these *headers* asks a provider for, or its answer when it needs none."""
+def operation_or_response(headers: Headers, catalog: Catalog) -> Operation | LocalResponse:
+    """Return the operation that a request with these *headers* stands for, or our response to it."""
     method, path = headers.get(":method", ""), headers.get(":path", "/")
     anthropic = VERSION in headers
-    asked = asked_of(path, method=method, anthropic=anthropic)
-    api = api_of_unsupported_path(path, anthropic=anthropic) if asked is None else asked.api
-    answer = local_response(method, path, asked, api, catalog)
-    if answer is not None:
-        return AtOnce(api, answer, Ending.LOCAL)
-    if asked is None:
-        return AtOnce(api, errors.path_not_supported(api, request_id=headers.get("x-request-id", "")), Ending.REFUSED)
-    return asked
+    operation = operation_of(path, method=method, anthropic=anthropic)
+    api = api_of_unsupported_path(path, anthropic=anthropic) if operation is None else operation.api
+    response = local_response(method, path, operation, api, catalog)
+    if response is not None:
+        return LocalResponse(api, response, Ending.LOCAL)
+    if operation is None:
+        return LocalResponse(
+            api, errors.path_not_supported(api, request_id=headers.get("x-request-id", "")), Ending.REFUSED
+        )
+    return operation
 
 
-def local_response(method: str, path: str, asked: Asked | None, api: Api, catalog: Catalog) -> ImmediateResponse | None:
-    """Return the answer to a request that needs no provider; None for every other one.
+def local_response(
+    method: str, path: str, operation: Operation | None, api: Api, catalog: Catalog
+) -> ImmediateResponse | None:
+    """Return the response to a request that needs no provider; None for every other one.
 
-    *asked* and *api* are what *path* asks for. The answer to HEAD has no body.
+    *operation* and *api* are what *path* stands for. The response to HEAD has no body.
     """
     if method not in _READS:
         return None
-    if asked is None:
-        answer = _GREETINGS.get(path.partition("?")[0])
-    elif asked.resource == MODELS:
-        answer = _models(api, catalog)
-    elif asked.resource.startswith(f"{MODELS}/"):
-        answer = _model(unquote(asked.resource.removeprefix(f"{MODELS}/")), api, catalog)
+    if operation is None:
+        response = _GREETINGS.get(path.partition("?")[0])
+    elif operation.resource == MODELS:
+        response = _models(api, catalog)
+    elif operation.resource.startswith(f"{MODELS}/"):
+        response = _model(unquote(operation.resource.removeprefix(f"{MODELS}/")), api, catalog)
     else:
         return None
-    return ImmediateResponse(answer.status, answer.headers, b"") if answer is not None and method == "HEAD" else answer
+    return (
+        ImmediateResponse(response.status, response.headers, b"")
+        if response is not None and method == "HEAD"
+        else response
+    )
 
 
 def listed(api: Api, catalog: Catalog) -> Iterator[tuple[str, Target]]:

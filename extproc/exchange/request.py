@@ -16,7 +16,7 @@ from extproc.value import value
 if TYPE_CHECKING:
     from extproc.exchange.body.model_field import Malformed, ModelSpans
     from extproc.exchange.events import Headers, ImmediateResponse
-    from extproc.exchange.url.paths import Asked
+    from extproc.exchange.url.paths import Operation
     from extproc.policy.catalog import Catalog
     from extproc.policy.target import Target
 
@@ -32,7 +32,7 @@ class ClientRequest:
     """
 
     headers: Headers
-    asked: Asked
+    operation: Operation
     body: bytes | None
     model: ModelSpans | None = None
     malformed: Malformed | None = None
@@ -51,7 +51,7 @@ class ClientRequest:
     @property
     def api(self) -> Api:
         """What kind of conversation it asks for."""
-        return self.asked.api
+        return self.operation.api
 
     @property
     def path(self) -> str:
@@ -61,8 +61,8 @@ class ClientRequest:
     @property
     def named(self) -> str | None:
         """The model the client asks for: the path's word, as at Azure, else the body's, else the hint header's."""
-        if self.asked.model is not None:
-            return self.asked.model
+        if self.operation.model is not None:
+            return self.operation.model
         if self.model is not None and self.model.model is not None:
             return self.model.model
         return self.headers.get(names.HINT)
@@ -85,17 +85,19 @@ class ClientRequest:
         return hashlib.sha256(self.body or b"").digest()
 
 
-def read_request(headers: Headers, asked: Asked, body: bytes | None, *, limit: int) -> ClientRequest | Undecodable:
-    """Return the request that *headers* and *body* (None: there is none) make, which is for *asked* by its path.
+def read_request(
+    headers: Headers, operation: Operation, body: bytes | None, *, limit: int
+) -> ClientRequest | Undecodable:
+    """Return the request that *headers* and *body* (None: there is none) make, whose path stands for *operation*.
 
     A compressed body may stand for *limit* bytes.
     """
     if body is None:
-        return ClientRequest(headers, asked, body)
+        return ClientRequest(headers, operation, body)
     content = read_content(headers, body, limit=limit)
     if isinstance(content, Undecodable):
         return content
-    return ClientRequest(headers, asked, body, content.model, content.malformed, content.plain)
+    return ClientRequest(headers, operation, body, content.model, content.malformed, content.plain)
 
 
 def primary_of(request: ClientRequest, catalog: Catalog) -> Target | ImmediateResponse:

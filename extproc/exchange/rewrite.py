@@ -34,13 +34,13 @@ def send(
     state = attempt.state
     body = request.plain
     if request.text is not None and request.model is not None:
-        add = request.asked.model is not None
+        add = request.operation.model is not None
         body = rewritten(request.text, request.model, upstream.model, add=add) or body
     set_headers, remove_headers = request_changes(
         request.headers,
         upstream=upstream,
         api=request.api,
-        path=path_for(request.path, request.asked, upstream),
+        path=path_for(request.path, request.operation, upstream),
         key=state.next.key,
         body_length=None if body is None else len(body),
         decoded=request.plain is not None,

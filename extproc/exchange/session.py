@@ -26,7 +26,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
 )
 from extproc.exchange.in_flight import InFlight
-from extproc.exchange.local import AtOnce, asked_by
+from extproc.exchange.local import LocalResponse, operation_or_response
 from extproc.exchange.phases import Phase, UnexpectedEventError
 from extproc.exchange.request import ClientRequest, primary_of, read_request
 from extproc.exchange.rewrite import send
@@ -39,7 +39,7 @@ from extproc.value import value
 if TYPE_CHECKING:
     from extproc.exchange.events import Headers
     from extproc.exchange.upstream import Upstreams
-    from extproc.exchange.url.paths import Asked
+    from extproc.exchange.url.paths import Operation
     from extproc.policy.attempt_state import AttemptState
     from extproc.policy.decision import Decision
     from extproc.policy.engine import Engine
@@ -76,7 +76,7 @@ class Session:
         self._headers: Headers = {}
         self._api = Api.OTHER
         self._resource = ""
-        self._asked: Asked  # there once the path is known to ask for something
+        self._operation: Operation  # set once the path is known to be supported
         self._request_id = ""
         self._carried: AttemptState | None = None
         self._charged = ""
@@ -133,11 +133,11 @@ class Session:
         self._resource = f"{event.headers.get(':method', '')} {event.headers.get(':path', '/')}"
         self._request_id = event.headers.get("x-request-id", "")
         self._phase = Phase.REQUEST_BODY
-        asked = asked_by(event.headers, self._engine.catalog)
-        self._api = asked.api
-        if isinstance(asked, AtOnce):
-            return self._refused(asked.answer, asked.ending)
-        self._asked = asked
+        operation = operation_or_response(event.headers, self._engine.catalog)
+        self._api = operation.api
+        if isinstance(operation, LocalResponse):
+            return self._refused(operation.response, operation.ending)
+        self._operation = operation
         if event.state_unreadable:
             # Who was called already is not known any more, so nobody may be called now.
             return self._refused(errors.state_unreadable(self._api, request_id=self._request_id))
@@ -179,7 +179,7 @@ class Session:
         most = self._exchange.max_body
         if body is not None and len(body) > most:
             return self._refused(errors.body_too_large(self._api, most, request_id=self._request_id))
-        request = read_request(self._headers, self._asked, body, limit=most)
+        request = read_request(self._headers, self._operation, body, limit=most)
         if isinstance(request, Undecodable):
             return self._refused(errors.body_undecodable(self._api, request, request_id=self._request_id))
         state = self._state_for(request, now)

@@ -13,7 +13,7 @@ from support.envoy.lua import Script
 from extproc.bootstrap.degraded.script import script
 from extproc.exchange.body.model_field import Malformed, ModelSpans, splice
 from extproc.exchange.upstream import Upstream
-from extproc.exchange.url.paths import asked_of, path_for, paths_of
+from extproc.exchange.url.paths import operation_of, path_for, paths_of
 from extproc.exchange.url.resources import API_OF, BASES
 from extproc.policy.target import Api
 
@@ -112,11 +112,11 @@ def test_no_bytes_raise(body: bytes, place: int, byte: bytes) -> None:
 def test_the_path_is_the_one_that_the_sidecar_sends(path: str, query: str | None) -> None:
     """Prefix, version, deployment and query."""
     client = path if query is None else f"{path}?{query}"
-    asked = asked_of(client)
-    assume(asked is not None and not asked.api.kept)
-    assert asked is not None
+    operation = operation_of(client)
+    assume(operation is not None and not operation.api.kept)
+    assert operation is not None
 
-    assert SCRIPT.call("rewritten", client) == path_for(client, asked, UPSTREAM)
+    assert SCRIPT.call("rewritten", client) == path_for(client, operation, UPSTREAM)
 
 
 @given(path=paths.map("/{}".format) | spoken, apis=st.frozensets(st.sampled_from(Api)))
@@ -124,6 +124,6 @@ def test_a_pattern_fits_the_paths_of_its_apis(path: str, apis: frozenset[Api]) -
     """And no other path. Whoever speaks completions speaks chat, which ends alike."""
     apis |= {Api.CHAT}
     fits = any(re.fullmatch(pattern, path) for pattern in paths_of(apis))
-    asked = asked_of(path)
+    operation = operation_of(path)
 
-    assert fits is (asked is not None and not asked.api.kept and asked.api in apis)
+    assert fits is (operation is not None and not operation.api.kept and operation.api in apis)

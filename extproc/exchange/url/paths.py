@@ -30,8 +30,8 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20/\\\x7f]|^\.{0,2}$")
 
 
 @value
-class Asked:
-    """What a request asks for by its path.
+class Operation:
+    """The operation of an API that a request's path stands for.
 
     *resource* is what follows a provider's own prefix (`/chat/completions`), *model* the name of a deployment that
     stands in the path.
@@ -42,15 +42,15 @@ class Asked:
     model: str | None = None
 
 
-_SUPPORTED: Final[Mapping[str, Asked]] = MappingProxyType(
-    {base + resource: Asked(api, resource) for base in BASES for resource, api in API_OF.items()}
+_SUPPORTED: Final[Mapping[str, Operation]] = MappingProxyType(
+    {base + resource: Operation(api, resource) for base in BASES for resource, api in API_OF.items()}
 )
 LONGEST_FIRST: Final = tuple(sorted(BASES, key=len, reverse=True))
 """`BASES`, in the order in which to look for them."""
 
 
-def asked_of(path: str, *, method: str = "POST", anthropic: bool = False) -> Asked | None:
-    """Return what a request for *path* asks for; None when that is not supported.
+def operation_of(path: str, *, method: str = "POST", anthropic: bool = False) -> Operation | None:
+    """Return the operation that *path* stands for; None when it is not supported.
 
     *anthropic* says that the request looks like one to Anthropic's API, which shares some paths with OpenAI's.
     """
@@ -79,16 +79,16 @@ def paths_of(apis: AbstractSet[Api]) -> tuple[str, ...]:
     )
 
 
-def path_for(client_path: str, asked: Asked, upstream: Upstream) -> str:
-    """Return the `:path` that *upstream* gets for a *client_path* that asks for *asked*."""
+def path_for(client_path: str, operation: Operation, upstream: Upstream) -> str:
+    """Return the `:path` that *upstream* gets for a *client_path* that stands for *operation*."""
     # What Azure keeps is not below a deployment.
-    prefix = upstream.path_prefix.partition(_DEPLOYMENTS)[0] if asked.api.kept else upstream.path_prefix
-    sent = prefix + asked.resource
+    prefix = upstream.path_prefix.partition(_DEPLOYMENTS)[0] if operation.api.kept else upstream.path_prefix
+    sent = prefix + operation.resource
     query = query_for(client_path.partition("?")[2], upstream)
     return f"{sent}?{query}" if query else sent
 
 
-def _closer_look(path: str, method: str, *, anthropic: bool) -> Asked | None:
+def _closer_look(path: str, method: str, *, anthropic: bool) -> Operation | None:
     base = next(base for base in LONGEST_FIRST if path.startswith(base + "/") or not base)
     resource = path[len(base) :]
     if resource.startswith(_DEPLOYMENTS) and (deployed := _deployed(resource)) is not None:
@@ -105,14 +105,14 @@ def _closer_look(path: str, method: str, *, anthropic: bool) -> Asked | None:
         return None
     vendor = next((api for root, api in _VENDOR_OF.items() if base.startswith(root)), None)
     api = KEPT[folder] or vendor or (Api.ANTHROPIC if anthropic else Api.OTHER)
-    return Asked(api, resource) if vendor in {None, api} else None
+    return Operation(api, resource) if vendor in {None, api} else None
 
 
-def _deployed(resource: str) -> Asked | None:
-    """Return what is asked of the deployment that *resource* names, whose name may hold slashes."""
+def _deployed(path: str) -> Operation | None:
+    """Return the operation on the deployment that *path* names, whose name may hold slashes."""
     for segments in (2, 1):
-        model, *rest = resource.removeprefix(_DEPLOYMENTS).rsplit("/", segments)
-        asked = "/" + "/".join(rest)
-        if model and asked in DEPLOYED:
-            return Asked(API_OF[asked], asked, unquote(model))
+        model, *rest = path.removeprefix(_DEPLOYMENTS).rsplit("/", segments)
+        resource = "/" + "/".join(rest)
+        if model and resource in DEPLOYED:
+            return Operation(API_OF[resource], resource, unquote(model))
     return None

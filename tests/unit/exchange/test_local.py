@@ -9,7 +9,7 @@ from support.policy.builders import P, S, T, a_catalog, a_target
 
 from extproc.exchange.events import ImmediateResponse
 from extproc.exchange.local import local_response
-from extproc.exchange.url.paths import asked_of
+from extproc.exchange.url.paths import operation_of
 from extproc.policy.target import Api
 
 CATALOG = a_catalog(
@@ -22,8 +22,8 @@ CATALOG = a_catalog(
 
 def answered(path: str, *, method: str = "GET", anthropic: bool = False) -> ImmediateResponse | None:
     """Return what the gateway says to a request for *path*, None when that is for a provider."""
-    asked = asked_of(path, method=method, anthropic=anthropic)
-    return local_response(method, path, asked, Api.OTHER if asked is None else asked.api, CATALOG)
+    operation = operation_of(path, method=method, anthropic=anthropic)
+    return local_response(method, path, operation, Api.OTHER if operation is None else operation.api, CATALOG)
 
 
 def told(path: str, *, anthropic: bool = False) -> object:
@@ -64,8 +64,8 @@ def test_anthropics_clients_see_what_speaks_messages() -> None:
 
 
 def test_a_list_may_be_empty() -> None:
-    asked = asked_of("/v1/models", method="GET", anthropic=True)
-    answer = local_response("GET", "/v1/models", asked, Api.ANTHROPIC, a_catalog(P))
+    operation = operation_of("/v1/models", method="GET", anthropic=True)
+    answer = local_response("GET", "/v1/models", operation, Api.ANTHROPIC, a_catalog(P))
 
     assert answer is not None
     assert json.loads(answer.body) == {"data": [], "has_more": False, "first_id": None, "last_id": None}

@@ -6,11 +6,11 @@ import pytest
 
 from extproc.config.providers import PROVIDERS
 from extproc.exchange.upstream import Upstream
-from extproc.exchange.url.paths import Asked, api_of_unsupported_path, asked_of, path_for, paths_of
+from extproc.exchange.url.paths import Operation, api_of_unsupported_path, operation_of, path_for, paths_of
 from extproc.exchange.url.resources import API_OF, BASES, KEPT
 from extproc.policy.target import Api
 
-CHAT = Asked(Api.CHAT, "/chat/completions")
+CHAT = Operation(Api.CHAT, "/chat/completions")
 
 
 def an_upstream(path_prefix: str = "/v1", query: str = "") -> Upstream:
@@ -23,34 +23,37 @@ def an_upstream(path_prefix: str = "/v1", query: str = "") -> Upstream:
 @pytest.mark.parametrize(("resource", "api"), API_OF.items())
 def test_a_path_tells_the_api(base: str, resource: str, end: str, api: Api) -> None:
     """Below each prefix that clients know, with a slash at the end and a query string."""
-    assert asked_of(base + resource + end) == Asked(api, resource)
+    assert operation_of(base + resource + end) == Operation(api, resource)
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("path", "operation"),
     [
         ("/openai/v1/chat/completions", CHAT),  # Groq's SDK
         ("/v1/v1/chat/completions", CHAT),  # a base URL with the version, and an SDK that adds it
-        ("/v1/v1/messages", Asked(Api.MESSAGES, "/messages")),
-        ("/anthropic/v1/messages", Asked(Api.MESSAGES, "/messages")),
+        ("/v1/v1/messages", Operation(Api.MESSAGES, "/messages")),
+        ("/anthropic/v1/messages", Operation(Api.MESSAGES, "/messages")),
         ("/v1beta/openai/chat/completions", CHAT),  # Gemini's
         ("/api/v1/chat/completions", CHAT),  # OpenRouter's
-        ("/openai/deployments/gpt-4o/chat/completions?api-version=1", Asked(Api.CHAT, "/chat/completions", "gpt-4o")),
-        ("/openai/deployments/openai%2Fgpt-4o/embeddings", Asked(Api.EMBEDDINGS, "/embeddings", "openai/gpt-4o")),
-        ("/openai/deployments/openai/gpt-4o/audio/speech/", Asked(Api.AUDIO, "/audio/speech", "openai/gpt-4o")),
-        ("/openai/deployments/chat/completions", Asked(Api.COMPLETIONS, "/completions", "chat")),
-        ("/openai/responses?api-version=preview", Asked(Api.RESPONSES, "/responses")),
+        (
+            "/openai/deployments/gpt-4o/chat/completions?api-version=1",
+            Operation(Api.CHAT, "/chat/completions", "gpt-4o"),
+        ),
+        ("/openai/deployments/openai%2Fgpt-4o/embeddings", Operation(Api.EMBEDDINGS, "/embeddings", "openai/gpt-4o")),
+        ("/openai/deployments/openai/gpt-4o/audio/speech/", Operation(Api.AUDIO, "/audio/speech", "openai/gpt-4o")),
+        ("/openai/deployments/chat/completions", Operation(Api.COMPLETIONS, "/completions", "chat")),
+        ("/openai/responses?api-version=preview", Operation(Api.RESPONSES, "/responses")),
     ],
 )
-def test_what_sdks_make_of_a_base_url_is_understood(path: str, asked: Asked) -> None:
-    assert asked_of(path) == asked
+def test_what_sdks_make_of_a_base_url_is_understood(path: str, operation: Operation) -> None:
+    assert operation_of(path) == operation
 
 
 def test_the_path_of_every_provider_is_understood() -> None:
     """Whoever points a vendor's own SDK here changes the host, and nothing else."""
     paths = {provider.path for provider in PROVIDERS.values()}
 
-    assert {path for path in paths if asked_of(path.replace("{model}", "m") + "/chat/completions") is None} == set()
+    assert {path for path in paths if operation_of(path.replace("{model}", "m") + "/chat/completions") is None} == set()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_the_path_of_every_provider_is_understood() -> None:
 )
 def test_other_paths_are_not_supported(path: str) -> None:
     """They would carry the prompt and a key to who knows where."""
-    assert asked_of(path) is None
+    assert operation_of(path) is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_other_paths_are_not_supported(path: str) -> None:
 )
 def test_a_path_that_means_another_one_is_not_supported(path: str) -> None:
     """The provider might look at it in its own way. Envoy's edge has made most of them plain already."""
-    assert asked_of(path, method="GET") is None
+    assert operation_of(path, method="GET") is None
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_a_path_that_means_another_one_is_not_supported(path: str) -> None:
 )
 def test_what_one_provider_keeps_is_asked_of_no_other(path: str, resource: str) -> None:
     """A stored answer is a path below that of its API."""
-    assert asked_of(path, method="GET") == Asked(Api.OTHER, resource)
+    assert operation_of(path, method="GET") == Operation(Api.OTHER, resource)
 
 
 @pytest.mark.parametrize(
@@ -161,10 +164,10 @@ def test_what_one_provider_keeps_is_asked_of_no_other(path: str, resource: str) 
 )
 def test_what_both_vendors_have_is_told_apart(path: str, api: Api, *, anthropic: bool) -> None:
     """By the headers; what only one of them has needs no telling."""
-    asked = asked_of(path, anthropic=anthropic)
+    operation = operation_of(path, anthropic=anthropic)
 
-    assert asked is not None
-    assert asked.api is api
+    assert operation is not None
+    assert operation.api is api
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_what_both_vendors_have_is_told_apart(path: str, api: Api, *, anthropic:
 )
 def test_models_are_looked_at_or_deleted(method: str, *, supported: bool) -> None:
     """Google's API posts prompts there."""
-    assert (asked_of("/v1/models/x", method=method) is not None) is supported
+    assert (operation_of("/v1/models/x", method=method) is not None) is supported
 
 
 def test_no_kept_resource_hides_a_conversation() -> None:
@@ -210,10 +213,10 @@ def test_an_unsupported_path_shows_whose_errors_its_client_knows(path: str, api:
     ],
 )
 def test_the_prefix_takes_the_place_of_the_clients(prefix: str, client: str, sent: str) -> None:
-    asked = asked_of(client)
-    assert asked is not None
+    operation = operation_of(client)
+    assert operation is not None
 
-    assert path_for(client, asked, an_upstream(prefix)) == sent
+    assert path_for(client, operation, an_upstream(prefix)) == sent
 
 
 def test_the_query_string_follows_the_path() -> None:
@@ -227,10 +230,12 @@ def test_the_query_string_follows_the_path() -> None:
 def test_a_pattern_fits_what_is_supported(base: str, between: str, resource: str) -> None:
     """And no path of an API that is not asked for."""
     path = base + between + resource
-    asked = asked_of(path)
-    api = None if asked is None else asked.api
+    operation = operation_of(path)
+    api = None if operation is None else operation.api
 
-    assert any(re.fullmatch(one, path) for one in paths_of(frozenset(Api))) is (asked is not None and not api_kept(api))
+    assert any(re.fullmatch(one, path) for one in paths_of(frozenset(Api))) is (
+        operation is not None and not api_kept(api)
+    )
     assert not any(re.fullmatch(one, path) for one in paths_of(frozenset(Api) - {API_OF[resource], Api.COMPLETIONS}))
 
 
