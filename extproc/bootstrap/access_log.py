@@ -41,9 +41,9 @@ def cut_responses(listener: str) -> AccessLog:
         AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=list(CAUSES[listener]))),
     ]
     line = (
-        f"%START_TIME% WARNING response_cut request=%REQ(X-REQUEST-ID)% listener={listener} "
-        "cluster=%UPSTREAM_CLUSTER_RAW% status=%RESPONSE_CODE% why=%RESPONSE_CODE_DETAILS% flags=%RESPONSE_FLAGS% "
-        "bytes=%BYTES_SENT% total_ms=%DURATION%\n"
+        f"%START_TIME% WARNING response_cut request_id=%REQ(X-REQUEST-ID)% listener={listener} "
+        "cluster=%UPSTREAM_CLUSTER_RAW% status=%RESPONSE_CODE% "
+        "envoy_details=%RESPONSE_CODE_DETAILS% flags=%RESPONSE_FLAGS% bytes=%BYTES_SENT% total_ms=%DURATION%\n"
     )
     text = SubstitutionFormatString(text_format_source=DataSource(inline_string=line))
     return AccessLog(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from extproc.policy.units import Millis
 
 
-class Ending(StrEnum):
-    """What became of an attempt."""
+class Result(StrEnum):
+    """The result of an attempt."""
 
     DELIVERED = "delivered"  # the answer went to the client
     REDISPATCHED = "redispatched"  # another attempt follows
@@ -35,41 +35,43 @@ class AttemptRecord:
     request_id: str
     api: Api
     attempt: int  # 1 is the first
-    ending: Ending
+    result: Result
     target: TargetId | None = None  # None: nobody was called
     key: int = 0
-    reason: Reason | None = None  # why this target
+    target_reason: Reason | None = None
     waited: Millis = 0
     outcome: str = ""  # "success", or the failure as clients see it: "http_429", "timeout_2000ms"
     status: int | None = None  # what the client or the edge was given
-    first_byte: Millis | None = None  # request sent to response headers
+    ttfb: Millis | None = None  # request sent to response headers
     total: Millis | None = None  # request sent to end of the stream
-    stop: StopReason | None = None
+    stop_reason: StopReason | None = None
     next_target: TargetId | None = None
-    why: str = ""  # Envoy's reason, where it has no response of the provider's
-    charged: str = ""  # outcome of the attempt before, where that attempt's own stream could not decide, and why not
+    envoy_details: str = ""  # Envoy's response code details, where there is no response from the provider
+    previous_outcome: str = ""  # of the attempt before, where its own stream could not report it, with details
 
-    def with_outcome(self, outcome: Outcome, first_byte: Millis | None) -> AttemptRecord:
+    def with_outcome(self, outcome: Outcome, ttfb: Millis | None) -> AttemptRecord:
         """Return the record of the attempt once it is known what it ended in."""
-        return replace(self, outcome=outcome.label, status=outcome.status, first_byte=first_byte)
+        return replace(self, outcome=outcome.label, status=outcome.status, ttfb=ttfb)
 
 
 def record_of(
-    state: AttemptState | None, *, request_id: str, api: Api, ending: Ending, why: str, charged: str
+    state: AttemptState | None, request_id: str, api: Api, result: Result, *, envoy_details: str, previous_outcome: str
 ) -> AttemptRecord:
     """Return the record of the attempt `state.next`; None: there is none yet."""
     if state is None:
-        return AttemptRecord(request_id, api, attempt=1, ending=ending, why=why, charged=charged)
+        return AttemptRecord(
+            request_id, api, attempt=1, result=result, envoy_details=envoy_details, previous_outcome=previous_outcome
+        )
     next_attempt = state.next
     return AttemptRecord(
         request_id,
         api,
         attempt=state.attempts_made + 1,
-        ending=ending,
+        result=result,
         target=next_attempt.target,
         key=next_attempt.key,
-        reason=next_attempt.reason,
+        target_reason=next_attempt.reason,
         waited=next_attempt.waited,
-        why=why,
-        charged=charged,
+        envoy_details=envoy_details,
+        previous_outcome=previous_outcome,
     )

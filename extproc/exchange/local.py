@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from extproc.exchange.attempt_record import Ending
+from extproc.exchange.attempt_record import Result
 from extproc.exchange.client_errors import errors
 from extproc.exchange.events import ImmediateResponse
 from extproc.exchange.headers import VERSION
@@ -39,7 +39,7 @@ class LocalResponse:
 
     api: Api
     response: ImmediateResponse
-    ending: Ending
+    result: Result
 
 
 def operation_or_response(headers: Headers, catalog: Catalog) -> Operation | LocalResponse:
@@ -50,10 +50,10 @@ def operation_or_response(headers: Headers, catalog: Catalog) -> Operation | Loc
     api = api_of_unsupported_path(path, anthropic=anthropic) if operation is None else operation.api
     response = local_response(method, path, operation, api, catalog)
     if response is not None:
-        return LocalResponse(api, response, Ending.LOCAL)
+        return LocalResponse(api, response, Result.LOCAL)
     if operation is None:
         return LocalResponse(
-            api, errors.path_not_supported(api, request_id=headers.get("x-request-id", "")), Ending.REFUSED
+            api, errors.path_not_supported(api, request_id=headers.get("x-request-id", "")), Result.REFUSED
         )
     return operation
 

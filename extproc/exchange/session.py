@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from extproc import names
-from extproc.exchange.attempt_record import AttemptRecord, Ending, record_of
+from extproc.exchange.attempt_record import AttemptRecord, Result, record_of
 from extproc.exchange.body.encoding import Undecodable
 from extproc.exchange.classify import is_local_reply, needs_body, outcome_of
 from extproc.exchange.client_errors import errors
@@ -79,10 +79,10 @@ class Session:
         self._operation: Operation  # set once the path is known to be supported
         self._request_id = ""
         self._carried: AttemptState | None = None
-        self._charged = ""
-        self._why = ""
+        self._previous = ""
+        self._details = ""
         self._sent: InFlight | None = None
-        self._heard: tuple[InFlight, ResponseHeaders]  # there in phase RESPONSE_BODY
+        self._held: tuple[InFlight, ResponseHeaders]  # there in phase RESPONSE_BODY
         self._delivered: AttemptState | None = None
         self._record: AttemptRecord | None = None
 
@@ -101,9 +101,9 @@ class Session:
             case ((Phase.REQUEST_BODY | Phase.RESPONSE_HEADERS), ResponseHeaders()):
                 return self._on_response(event, now)
             case Phase.RESPONSE_BODY, ResponseBody(body=body):
-                return self._judged(*self._heard, body, now)
+                return self._decide(*self._held, body, now)
             case Phase.RESPONSE_BODY, BodyOverdue():
-                return ContinueProcessing() if self._heard[0].is_final else self._judged(*self._heard, None, now)
+                return ContinueProcessing() if self._held[0].is_final else self._decide(*self._held, None, now)
             # Envoy may be configured to show us every body.
             case Phase.END, ResponseBody() | BodyOverdue():
                 return ContinueProcessing()
@@ -125,8 +125,8 @@ class Session:
     def _unfinished(self) -> AttemptRecord:
         """Return the record of an attempt whose stream has ended before anything was decided."""
         if self._phase is not Phase.RESPONSE_BODY:
-            return self._told(Ending.ABANDONED)
-        return self._told(Ending.UNDECIDED, self._heard[0].outcome, self._heard[0].duration)
+            return self._record_as(Result.ABANDONED)
+        return self._record_as(Result.UNDECIDED, self._held[0].outcome, self._held[0].duration)
 
     def _on_headers(self, event: RequestHeaders, now: Instant) -> Directive:
         self._headers = event.headers
@@ -136,11 +136,11 @@ class Session:
         operation = operation_or_response(event.headers, self._engine.catalog)
         self._api = operation.api
         if isinstance(operation, LocalResponse):
-            return self._refused(operation.response, operation.ending)
+            return self._refuse(operation.response, operation.result)
         self._operation = operation
         if event.state_unreadable:
             # Who was called already is not known any more, so nobody may be called now.
-            return self._refused(errors.state_unreadable(self._api, request_id=self._request_id))
+            return self._refuse(errors.state_unreadable(self._api, request_id=self._request_id))
         if isinstance(event.carried, InFlight):
             ended = self._on_undecided(event.carried, event.headers.get(names.UNJUDGED, ""), now)
             if ended is not None:
@@ -151,15 +151,15 @@ class Session:
             return self._on_request(None, now)
         return ContinueProcessing(None if self._carried is None else self._carried.next.wait_until(now))
 
-    def _on_undecided(self, attempt: InFlight, told: str, now: Instant) -> ImmediateResponse | None:
+    def _on_undecided(self, attempt: InFlight, reported: str, now: Instant) -> ImmediateResponse | None:
         """Charge the attempt before this one, on which nobody has decided; return the answer if it was the last.
 
-        Envoy has *told* in a word what became of its response, and why.
+        *reported* is Envoy's word for what became of its response, and its details.
         """
-        response, _, why = told.partition(" ")
+        response, _, details = reported.partition(" ")
         state, policy = attempt.state, self._engine.policy_of(attempt.state)
         outcome, duration = attempt.ended_in(response, policy), attempt.lasted(now)
-        self._charged = f"{outcome.label} ({why})" if why else outcome.label
+        self._previous = f"{outcome.label} ({details})" if details else outcome.label
         if not self._engine.knows(state):
             self._carried = state.with_failure(outcome, None, duration, now=now)
             return None
@@ -170,21 +170,21 @@ class Session:
             return None
         self._phase = Phase.END
         if isinstance(decision, Exhausted):
-            self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=decision.reason)
+            self._record = replace(self._record_as(Result.EXHAUSTED, outcome, duration), stop_reason=decision.reason)
             return self._exhausted(decision, policy)
-        self._record = self._told(Ending.DELIVERED, outcome, duration)
+        self._record = self._record_as(Result.DELIVERED, outcome, duration)
         return lost(outcome, state, self._api, request_id=self._request_id)
 
     def _on_request(self, body: bytes | None, now: Instant) -> Directive:
         most = self._exchange.max_body
         if body is not None and len(body) > most:
-            return self._refused(errors.body_too_large(self._api, most, request_id=self._request_id))
+            return self._refuse(errors.body_too_large(self._api, most, request_id=self._request_id))
         request = read_request(self._headers, self._operation, body, limit=most)
         if isinstance(request, Undecodable):
-            return self._refused(errors.body_undecodable(self._api, request, request_id=self._request_id))
+            return self._refuse(errors.body_undecodable(self._api, request, request_id=self._request_id))
         state = self._state_for(request, now)
         if isinstance(state, ImmediateResponse):
-            return self._refused(state)
+            return self._refuse(state)
         target, policy = self._engine.catalog[state.next.target], self._engine.policy_of(state)
         upstream = self._exchange.upstreams.of(target)
         limit = upstream.first_byte
@@ -199,13 +199,13 @@ class Session:
         """Return the attempt state that the attempt continues or begins, or the answer when nobody can be called."""
         carried = self._carried
         if carried is None:
-            return self._begun(request, now)
+            return self._begin(request, now)
         if request.digest() != carried.body_sha256:
             return errors.body_mismatch(self._api, request_id=self._request_id)
         if self._engine.knows(carried):
             return carried
         # The configuration has changed between two attempts: choose anew, but forget no failure.
-        begun = self._begun(request, now)
+        begun = self._begin(request, now)
         if isinstance(begun, ImmediateResponse):
             return begun
         return replace(
@@ -216,7 +216,7 @@ class Session:
             first_failure=carried.first_failure,
         )
 
-    def _begun(self, request: ClientRequest, now: Instant) -> AttemptState | ImmediateResponse:
+    def _begin(self, request: ClientRequest, now: Instant) -> AttemptState | ImmediateResponse:
         primary = primary_of(request, self._engine.catalog)
         if isinstance(primary, ImmediateResponse):
             return primary
@@ -232,26 +232,26 @@ class Session:
             resource=self._resource,
         )
         if isinstance(first, Exhausted):
-            self._record = replace(self._told(Ending.EXHAUSTED), stop=first.reason)
+            self._record = replace(self._record_as(Result.EXHAUSTED), stop_reason=first.reason)
             return self._exhausted(first, self._engine.catalog.policy_of(primary))
         return first.state
 
     def _on_response(self, event: ResponseHeaders, now: Instant) -> Directive:
         sent = self._sent
         if sent is None:
-            return self._refused(errors.local_reply(self._api, event.status, request_id=self._request_id))
+            return self._refuse(errors.local_reply(self._api, event.status, request_id=self._request_id))
         policy = self._engine.policy_of(sent.state)
         if needs_body(event, policy):
             outcome = outcome_of(event, policy, limit=sent.limit, now=now)
             self._engine.record_retry_after(sent.state, outcome, self._api, now=now, rng=self._rng)
             known = replace(sent, outcome=outcome, duration=sent.lasted(now))
-            self._phase, self._heard = Phase.RESPONSE_BODY, (known, event)
+            self._phase, self._held = Phase.RESPONSE_BODY, (known, event)
             return ReadResponseBody(known)
-        return self._judged(sent, event, b"", now)
+        return self._decide(sent, event, b"", now)
 
-    def _judged(self, sent: InFlight, event: ResponseHeaders, body: bytes | None, now: Instant) -> Directive:
+    def _decide(self, sent: InFlight, event: ResponseHeaders, body: bytes | None, now: Instant) -> Directive:
         """Decide on an answer of which *body* is known: b"" when nobody asked for it, None when it is overdue."""
-        self._why = event.details if is_local_reply(event) else ""
+        self._details = event.details if is_local_reply(event) else ""
         self._phase = Phase.END
         policy, duration = self._engine.policy_of(sent.state), sent.lasted(now)
         outcome = outcome_of(event, policy, limit=sent.limit, now=now, body=body or b"")
@@ -259,15 +259,15 @@ class Session:
         match decision:
             case Delivered(state=state):
                 self._delivered = state
-                self._record = self._told(Ending.DELIVERED, outcome, duration)
+                self._record = self._record_as(Result.DELIVERED, outcome, duration)
                 overdue = body is None
                 return delivered(event, state, outcome, self._api, request_id=self._request_id, overdue=overdue)
             case Try(state=state):
-                told = self._told(Ending.REDISPATCHED, outcome, duration)
-                self._record = replace(told, next_target=state.next.target)
+                record = self._record_as(Result.REDISPATCHED, outcome, duration)
+                self._record = replace(record, next_target=state.next.target)
                 return Redispatch(BAD_GATEWAY if outcome.redirects else event.status, state)
             case Exhausted(reason=reason):
-                self._record = replace(self._told(Ending.EXHAUSTED, outcome, duration), stop=reason)
+                self._record = replace(self._record_as(Result.EXHAUSTED, outcome, duration), stop_reason=reason)
                 return self._exhausted(decision, policy)
             case _:
                 assert_never(decision)
@@ -285,16 +285,16 @@ class Session:
             discourage_retries=policy is not None and policy.discourage_client_retries,
         )
 
-    def _refused(self, answer: ImmediateResponse, ending: Ending = Ending.REFUSED) -> ImmediateResponse:
+    def _refuse(self, answer: ImmediateResponse, result: Result = Result.REFUSED) -> ImmediateResponse:
         """Respond to the client without calling a provider."""
         self._phase = Phase.END
-        self._record = replace(self._record or self._told(ending), status=answer.status)
+        self._record = replace(self._record or self._record_as(result), status=answer.status)
         return answer
 
-    def _told(self, ending: Ending, outcome: Outcome | None = None, first_byte: Millis | None = None) -> AttemptRecord:
+    def _record_as(self, result: Result, outcome: Outcome | None = None, ttfb: Millis | None = None) -> AttemptRecord:
         """Return the record of the attempt as far as it has come."""
         state = self._carried if self._sent is None else self._sent.state
         record = record_of(
-            state, request_id=self._request_id, api=self._api, ending=ending, why=self._why, charged=self._charged
+            state, self._request_id, self._api, result, envoy_details=self._details, previous_outcome=self._previous
         )
-        return record if outcome is None else record.with_outcome(outcome, first_byte)
+        return record if outcome is None else record.with_outcome(outcome, ttfb)

@@ -82,22 +82,22 @@ def attempt_fields(record: AttemptRecord) -> Fields:
     """
     called = record.target is not None
     fields: Mapping[str, str | int | None] = {
-        "request": record.request_id,
+        "request_id": record.request_id,
         "attempt": record.attempt,
         "api": record.api,
         "target": record.target,
         "key": record.key if called else None,
-        "reason": record.reason,
+        "target_reason": record.target_reason,
         "waited_ms": record.waited if called else None,
-        "charged": record.charged or None,
+        "previous_outcome": record.previous_outcome or None,
         "outcome": record.outcome or None,
-        "why": record.why or None,
+        "envoy_details": record.envoy_details or None,
         "status": record.status,
-        "first_byte_ms": record.first_byte,
+        "ttfb_ms": record.ttfb,
         "total_ms": record.total,
-        "ending": record.ending,
-        "stop": record.stop,
-        "next": record.next_target,
+        "result": record.result,
+        "stop_reason": record.stop_reason,
+        "next_target": record.next_target,
     }
     return {name: _short(value) for name, value in fields.items() if value is not None}
 
@@ -115,7 +115,7 @@ class LineFormatter(logging.Formatter):
 
 
 def _text_line(created: float, level: str, event: str, fields: Fields) -> str:
-    """Return `2026-01-31T12:00:00.123Z INFO attempt request=… target=openai/gpt-4o outcome=http_429`."""
+    """Return `2026-01-31T12:00:00.123Z INFO attempt request_id=… target=openai/gpt-4o outcome=http_429`."""
     words = [f"{name}={value if type(value) is int else _quoted(value)}" for name, value in fields.items()]
     return " ".join((_time(created), level, event, *words))
 

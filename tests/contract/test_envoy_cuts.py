@@ -35,5 +35,5 @@ def test_who_has_cut_a_response_says_so_and_nobody_else(tmp_path: Path, listener
             world.post("a", headers={"x-request-id": "cut"})
 
     (line,) = re.findall("WARNING response_cut .*", world.envoy.log.read_text())  # Envoy has written all: it has ended
-    assert line.startswith(f"WARNING response_cut request=cut listener={listener} cluster={cluster} status=200 ")
-    assert " why=stream_idle_timeout flags=SI bytes=" in line
+    assert line.startswith(f"WARNING response_cut request_id=cut listener={listener} cluster={cluster} status=200 ")
+    assert " envoy_details=stream_idle_timeout flags=SI bytes=" in line

@@ -202,5 +202,5 @@ async def test_the_log_tells_what_the_attempt_before_was_charged_as(pair: Gatewa
 
     await pair.chat()
 
-    await eventually(lambda: "ending=undecided" in pair.up.output[written:])
-    await eventually(lambda: 'charged="http_429 (' in pair.up.output[written:])
+    await eventually(lambda: "result=undecided" in pair.up.output[written:])
+    await eventually(lambda: 'previous_outcome="http_429 (' in pair.up.output[written:])

@@ -55,7 +55,7 @@ async def test_silence_in_a_stream_ends_it_and_is_told(gateway: Gateway) -> None
     (line,) = [line for line in gateway.up.output[written:].splitlines() if "response_cut" in line]
     assert " listener=attempt cluster=http_127.0.0.1_" in line
     assert "status=200" in line
-    assert "why=stream_idle_timeout" in line
+    assert "envoy_details=stream_idle_timeout" in line
     assert await gateway.admin.stat(CUT_BY_SILENCE) == counted + 1
     await eventually(lambda: gateway.p.log.hangups == 1)
 
@@ -89,7 +89,7 @@ async def test_silence_ends_a_stream_that_has_outlived_its_limits_too(limits: di
             await late.chat(stream=True)
 
         assert 1.7 < time.monotonic() - began < 5
-        await eventually(lambda: "why=stream_idle_timeout" in late.up.output)
+        await eventually(lambda: "envoy_details=stream_idle_timeout" in late.up.output)
 
 
 async def test_silence_before_a_response_is_a_timeout(gateway: Gateway) -> None:

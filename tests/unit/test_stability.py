@@ -15,7 +15,7 @@ from support.policy.builders import P, http
 from extproc import names
 from extproc.config.schema.json_schema import json_schema
 from extproc.doctor.finding import Finding, error
-from extproc.exchange.attempt_record import AttemptRecord, Ending
+from extproc.exchange.attempt_record import AttemptRecord, Result
 from extproc.exchange.client_errors.exhausted import exhausted_response
 from extproc.exchange.client_errors.kinds import request_id_headers
 from extproc.exits import ExitCode
@@ -130,10 +130,10 @@ def test_every_key_of_a_finding_is_promised() -> None:
 
 def test_every_field_of_an_attempt_is_promised() -> None:
     record = AttemptRecord(
-        *("id", Api.CHAT, 2, Ending.EXHAUSTED, P, 1, Reason.PRIMARY, 5, "http_503", 503, 10, 20),
-        stop=StopReason.RULE_SPENT,
+        *("id", Api.CHAT, 2, Result.EXHAUSTED, P, 1, Reason.PRIMARY, 5, "http_503", 503, 10, 20),
+        stop_reason=StopReason.RULE_SPENT,
         next_target=P,
-        charged="http_503",
+        previous_outcome="http_503",
     )
 
     assert [*attempt_fields(record)] == [field for field in rows("field") if field in PAGE.partition("Its words")[0]]
@@ -146,7 +146,7 @@ def vars_of(record: AttemptRecord) -> list[object]:
 
 
 @pytest.mark.parametrize(
-    ("field", "words"), [("api", Api), ("reason", Reason), ("ending", Ending), ("stop", StopReason)]
+    ("field", "words"), [("api", Api), ("target_reason", Reason), ("result", Result), ("stop_reason", StopReason)]
 )
 def test_every_word_of_a_field_is_promised(field: str, words: type[StrEnum]) -> None:
     assert [*words] == rows("field")[field]

@@ -78,7 +78,7 @@ def test_one_file_is_up_once(home: Home, gateway: SmallGateway) -> None:
 
 
 def test_down_asks_which_one_is_meant(home: Home, gateway: SmallGateway, other: SmallGateway) -> None:
-    """Ending the wrong one is worse than asking."""
+    """Result the wrong one is worse than asking."""
     for one in (gateway, other):
         assert home.run("up", one.config, "--detach").code == 0
 

@@ -14,7 +14,7 @@ from support.bodies.compressors import FRAMED
 from support.policy.builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
 
 from extproc import names
-from extproc.exchange.attempt_record import AttemptRecord, Ending
+from extproc.exchange.attempt_record import AttemptRecord, Result
 from extproc.exchange.events import (
     BodyOverdue,
     ContinueProcessing,
@@ -340,7 +340,7 @@ class TestRefusals:
         assert directive.status == 413
         record = session.finish(now=NOW)
         assert record is not None
-        assert (record.ending, record.status) == (Ending.REFUSED, 413)
+        assert (record.result, record.status) == (Result.REFUSED, 413)
 
     def test_a_model_is_not_asked_through_an_api_that_it_does_not_speak(self) -> None:
         """Nor is the default in its place: the client has said what it wants."""
@@ -516,7 +516,7 @@ class TestTheAnswer:
         assert directive.not_before == Instant(NOW + 5 * SECOND)
         record = session.finish(now=Instant(NOW + 5600))
         assert record is not None
-        assert (record.first_byte, record.total) == (500, 600)
+        assert (record.ttfb, record.total) == (500, 600)
         assert blocks.latency.until(P, Instant(NOW + 5600)) is None
 
     def test_the_last_failure_ends_in_retry_exhausted(self) -> None:
@@ -544,7 +544,7 @@ class TestTheAnswer:
         assert (directive.status, dict(directive.headers)["retry-after"]) == (500, "2")
         assert dict(directive.headers)[names.ATTEMPTS] == "0"
         assert session.finish(now=NOW) == AttemptRecord(
-            "r-1", Api.CHAT, attempt=1, ending=Ending.EXHAUSTED, status=500, stop=StopReason.REPEATED
+            "r-1", Api.CHAT, attempt=1, result=Result.EXHAUSTED, status=500, stop_reason=StopReason.REPEATED
         )
         assert isinstance(elsewhere, Send)
 
@@ -559,7 +559,7 @@ class TestTheAnswer:
         assert (directive.status, dict(directive.headers)["retry-after"]) == (429, "120")
         assert "x-should-retry" not in dict(directive.headers)
         assert session.finish(now=NOW) == AttemptRecord(
-            "r-1", Api.CHAT, attempt=1, ending=Ending.EXHAUSTED, status=429, stop=StopReason.WAIT_TOO_LONG
+            "r-1", Api.CHAT, attempt=1, result=Result.EXHAUSTED, status=429, stop_reason=StopReason.WAIT_TOO_LONG
         )
 
     @pytest.mark.parametrize(
@@ -618,7 +618,7 @@ class TestReadingAnAnswer:
         assert blocks.retry_after.until(P, NOW) == NOW + 4 * SECOND + 30
         record = session.finish(now=Instant(NOW + 30))
         assert record is not None
-        assert (record.ending, record.first_byte) == (Ending.REDISPATCHED, 20)
+        assert (record.result, record.ttfb) == (Result.REDISPATCHED, 20)
 
     def test_a_wait_that_is_asked_for_holds_at_once(self) -> None:
         """Whatever becomes of the body, and of this stream: the next attempt may be another worker's."""
@@ -694,8 +694,8 @@ class TestReadingAnAnswer:
         record = session.finish(now=Instant(NOW + 25))
 
         assert record is not None
-        assert (record.ending, record.outcome, record.status) == (Ending.UNDECIDED, "http_429", 429)
-        assert (record.first_byte, record.total) == (20, 25)
+        assert (record.result, record.outcome, record.status) == (Result.UNDECIDED, "http_429", 429)
+        assert (record.ttfb, record.total) == (20, 25)
 
 
 class TestAnAttemptNobodyDecidedOn:
@@ -742,7 +742,7 @@ class TestAnAttemptNobodyDecidedOn:
         session.receive(from_provider(200), now=Instant(NOW + 50))
         record = session.finish(now=Instant(NOW + 50))
         assert record is not None
-        assert (record.attempt, record.charged) == (2, outcome.label)
+        assert (record.attempt, record.previous_outcome) == (2, outcome.label)
 
     def test_why_is_told(self) -> None:
         """In Envoy's words, for the log."""
@@ -752,7 +752,7 @@ class TestAnAttemptNobodyDecidedOn:
 
         record = session.finish(now=NOW)
         assert record is not None
-        assert record.charged == "http_503 (upstream_reset_after_response_started{…})"
+        assert record.previous_outcome == "http_503 (upstream_reset_after_response_started{…})"
 
     def test_what_its_headers_have_said_counts(self) -> None:
         """Retry-After above all: the body that broke off has nothing to do with it."""
@@ -788,7 +788,7 @@ class TestAnAttemptNobodyDecidedOn:
         assert dict(answer.headers)[names.ATTEMPTS] == "1"
         record = session.finish(now=Instant(NOW + 41))
         assert record is not None
-        assert (record.ending, record.attempt, record.outcome) == (Ending.DELIVERED, 1, "http_503")
+        assert (record.result, record.attempt, record.outcome) == (Result.DELIVERED, 1, "http_503")
 
     def test_one_of_several_ends_in_what_was_tried(self) -> None:
         exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
@@ -804,7 +804,7 @@ class TestAnAttemptNobodyDecidedOn:
         ]
         record = session.finish(now=NOW)
         assert record is not None
-        assert (record.ending, record.stop, record.attempt) == (Ending.EXHAUSTED, StopReason.RULE_SPENT, 2)
+        assert (record.result, record.stop_reason, record.attempt) == (Result.EXHAUSTED, StopReason.RULE_SPENT, 2)
 
     @pytest.mark.parametrize("status", [400, 404, 422])
     def test_a_primarys_refusal_stays_that_though_it_has_broken_off(self, status: int) -> None:
@@ -817,7 +817,7 @@ class TestAnAttemptNobodyDecidedOn:
         assert (answer.status, error_of(answer)["code"]) == (status, "response_lost")
         record = session.finish(now=NOW)
         assert record is not None
-        assert (record.ending, record.outcome) == (Ending.DELIVERED, f"http_{status}")
+        assert (record.result, record.outcome) == (Result.DELIVERED, f"http_{status}")
 
     @pytest.mark.parametrize("status", [400, 404, 422])
     def test_a_fallbacks_refusal_leads_to_the_next_though_it_has_broken_off(self, status: int) -> None:
@@ -877,7 +877,7 @@ class TestTheAttemptState:
         assert directive.status == 500
         record = session.finish(now=NOW)
         assert record is not None
-        assert (record.ending, record.attempt) == (Ending.REFUSED, 2)
+        assert (record.result, record.attempt) == (Result.REFUSED, 2)
 
     def test_a_state_that_cannot_be_read_stops_the_request(self) -> None:
         """Who was called already is not known any more, so nobody may be called now."""
@@ -924,12 +924,12 @@ class TestTheRecord:
             "r-1",
             Api.CHAT,
             attempt=1,
-            ending=Ending.DELIVERED,
+            result=Result.DELIVERED,
             target=P,
-            reason=Reason.PRIMARY,
+            target_reason=Reason.PRIMARY,
             outcome="success",
             status=200,
-            first_byte=30,
+            ttfb=30,
             total=50,
         )
 
@@ -941,12 +941,12 @@ class TestTheRecord:
             "r-1",
             Api.CHAT,
             attempt=1,
-            ending=Ending.REDISPATCHED,
+            result=Result.REDISPATCHED,
             target=P,
-            reason=Reason.PRIMARY,
+            target_reason=Reason.PRIMARY,
             outcome="http_429",
             status=429,
-            first_byte=30,
+            ttfb=30,
             total=30,
             next_target=S,
         )
@@ -960,22 +960,22 @@ class TestTheRecord:
             "r-1",
             Api.CHAT,
             attempt=2,
-            ending=Ending.EXHAUSTED,
+            result=Result.EXHAUSTED,
             target=S,
-            reason=Reason.DIFFERENT_PROVIDER,
+            target_reason=Reason.DIFFERENT_PROVIDER,
             outcome="connection_error",
             status=502,
-            first_byte=30,
+            ttfb=30,
             total=30,
-            why=REFUSED.details,
-            stop=StopReason.RULE_SPENT,
+            envoy_details=REFUSED.details,
+            stop_reason=StopReason.RULE_SPENT,
         )
 
     def test_a_client_that_hangs_up_is_no_failure_of_the_provider(self) -> None:
         session, _ = opened(an_exchange(a_policy()))
 
         assert session.finish(now=Instant(NOW + 30)) == AttemptRecord(
-            "r-1", Api.CHAT, attempt=1, ending=Ending.ABANDONED, target=P, reason=Reason.PRIMARY, total=30
+            "r-1", Api.CHAT, attempt=1, result=Result.ABANDONED, target=P, target_reason=Reason.PRIMARY, total=30
         )
 
     def test_a_stream_that_never_said_anything_is_nothing(self) -> None:
@@ -1103,7 +1103,7 @@ class TestPaths:
         assert b"secret" not in directive.body
         record = session.finish(now=NOW)
         assert record is not None
-        assert (record.ending, record.status, record.target) == (Ending.REFUSED, 404, None)
+        assert (record.result, record.status, record.target) == (Result.REFUSED, 404, None)
 
     @pytest.mark.parametrize("more", [{"anthropic_version": "2023-06-01"}, {}])
     def test_anthropics_clients_get_anthropics_error(self, more: dict[str, str]) -> None:
@@ -1126,7 +1126,7 @@ class TestPaths:
         assert [model["id"] for model in json.loads(directive.body)["data"]] == [P, S, T]
         record = session.finish(now=NOW)
         assert record is not None
-        assert (record.ending, record.status, record.target) == (Ending.LOCAL, 200, None)
+        assert (record.result, record.status, record.target) == (Result.LOCAL, 200, None)
 
     @pytest.mark.parametrize("named", ["gpt-4o", "openai%2Fgpt-4o", "openai/gpt-4o"])
     @pytest.mark.parametrize("body", [b'{"a": 1}', b'{"model": "mistral-large"}', b"{}"])

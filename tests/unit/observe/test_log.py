@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.config.gateway import LogFormat
-from extproc.exchange.attempt_record import AttemptRecord, Ending
+from extproc.exchange.attempt_record import AttemptRecord, Result
 from extproc.observe.log import attempt_fields, attempt_log, batched_log, log_event, set_up_logging
 from extproc.policy.attempt_state import Reason
 from extproc.policy.decision import StopReason
@@ -17,14 +17,14 @@ RATE_LIMITED = AttemptRecord(
     request_id="3f6c",
     api=Api.CHAT,
     attempt=2,
-    ending=Ending.REDISPATCHED,
+    result=Result.REDISPATCHED,
     target=TargetId("openai/gpt-4o"),
     key=1,
-    reason=Reason.SAME_PROVIDER,
+    target_reason=Reason.SAME_PROVIDER,
     waited=250,
     outcome="http_429",
     status=429,
-    first_byte=31,
+    ttfb=31,
     total=33,
     next_target=TargetId("anthropic/claude-3-5-sonnet"),
 )
@@ -48,9 +48,9 @@ def test_an_attempt_is_one_line_of_text_with_every_field(stream: io.StringIO) ->
     time, rest = stream.getvalue().split(" ", 1)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
     assert rest == (
-        "INFO attempt request=3f6c attempt=2 api=chat target=openai/gpt-4o key=1 reason=same_provider waited_ms=250 "
-        "outcome=http_429 status=429 first_byte_ms=31 total_ms=33 ending=redispatched "
-        "next=anthropic/claude-3-5-sonnet\n"
+        "INFO attempt request_id=3f6c attempt=2 api=chat target=openai/gpt-4o key=1 target_reason=same_provider "
+        "waited_ms=250 outcome=http_429 status=429 ttfb_ms=31 total_ms=33 result=redispatched "
+        "next_target=anthropic/claude-3-5-sonnet\n"
     )
 
 
@@ -93,22 +93,22 @@ def test_lines_of_a_worker_are_written_in_order_and_all_of_them(stream: io.Strin
 
 def test_what_did_not_happen_is_left_out() -> None:
     """Absent is not zero: without a call there is no key, no wait and no time."""
-    refused = AttemptRecord("3f6c", Api.CHAT, 1, Ending.REFUSED, status=400)
+    refused = AttemptRecord("3f6c", Api.CHAT, 1, Result.REFUSED, status=400)
 
     assert attempt_fields(refused) == {
-        "request": "3f6c",
+        "request_id": "3f6c",
         "attempt": 1,
         "api": "chat",
         "status": 400,
-        "ending": "refused",
+        "result": "refused",
     }
 
 
 def test_why_nothing_more_was_tried_is_told() -> None:
     """An exhausted request names the limit that ended it."""
-    last = AttemptRecord("3f6c", Api.CHAT, 3, Ending.EXHAUSTED, status=429, stop=StopReason.RULE_SPENT)
+    last = AttemptRecord("3f6c", Api.CHAT, 3, Result.EXHAUSTED, status=429, stop_reason=StopReason.RULE_SPENT)
 
-    assert attempt_fields(last)["stop"] == "rule_spent"
+    assert attempt_fields(last)["stop_reason"] == "rule_spent"
 
 
 @pytest.mark.parametrize("style", LogFormat)
@@ -116,18 +116,18 @@ def test_a_value_from_outside_cannot_forge_a_line_or_a_field(stream: io.StringIO
     """Request ids come from clients."""
     set_up_logging(style, stream)
 
-    log_event("attempt", {"request": 'x\n2026 INFO attempt ending="delivered'})
+    log_event("attempt", {"request_id": 'x\n2026 INFO attempt result="delivered'})
 
     (line,) = stream.getvalue().splitlines()
     assert line.isascii()
-    assert r'"x\n2026 INFO attempt ending=\"delivered"' in line
+    assert r'"x\n2026 INFO attempt result=\"delivered"' in line
 
 
 def test_a_value_from_outside_cannot_fill_the_disk() -> None:
     """The model's name of a wildcard may be as long as a request."""
-    told = attempt_fields(AttemptRecord("x" * 100_000, Api.CHAT, 1, Ending.REFUSED))
+    told = attempt_fields(AttemptRecord("x" * 100_000, Api.CHAT, 1, Result.REFUSED))
 
-    assert told["request"] == "x" * 256
+    assert told["request_id"] == "x" * 256
 
 
 @pytest.mark.parametrize("style", LogFormat)
