@@ -19,6 +19,7 @@ from extproc.observe.log import log_event
 from extproc.system.errors import ListenError
 from extproc.system.parent_death import parent_death_signal, set_process_name
 from extproc.transport.failure import describe
+from extproc.workers.liveness import Heartbeat
 from extproc.workers.worker import run_worker
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class WorkerProcess:
     exited: int  # a pidfd, which becomes readable when it exits
     report: int  # the read end of the pipe of its report
     broker: socket.socket  # the broker's end of its block replication
+    heartbeat: Heartbeat
 
     def signal(self, number: signal.Signals) -> None:
         """Send it *number*; it is reaped by `reap` alone, so that its process id cannot have been reused."""
@@ -52,6 +54,7 @@ class WorkerProcess:
         os.close(self.exited)
         os.close(self.report)
         self.broker.close()
+        self.heartbeat.close()
         return os.waitstatus_to_exitcode(status)
 
 
@@ -61,6 +64,7 @@ def fork_worker(config: WorkerConfig, listen: Address) -> WorkerProcess:
     ours.setblocking(False)
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
+    heartbeat = Heartbeat()
     die_with_parent = parent_death_signal()
     # A signal that reached the child before it has reset the handlers would be taken for one to the parent.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -70,13 +74,13 @@ def fork_worker(config: WorkerConfig, listen: Address) -> WorkerProcess:
         try:
             _detach(keep=(theirs.fileno(), writing))
             die_with_parent()
-            code = _run(config, listen, theirs, writing)
+            code = _run(config, listen, theirs, writing, heartbeat)
         finally:  # whatever happens: the child must not go on running the parent's code
             os._exit(code)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     os.close(writing)
-    return WorkerProcess(pid, os.pidfd_open(pid), reading, ours)
+    return WorkerProcess(pid, os.pidfd_open(pid), reading, ours, heartbeat)
 
 
 def _detach(keep: tuple[int, int]) -> None:
@@ -91,9 +95,9 @@ def _detach(keep: tuple[int, int]) -> None:
         os.closerange(first, end)
 
 
-def _run(config: WorkerConfig, listen: Address, broker: socket.socket, report: int) -> int:
+def _run(config: WorkerConfig, listen: Address, broker: socket.socket, report: int, heartbeat: Heartbeat) -> int:
     try:
-        return run_worker(config, listen, broker, lambda address: _report(report, f"{SERVING} {address}"))
+        return run_worker(config, listen, broker, lambda address: _report(report, f"{SERVING} {address}"), heartbeat)
     except ListenError as error:
         _report(report, f"{REFUSED} {error}")
     except EOFError:  # the parent died, and so must the worker

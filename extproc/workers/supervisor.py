@@ -18,6 +18,7 @@ from extproc.exits import ExitCode, Failure
 from extproc.observe.log import log_event
 from extproc.system.parent_death import set_process_name
 from extproc.workers.block_broker_sockets import BlockBrokerSockets
+from extproc.workers.liveness import CHECK_INTERVAL, LivenessCheck, ProcessState
 from extproc.workers.process import REFUSED, SERVING, STOP_SIGNALS, WorkerProcess, fork_worker
 from extproc.workers.respawn_backoff import respawn_delay
 
@@ -43,6 +44,7 @@ class _WorkerSlot:
         self.serving = False
         self.refusal = ""
         self.started = 0.0
+        self.liveness = LivenessCheck(0.0)
         self.failures = 0  # consecutive starts that failed
         self.due: float | None = None  # when to start the next process
 
@@ -58,6 +60,7 @@ class Supervisor:
         self._ready = False
         self._stop_requests = 0
         self._deadline: float | None = None
+        self._next_check = 0.0
         self._failure: Failure | None = None
 
     def run(self) -> ExitCode:
@@ -90,25 +93,40 @@ class Supervisor:
 
     def _poll(self) -> None:
         """Handle the next events, or the timer that expires first."""
-        times = [slot.due for slot in self._slots if slot.due is not None]
+        times = [self._next_check, *(slot.due for slot in self._slots if slot.due is not None)]
         if self._deadline is not None:
             times.append(self._deadline)
-        timeout = max(0.0, min(times) - time.monotonic()) if times else None
-        for key, _ in self._selector.select(timeout):
+        for key, _ in self._selector.select(max(0.0, min(times) - time.monotonic())):
             if key.fd in self._selector.get_map():  # an event before this one may have unregistered it
                 key.data()
         now = time.monotonic()
         for slot in self._slots:
             if slot.due is not None and slot.due <= now:
                 self._start(slot)
+        if self._next_check <= now:
+            self._next_check = now + CHECK_INTERVAL
+            self._kill_hung(now)
         if self._deadline is not None and self._deadline <= now:
             self._signal_all(signal.SIGKILL)
             self._deadline = now + _KILL_DELAY
+
+    def _kill_hung(self, now: float) -> None:
+        """Kill the workers that hang; those that are asked to stop have their grace period."""
+        for slot in self._slots:
+            if slot.process is None or self._stopping:
+                continue
+            state = partial(ProcessState.of, slot.process.pid)
+            if slot.liveness.is_hung(slot.process.heartbeat.count, state, now):
+                silent = int(slot.liveness.silence(now) * 1000)
+                log_event("worker_hung", {"worker": slot.number, "silent_ms": silent}, level=logging.WARNING)
+                slot.process.signal(signal.SIGKILL)
+                slot.liveness = LivenessCheck(now)
 
     def _start(self, slot: _WorkerSlot) -> None:
         process = fork_worker(self._config, slot.address)
         slot.process, slot.due, slot.serving, slot.refusal = process, None, False, ""
         slot.started = time.monotonic()
+        slot.liveness = LivenessCheck(slot.started)
         self._watch(process.exited, partial(self._exited, slot, process))
         self._watch(process.report, partial(self._reported, slot, process))
         self._broker.subscribe(slot.number, process.broker)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from extproc.config.gateway import Gateway, SidecarSettings
     from extproc.exchange.attempt_record import AttemptRecord
     from extproc.policy.units import Instant, Millis
+    from extproc.workers.liveness import Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,15 @@ class WorkerConfig:
 
 
 def run_worker(
-    config: WorkerConfig, listen: Address, broker: socket.socket, serving: Callable[[Address], None]
+    config: WorkerConfig,
+    listen: Address,
+    broker: socket.socket,
+    serving: Callable[[Address], None],
+    heartbeat: Heartbeat,
 ) -> ExitCode:
     """Serve Envoy on *listen* until a request to stop; *serving* is called with the address once it listens.
+
+    *heartbeat* beats for as long as the event loop runs.
 
     Raises:
         ListenError: the address is in use or cannot be used.
@@ -55,7 +62,7 @@ def run_worker(
     """
     style = config.gateway.sidecar.log_format
     with batched_log(style, sys.stderr) as lines, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(config, listen, broker, serving, attempt_log(style, lines)))
+        return runner.run(_run(config, listen, broker, serving, heartbeat=heartbeat, observe=attempt_log(style, lines)))
 
 
 async def _run(
@@ -63,10 +70,12 @@ async def _run(
     listen: Address,
     broker: socket.socket,
     serving: Callable[[Address], None],
+    *,
+    heartbeat: Heartbeat,
     observe: Callable[[AttemptRecord], None],
 ) -> ExitCode:
     keep_freed_blocks()  # before the first body: bodies are the large allocations of a worker
-    trimming = asyncio.create_task(return_freed_memory())
+    background = [asyncio.create_task(heartbeat.run()), asyncio.create_task(return_freed_memory())]
     requests = StopRequests.installed()
     peer = await BlockPeer.over(broker)
     blocks = Blocks(publish=peer.publish)
@@ -77,7 +86,8 @@ async def _run(
     serving(server.address)
     await requests.next()
     forced = await requests.run_until_stopped(server.drain(config.grace))
-    trimming.cancel()
+    for task in background:
+        task.cancel()
     await peer.close()
     return ExitCode.FORCED if forced else ExitCode.OK
 

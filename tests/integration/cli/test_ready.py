@@ -66,10 +66,13 @@ def test_a_sidecar_that_is_not_there_is_not_ready(gateway: SmallGateway, sockets
 def test_a_worker_that_hangs_is_told_apart(home: Home, gateway: SmallGateway, sockets: list[str]) -> None:
     """One of two that serve is not a whole sidecar, and one that never answers keeps no probe waiting."""
     with home.running("serve", gateway.config, until="ready"):
+        (sidecar,) = home.all_of("extproc-sidecar")
         hanging, _ = home.all_of("extproc-worker")
+        os.kill(sidecar, signal.SIGSTOP)  # or it would replace the worker
         os.kill(hanging, signal.SIGSTOP)
         done = home.run("ready", gateway.config, "--timeout", "0.5")
         os.kill(hanging, signal.SIGKILL)
+        os.kill(sidecar, signal.SIGCONT)
 
     assert done.code == 1
     assert done.err == f"Error: 1 of 2 workers do not serve: {sockets[0]}: no answer: DEADLINE_EXCEEDED\n"

@@ -142,6 +142,20 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve(home: Home, pair:
         assert "WARNING worker_ended worker=0 how=SIGKILL" in sidecar.output
 
 
+def test_a_worker_that_hangs_is_replaced(home: Home, pair: SmallGateway) -> None:
+    """It keeps its socket open and says nothing: that tells, and the other one serves on meanwhile."""
+    with serving(home, pair) as (sidecar, addresses):
+        first, second = home.all_of("extproc-worker")
+        os.kill(first, signal.SIGSTOP)
+        eventually_sync(lambda: "worker_serving worker=0" in sidecar.output, what=lambda: sidecar.output)
+
+        assert [health(address) for address in addresses] == ["SERVING"] * 2
+        assert second in home.all_of("extproc-worker")
+        assert "WARNING worker_hung worker=0 silent_ms=" in sidecar.output
+        assert sidecar.output.count("worker_hung") == 1
+        assert "WARNING worker_ended worker=0 how=SIGKILL restart_in_ms=" in sidecar.output
+
+
 def test_a_worker_that_cannot_begin_ends_all_with_its_reason(home: Home, pair: SmallGateway) -> None:
     """Trying for ever would hide it."""
     with socket.socket(socket.AF_UNIX) as listener:

@@ -1,0 +1,120 @@
+"""Whether a worker's event loop runs: a heartbeat in shared memory, and what its supervisor concludes when it stops.
+
+A worker that hangs keeps its sockets open: nothing but its silence tells. It is silent, too, when it is starved of
+processor time or busy with a large body, and killing it would then make things worse. So silence counts only while the
+process is neither running nor runnable, as the kernel sees it (proc_pid_stat(5)), or after it has used more processor
+time than any request needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BEAT_INTERVAL: Final = 0.2
+CHECK_INTERVAL: Final = 0.2
+"""Seconds between two heartbeats, and between two looks at them."""
+
+HANG_TIMEOUT: Final = 1.0
+"""Seconds of silence after which a worker that does not run is hung. With the time that its successor takes to start,
+requests are answered within two seconds."""
+
+SPIN_LIMIT: Final = 10.0
+"""Seconds of processor time without a heartbeat after which a worker that runs is hung: a body of 64 MB takes a part of
+that."""
+
+MISSED_CHECKS: Final = 1.0
+"""Seconds without a look after which the silence says nothing: the supervisor itself was stopped or starved."""
+
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+# Running or runnable; waiting for a disk, which no signal ends; stopped by a debugger, with somebody looking at it.
+_EXCUSED: Final = frozenset("RDt")
+
+
+class Heartbeat:
+    """A counter that a worker increments and its supervisor reads, in memory that a fork shares.
+
+    Mutable. One byte, because a write of one byte is never half done.
+    """
+
+    def __init__(self) -> None:
+        self._page = mmap.mmap(-1, 1)
+
+    @property
+    def count(self) -> int:
+        """How often it has beaten, modulo 256."""
+        return self._page[0]
+
+    def beat(self) -> None:
+        """Increment the counter."""
+        self._page[0] = (self._page[0] + 1) % 256
+
+    async def run(self) -> None:
+        """Beat for as long as the event loop runs; never returns."""
+        while True:
+            self.beat()
+            await asyncio.sleep(BEAT_INTERVAL)
+
+    def close(self) -> None:
+        """Release the memory."""
+        self._page.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What the kernel says of a process: the state of its main thread, and the seconds of processor time used."""
+
+    state: str
+    cpu: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessState:
+        """Return the state of the process *pid*; one of which nothing is known counts as runnable."""
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        except OSError:
+            return cls("R", 0.0)
+        fields = text.rpartition(")")[2].split()  # the name of the program, in parentheses, may hold anything
+        return cls(fields[0], (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND)
+
+
+class LivenessCheck:
+    """What has been seen of one worker. Mutable: remembers the last heartbeat, and the last look since then."""
+
+    def __init__(self, now: float) -> None:
+        self._count: int | None = None
+        self._heard = now
+        self._checked = now
+        self._cpu: float | None = None  # when the silence was noticed
+        self._last: ProcessState | None = None
+
+    def silence(self, now: float) -> float:
+        """Return for how many seconds no heartbeat has been seen."""
+        return now - self._heard
+
+    def is_hung(self, count: int, process: Callable[[], ProcessState], now: float) -> bool:
+        """Return whether the worker hangs, whose heartbeat says *count*; *process* is asked only when it is silent."""
+        missed = now - self._checked > MISSED_CHECKS
+        self._checked = now
+        if count != self._count or missed:
+            self._count, self._heard, self._cpu, self._last = count, now, None, None
+            return False
+        if self.silence(now) < HANG_TIMEOUT - CHECK_INTERVAL:
+            return False
+        seen, before = process(), self._last
+        self._last = seen
+        if self._cpu is None:
+            self._cpu = seen.cpu
+        if seen.cpu - self._cpu > SPIN_LIMIT:
+            return True
+        # Twice in a row, without any processor time in between: once may be a moment.
+        idle = before is not None and seen.cpu == before.cpu and _EXCUSED.isdisjoint({seen.state, before.state})
+        return idle and self.silence(now) >= HANG_TIMEOUT
