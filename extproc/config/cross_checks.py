@@ -1,7 +1,7 @@
-"""What cannot be judged entry by entry: uniqueness, aliases.
+"""Checks across entries: uniqueness, aliases.
 
-The checks read the values as YAML gave them and ignore what has the wrong shape: that is reported elsewhere, and a
-file with both kinds of faults shows both at once.
+They read the raw values and ignore those of a wrong type, which schema validation reports: a file with both kinds of
+errors shows both at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProviderName:
-    """What an entry of `model_providers` is called, as far as it can be told."""
+    """The names of an entry of `model_providers`; None if missing or invalid."""
 
     place: str
     model: str | None
@@ -27,13 +27,13 @@ class ProviderName:
 
     @property
     def wildcard(self) -> str | None:
-        """The provider, if the entry stands for all of its models."""
+        """The provider, if the entry is its wildcard."""
         provider, _, model = (self.model or "").partition("/")
         return provider if model == "*" else None
 
 
 def provider_names(section: Raw, key: str) -> tuple[ProviderName, ...]:
-    """Return who is who in *section*, the list that the file calls *key*."""
+    """Return the names of the entries of *section*, the list under the file's *key*."""
     entries = section if isinstance(section, list) else []
     return tuple(
         ProviderName(
@@ -47,22 +47,22 @@ def provider_names(section: Raw, key: str) -> tuple[ProviderName, ...]:
 
 
 def check_names(entries: tuple[ProviderName, ...]) -> Iterator[Problem]:
-    """Yield a problem for each model or name that there is already."""
+    """Yield a problem for each duplicate model or name."""
     models: dict[str, ProviderName] = {}
     for entry in entries:
         if entry.model is None:
             continue
         if entry.model in models:
-            yield Problem(f"{entry.place}.model", f"the same model as {models[entry.model].place}")
+            yield Problem(f"{entry.place}.model", f"duplicate model, first in {models[entry.model].place}")
         models.setdefault(entry.model, entry)
     named: dict[str, ProviderName] = {}
     for entry in entries:
         if entry.name is None:
             continue
         if entry.name in named:
-            yield Problem(f"{entry.place}.name", f"the same name as {named[entry.name].place}")
+            yield Problem(f"{entry.place}.name", f"duplicate name, first in {named[entry.name].place}")
         elif entry.name in models and entry.name != entry.model:
-            yield Problem(f"{entry.place}.name", f"is what {models[entry.name].place} is called")
+            yield Problem(f"{entry.place}.name", f"is the model id of {models[entry.name].place}")
         named.setdefault(entry.name, entry)
 
 
@@ -73,11 +73,13 @@ def check_listeners(section: Raw) -> Iterator[Problem]:
         index for index, entry in enumerate(listeners) if isinstance(entry, dict) and entry.get("type") == "model"
     ]
     for index in models[1:]:
-        yield Problem(f"listeners[{index}]", f"there must be one listener of type model; listeners[{models[0]}] is it")
+        yield Problem(
+            f"listeners[{index}]", f"only one listener of type model is allowed; the first is listeners[{models[0]}]"
+        )
 
 
 def exact_names(entries: tuple[ProviderName, ...]) -> dict[str, str]:
-    """Return what leads to a model without doubt: the full ids, then the configured names."""
+    """Return model ids by unambiguous name: the ids themselves, then the configured names."""
     concrete = [(entry.model, entry.name) for entry in entries if entry.model is not None and entry.wildcard is None]
     found = {model: model for model, _ in concrete}
     for model, name in concrete:
@@ -87,9 +89,9 @@ def exact_names(entries: tuple[ProviderName, ...]) -> dict[str, str]:
 
 
 def names_of(entries: tuple[ProviderName, ...]) -> dict[str, str]:
-    """Return every name that leads to a model, but for aliases and wildcards.
+    """Return model ids by every name except aliases and wildcards.
 
-    The exact ones come first; bare model names follow, where the first in the file wins.
+    Exact names come first; bare model names follow, where the first in the file wins.
     """
     found = exact_names(entries)
     for model in list(found.values()):
@@ -98,7 +100,7 @@ def names_of(entries: tuple[ProviderName, ...]) -> dict[str, str]:
 
 
 def targets_of_aliases(section: Raw) -> dict[str, str]:
-    """Return alias and target for every entry of *section* that has the right shape."""
+    """Return targets by alias for every valid entry of *section*."""
     entries = section if isinstance(section, dict) else {}
     found = {alias: _text(entry.get("target")) for alias, entry in entries.items() if isinstance(entry, dict)}
     return {alias: target for alias, target in found.items() if target is not None}
@@ -107,10 +109,10 @@ def targets_of_aliases(section: Raw) -> dict[str, str]:
 def resolve_alias(
     alias: str, aliases: Mapping[str, str], names: Mapping[str, str], wildcards: frozenset[str]
 ) -> str | None:
-    """Return the id of the model that *alias* leads to; None when it leads nowhere.
+    """Return the id of the model that *alias* resolves to; None if there is none.
 
     Raises:
-        RecursionError: the alias leads back to itself.
+        RecursionError: the alias is part of a cycle.
     """
     seen: set[str] = set()
     while alias in aliases:
@@ -125,7 +127,7 @@ def resolve_alias(
 
 
 def check_aliases(entries: tuple[ProviderName, ...], section: Raw) -> Iterator[Problem]:
-    """Yield a problem for each alias that leads nowhere or in a circle."""
+    """Yield a problem for each alias without a model, or in a cycle."""
     names, aliases = names_of(entries), targets_of_aliases(section)
     wildcards = frozenset(entry.wildcard for entry in entries if entry.wildcard is not None)
     complete = all(entry.model is not None for entry in entries)
@@ -134,10 +136,10 @@ def check_aliases(entries: tuple[ProviderName, ...], section: Raw) -> Iterator[P
         try:
             found = resolve_alias(alias, aliases, names, wildcards)
         except RecursionError:
-            yield Problem(place, "this alias leads in a circle")
+            yield Problem(place, "alias cycle")
             continue
-        if found is None and complete:  # else it may be meant for the entry whose model is not known
-            yield Problem(place, "there is no such model or alias")
+        if found is None and complete:  # else its target may be the entry whose model is invalid
+            yield Problem(place, "no such model or alias")
 
 
 def _text(value: Raw) -> str | None:

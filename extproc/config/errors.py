@@ -1,4 +1,4 @@
-"""What is wrong with a configuration file, and where."""
+"""Problems of a configuration file, with their places."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _HIDDEN = "[?]"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend or to know, and its place in the file: `model_providers[0].base_url`.
+    """An error or warning, and its place in the file: `model_providers[0].base_url`.
 
-    Texts never quote the file's values: any of them may be a key that stands in the wrong place.
+    Messages never quote the file's values: any of them may be a misplaced key.
     """
 
     place: str
@@ -29,7 +29,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that must not be used; holds everything that is wrong with it."""
+    """An invalid configuration, with all of its problems."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -40,9 +40,10 @@ class ConfigError(Exception):
 
 
 def dotted(steps: Iterable[str | int]) -> str:
-    """Return the place that *steps* lead to, written as it would be in a program.
+    """Return *steps* as a path: `model_providers[0].base_url`.
 
-    A key that does not look like a name is left out: `access_key:sk-…` without a space is one long key to YAML.
+    A key that does not look like a name is replaced by `[?]`: `access_key:sk-…` without a space is one long key to
+    YAML.
     """
     place = ""
     for step in steps:

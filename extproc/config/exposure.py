@@ -1,4 +1,4 @@
-"""Who can reach what we listen on, and what keeps them out."""
+"""Access control of the gateway's own listeners."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from extproc.config.gateway import EnvoySettings, SidecarSettings
 
 NO_ACCESS_CONTROL = (
-    "a TCP address needs sidecar.tls, or on a loopback address sidecar.insecure: true, because whoever speaks to the "
-    "sidecar is handed the providers' keys; a Unix socket (unix:/path) needs neither"
+    "a TCP address needs sidecar.tls, or on a loopback address sidecar.insecure: true, because every client of the "
+    "sidecar receives the providers' keys; a Unix socket (unix:/path) needs neither"
 )
 INSECURE_BEYOND_LOOPBACK = (
-    "sidecar.insecure is for 127.0.0.1, ::1 and localhost only, because whoever speaks to the sidecar is handed the "
+    "sidecar.insecure is for 127.0.0.1, ::1 and localhost only, because every client of the sidecar receives the "
     "providers' keys; set sidecar.tls, or listen on a Unix socket (unix:/path)"
 )
 NO_SERVER_NAME = (
-    "is required, because sidecar.listen is every address and no certificate is for that; better, let sidecar.listen "
-    "be where Envoy finds the sidecar, and have `serve --listen` listen on every address"
+    "is required, because sidecar.listen is a wildcard address, for which there is no certificate; better, set "
+    "sidecar.listen to the address that Envoy connects to, and use `serve --listen` for the wildcard address"
 )
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 INSECURE_AND_TLS = "contradicts sidecar.tls: use one of the two"
 
 
 def access_problem(settings: SidecarSettings) -> str | None:
-    """Return why nobody may listen where *settings* say; None when only those who should can connect there."""
+    """Return why the sidecar must not listen with *settings*; None if access to it is controlled."""
     if isinstance(settings.listen, UnixAddress) or settings.tls is not None:
         return None
     if not settings.insecure:
@@ -38,7 +38,7 @@ def access_problem(settings: SidecarSettings) -> str | None:
 
 
 def access_errors(settings: SidecarSettings) -> Iterator[Problem]:
-    """Yield what keeps a sidecar from being started with *settings*."""
+    """Yield an error for each reason why a sidecar must not start with *settings*."""
     reason = access_problem(settings)
     if reason is not None:
         yield Problem("sidecar.listen", reason)
@@ -53,16 +53,16 @@ def access_errors(settings: SidecarSettings) -> Iterator[Problem]:
 
 
 def access_warnings(sidecar: SidecarSettings, envoy: EnvoySettings) -> Iterator[Problem]:
-    """Yield a warning for each door that is open to more than those who should come in."""
+    """Yield a warning for each listener that others than Envoy and the operator can connect to."""
     if sidecar.insecure and not isinstance(sidecar.listen, UnixAddress):
         yield Problem(
-            "sidecar.insecure", "any process on this host that connects to the sidecar is handed the providers' keys"
+            "sidecar.insecure", "any process on this host that connects to the sidecar receives the providers' keys"
         )
     if sidecar.tls is not None and isinstance(sidecar.listen, UnixAddress):
-        yield Problem("sidecar.tls", "is not used: sidecar.listen is a Unix socket, which is its owner's alone")
+        yield Problem("sidecar.tls", "is not used: sidecar.listen is a Unix socket, which only its owner can access")
     if isinstance(envoy.admin, TcpAddress):
-        who = "any process on this host" if is_loopback(envoy.admin.host) else "whoever reaches this host"
+        who = "any process on this host" if is_loopback(envoy.admin.host) else "any host that can connect"
         yield Problem(
             "envoy.admin",
-            f"{who} can stop Envoy there and read its configuration; a Unix socket (unix:/path) is its owner's alone",
+            f"{who} can stop Envoy there and read its configuration; only the owner of a Unix socket (unix:/path) can",
         )

@@ -1,4 +1,4 @@
-"""What a configuration file compiles to: everything the rest of the program needs, and nothing of the file's shape."""
+"""The compiled configuration, which the rest of the program uses; it is independent of the file's schema."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ _ADMIN = "envoy-admin.sock"
 
 
 class LogFormat(StrEnum):
-    """How log records are written."""
+    """The format of log lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class OnFailure(StrEnum):
-    """What becomes of requests while no worker of the sidecar is there to decide."""
+    """How requests are handled while no worker of the sidecar is available."""
 
-    REJECT = "reject"  # refused, and told to come again
-    DEFAULT_PROVIDER = "default_provider"  # sent to the default target, by Envoy alone and without a policy
+    REJECT = "reject"  # 503 with Retry-After
+    DEFAULT_PROVIDER = "default_provider"  # fail open: Envoy sends them to the default target, without a policy
 
 
 class Transport(StrEnum):
-    """What carries the messages between Envoy and a worker."""
+    """The transport between Envoy and a worker."""
 
-    LEAN = "lean"  # our own, for connections on this host
-    GRPCIO = "grpcio"  # the gRPC library: the reference, and the way back
+    LEAN = "lean"  # our own implementation, for Unix sockets
+    GRPCIO = "grpcio"  # the gRPC library
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where clients reach us, and how long one request may take in all."""
+    """The edge listener, and the timeout of a request with all of its attempts."""
 
     name: str
     address: str
     port: int
     timeout: Millis
-    origins: tuple[str, ...] = ()  # of web pages that may call us
+    origins: tuple[str, ...] = ()  # of web pages that may call the gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ class Cluster:
     connect_timeout: Millis
     idle_timeout: Millis
     between_bytes: Millis | None = None  # longest silence of a response, its headers included; None: the listener's
-    place: str = field(default="", compare=False)  # in the file: the first target that uses it
+    place: str = field(default="", compare=False)  # in the file: its first target
 
 
 @dataclass(frozen=True, slots=True)
 class SidecarSettings:
-    """How the sidecar itself runs."""
+    """Settings of the sidecar."""
 
     listen: Address
     workers: int
@@ -79,44 +79,44 @@ class SidecarSettings:
     log_format: LogFormat
     on_failure: OnFailure = OnFailure.REJECT
     socket_mode: int = 0o600
-    socket_group: str | None = None  # None: the process's own
+    socket_group: str | None = None  # None: the process's group
     tls: TlsFiles | None = None  # for host:port
-    insecure: bool = False  # whether host:port may be without
-    chosen_transport: Transport | None = None  # None: what fits the address
+    insecure: bool = False  # whether host:port may be used without TLS
+    chosen_transport: Transport | None = None  # None: by address
 
     @property
     def transport(self) -> Transport:
-        """What carries the messages: the lean one on a Unix socket, the library between machines."""
+        """The transport: lean on a Unix socket, the gRPC library on host:port."""
         if self.chosen_transport is not None:
             return self.chosen_transport
         return Transport.LEAN if isinstance(self.listen, UnixAddress) else Transport.GRPCIO
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Where the workers listen, each by itself: Envoy spreads its streams over endpoints, not over processes."""
+        """The address of each worker: Envoy balances streams over endpoints, not over processes that share one."""
         return worker_addresses(self.listen, self.workers)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """How many attempts after the first Envoy makes at once; past it, a failed attempt's request has failed."""
+    """Envoy's limit of concurrent retries; a failed attempt beyond it fails its request."""
 
-    percent: float  # of the requests under way
-    min_concurrency: int  # allowed however few are under way
+    percent: float  # of the requests in flight
+    min_concurrency: int  # always allowed
 
 
 @dataclass(frozen=True, slots=True)
 class EnvoySettings:
-    """How the Envoy of `up` and `render` runs."""
+    """Settings of the Envoy of `up` and `render`."""
 
     admin: Address | None  # None: the file does not say
-    retry_budget: RetryBudget | None = None  # None: every request may fail over, however many do
-    secrets: str = "/etc/envoy/secrets"  # the directory in which Envoy finds the credentials of on_failure
+    retry_budget: RetryBudget | None = None  # None: no limit
+    secrets: str = "/etc/envoy/secrets"  # directory of Envoy's secret files for on_failure
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A whole configuration, ready to be used."""
+    """A compiled configuration."""
 
     listener: Listener
     catalog: Catalog
@@ -143,7 +143,7 @@ class Gateway:
 
     @property
     def longest_hold(self) -> Millis:
-        """The longest wait that any policy allows before an attempt; 0 when no policy allows one."""
+        """The longest delay before an attempt that any policy allows, in milliseconds; 0 if none does."""
         return max((hold for policy in self.catalog.policies.values() for hold in _holds(policy)), default=0)
 
 

@@ -1,4 +1,4 @@
-"""From a file to a gateway: read, parse, resolve references, check, compile. All problems are told at once."""
+"""Loading a configuration: read, parse, expand references, validate, compile. It reports all problems at once."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 _SECTION = "model_providers"
 _OLD_SECTION = "llm_providers"
 _DECISIVE = frozenset({"model", "base_url", "provider_interface", "cluster", "timeouts"})
-"""Keys without which an entry would seem to be somewhere else."""
+"""Keys that determine the endpoint of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that may be used, and what its author should know about it."""
+    """A valid configuration, and its warnings."""
 
     gateway: Gateway
     warnings: tuple[Problem, ...]
 
 
 def load(path: str | PathLike[str], environ: Mapping[str, str]) -> Loaded:
-    """Return the configuration in the file at *path*, with references resolved from *environ*.
+    """Return the configuration in the file at *path*, with references expanded from *environ*.
 
     Raises:
-        ConfigError: it cannot be read or must not be used; holds everything that is wrong.
+        ConfigError: it cannot be read or is invalid; has all problems.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError([Problem(str(path), "there is no such file")]) from None
+        raise ConfigError([Problem(str(path), "no such file")]) from None
     except IsADirectoryError:
         raise ConfigError([Problem(str(path), "is a directory, not a file")]) from None
     except UnicodeDecodeError as error:
@@ -61,23 +61,23 @@ def load(path: str | PathLike[str], environ: Mapping[str, str]) -> Loaded:
 
 
 def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
-    """Return the configuration that *text* is, with references resolved from *environ*.
+    """Return the configuration in *text*, with references expanded from *environ*.
 
     Raises:
-        ConfigError: it must not be used; holds everything that is wrong.
+        ConfigError: it is invalid; has all problems.
     """
     parsed = parse(text)
     if parsed.value is None:
-        raise ConfigError([Problem("", "the file is empty: it needs at least version and model_providers")])
+        raise ConfigError([Problem("", "the file is empty: at least version and model_providers are required")])
     expansion = Expansion(environ)
     document = expansion.expand(_with_references(parsed.value))
     if not isinstance(document, dict):
-        raise ConfigError([Problem("", "the file must be a map of keys: version, model_providers and so on")])
+        raise ConfigError([Problem("", "the file must be a mapping with version, model_providers and so on")])
     problems = [*parsed.duplicates, *expansion.problems]
     section = _SECTION
     if _OLD_SECTION in document:
         if _SECTION in document:
-            problems.append(Problem(_OLD_SECTION, "is the old name of model_providers, which is there too: use one"))
+            problems.append(Problem(_OLD_SECTION, "is the old name of model_providers, which is present, too: use one"))
         else:
             section = _OLD_SECTION
         old = document.pop(_OLD_SECTION)
@@ -86,22 +86,22 @@ def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
 
 
 def _with_references(document: object) -> object:
-    """Return *document* with the one default that is itself a reference to the environment."""
+    """Return *document* with the only default that is a reference to the environment."""
     if not isinstance(document, dict) or not isinstance(document.get("sidecar", {}), dict):
         return document
     return {**document, "sidecar": {"listen": DEFAULT_LISTEN, **document.get("sidecar", {})}}
 
 
 def _validate(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:
-    """Return what *document* means; *section* is what the file calls its providers, *problems* are known already."""
+    """Validate and compile *document*; *section* is the file's key of its providers, *problems* are known already."""
     providers, aliases = document.get(_SECTION), document.get("model_aliases")
     provider_names = cross_checks.provider_names(providers, section)
     config = None
     try:
         config = ConfigTable.model_validate(document)
     except ValidationError as error:
-        noted = {problem.place for problem in problems}
-        problems += [problem for problem in problems_of(error, renamed=section) if problem.place not in noted]
+        reported = {problem.place for problem in problems}
+        problems += [problem for problem in problems_of(error, renamed=section) if problem.place not in reported]
     problems += cross_checks.check_names(provider_names)
     problems += cross_checks.check_listeners(document.get("listeners"))
     problems += cross_checks.check_aliases(provider_names, aliases)
@@ -115,7 +115,7 @@ def _validate(document: dict[str, Raw], section: str, problems: list[Problem]) -
 def _further_problems(
     providers: Raw, section: str, provider_names: tuple[cross_checks.ProviderName, ...]
 ) -> Iterator[Problem]:
-    """Yield what compiling would complain about in a file that is not fit to be compiled."""
+    """Yield the compiler's problems for the valid entries of an invalid file."""
     tables = enumerate(map(_without_invalid_keys, providers if isinstance(providers, list) else []))
     entries = [Entry(f"{section}[{index}]", table) for index, table in tables if table is not None]
     resolved, problems = resolve_providers(entries)
@@ -126,11 +126,11 @@ def _further_problems(
 
 
 def _without_invalid_keys(entry: Raw) -> ProviderTable | None:
-    """Return *entry* without its faulty keys, or None when without them it would mean something else."""
+    """Return *entry* without its invalid keys, or None if one of them determines its endpoint."""
     try:
         return ProviderTable.model_validate(entry)
     except ValidationError as error:
-        faulty = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
-    if not isinstance(entry, dict) or not faulty or faulty & _DECISIVE:
+        invalid = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
+    if not isinstance(entry, dict) or not invalid or invalid & _DECISIVE:
         return None
-    return _without_invalid_keys({key: value for key, value in entry.items() if key not in faulty})
+    return _without_invalid_keys({key: value for key, value in entry.items() if key not in invalid})

@@ -1,4 +1,4 @@
-"""The providers that need no `base_url`: where they are, how they are asked, what they speak.
+"""The built-in providers: address, credentials and supported APIs.
 
 Paths are what replaces the `/v1` of the client's path. Every provider takes `Authorization: Bearer`, but for Azure
 OpenAI (`api-key`) and Anthropic's Messages API (`x-api-key`), which follows from the request's path.

@@ -1,1 +1,1 @@
-"""From the file's shape to the program's."""
+"""Compiling the validated file into a `Gateway`."""

@@ -1,7 +1,7 @@
 """One Envoy cluster per endpoint, and its name.
 
-A provider's public address gives its name to the cluster. Any other name is made of scheme, host **and** port, so
-that two servers on one host are never taken for one.
+The cluster of a provider's public address has the provider's name. Any other name is made of scheme, host **and** port,
+so that two servers on one host have different clusters.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ RESERVED = frozenset({names.EXTPROC_CLUSTER, names.ATTEMPT_CLUSTER, names.DEGRAD
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """The clusters, in the order of their first use, and the name of each target's own."""
+    """The clusters, in the order of their first use, and the problems."""
 
     clusters: tuple[Cluster, ...]
     problems: tuple[Problem, ...]
 
 
 def cluster_name(provider: ResolvedProvider) -> str:
-    """Return the name of the cluster that *provider*'s requests go to."""
+    """Return the name of the cluster that *provider*'s requests use."""
     if provider.table.cluster is not None:
         return provider.table.cluster
     if provider.owner is not None:
@@ -40,13 +40,13 @@ def cluster_name(provider: ResolvedProvider) -> str:
 
 
 def compile_clusters(providers: Sequence[ResolvedProvider]) -> Clusters:
-    """Return the clusters that *providers* need; one that is two things at once is a problem."""
+    """Return the clusters that *providers* need; two definitions of one cluster are a problem."""
     first: dict[str, Cluster] = {}
     problems: list[Problem] = []
     for provider in providers:
         cluster = _cluster_of(provider)
         if cluster.name in RESERVED:
-            problems.append(Problem(f"{cluster.place}.cluster", "this name is taken by a cluster of the gateway's own"))
+            problems.append(Problem(f"{cluster.place}.cluster", "this name is reserved for a cluster of the gateway"))
             continue
         other = first.setdefault(cluster.name, cluster)
         if other != cluster:
@@ -72,10 +72,10 @@ def _conflict(provider: ResolvedProvider, cluster: Cluster, other: Cluster) -> P
         own_address = "model" if provider.table.base_url is None else "base_url"
         key = own_address if provider.table.cluster is None else "cluster"
         return Problem(
-            f"{cluster.place}.{key}", f"{other.place} has the same cluster with another scheme, host or port"
+            f"{cluster.place}.{key}", f"{other.place} uses the same cluster with another scheme, host or port"
         )
     return Problem(
         f"{cluster.place}.timeouts",
-        f"{other.place} has the same cluster with other timeouts (connect, idle, between_bytes): make them equal, or "
+        f"{other.place} uses the same cluster with other timeouts (connect, idle, between_bytes): make them equal, or "
         "give one of the two a `cluster` of its own",
     )

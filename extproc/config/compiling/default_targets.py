@@ -1,4 +1,4 @@
-"""Which target takes the requests of each API that name no configured model."""
+"""The default target of each API, for requests that name no configured model."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The default of each API that has one, and a problem for each target that is a second one."""
+    """The default of each API that has one, and a problem for each second default."""
 
     of: Mapping[Api, TargetId]
     problems: tuple[Problem, ...]
 
 
 def compile_defaults(providers: Sequence[ResolvedProvider]) -> Defaults:
-    """Return who is the default for what, of *providers* that say `default: true`.
+    """Return the default target of each API, of those *providers* with `default: true`.
 
-    A target is the default for every API that its provider speaks. What that provider speaks only to be compatible
-    (Anthropic: chat) another default may have instead: so one for OpenAI's APIs and one for Anthropic's go together.
+    A target is the default for every API that its provider supports. For an API that a provider supports only for
+    compatibility (Anthropic: chat) another default takes precedence: so one default for OpenAI's APIs and one for
+    Anthropic's are possible.
     """
     defaults = [provider for provider in providers if provider.table.default]
     found: dict[Api, ResolvedProvider] = {}

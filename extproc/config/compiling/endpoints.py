@@ -1,4 +1,4 @@
-"""Where each target is on the wire: provider row, address, cluster, path and credentials."""
+"""The endpoint of each target: provider row, address, cluster, path and credentials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OWNERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of `model_providers` and where it stands."""
+    """One entry of `model_providers` and its place in the file."""
 
     place: str
     table: ProviderTable
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedProvider:
-    """An entry with everything that the provider table adds to it."""
+    """An entry with the defaults of its provider's row."""
 
     entry: Entry
     row: Provider
@@ -44,32 +44,32 @@ class ResolvedProvider:
 
     @property
     def table(self) -> ProviderTable:
-        """The entry as it is written."""
+        """The entry as in the file."""
         return self.entry.table
 
     @property
     def credential(self) -> Credential:
-        """Whose credential goes upstream; passthrough_auth wins over keys."""
+        """Whose credential is sent upstream; passthrough_auth takes precedence over keys."""
         if self.table.passthrough_auth:
             return Credential.CLIENT
         if self.table.keys:
             return Credential.OWN
-        return Credential.MISSING if self._is_vendors else Credential.NONE
+        return Credential.MISSING if self._requires_key else Credential.NONE
 
     @property
     def owner(self) -> str | None:
-        """The provider whose public address this is; None for a server of somebody's own."""
+        """The provider whose public address this is; None for a self-hosted server."""
         return _OWNERS.get(self.base_url.endpoint)
 
     @property
-    def _is_vendors(self) -> bool:
-        """Whether a key is needed: a server of one's own may well ask for none, a vendor's never does without."""
+    def _requires_key(self) -> bool:
+        """Whether a key is required: a vendor's endpoint always requires one, a self-hosted server may not."""
         has_public_address = self.row.base_url is not None
         return self.row.needs_key and (self.owner is not None or not has_public_address)
 
 
 def resolve(entry: Entry) -> ResolvedProvider | Problem:
-    """Return where *entry*'s requests go, or why that cannot be told."""
+    """Return *entry* with its provider's defaults, or a problem."""
     table = entry.table
     interface = table.provider_interface
     row = PROVIDERS.get(table.prefix)
@@ -77,24 +77,24 @@ def resolve(entry: Entry) -> ResolvedProvider | Problem:
         return Problem(
             f"{entry.place}.model",
             f"the provider is not one of {', '.join(PROVIDERS)}: "
-            "another one needs both provider_interface and base_url",
+            "any other provider needs both provider_interface and base_url",
         )
     if row is not None and interface is not None and INTERFACES[interface] != row:
         return Problem(
             f"{entry.place}.provider_interface",
-            "contradicts the model's provider, which is a known one: remove it, or call the provider something else",
+            "contradicts the model's provider, which is built in: remove it, or give the provider another name",
         )
     row = INTERFACES[interface] if row is None and interface is not None else row
     if row is None or (table.base_url is None and row.base_url is None):
-        return Problem(f"{entry.place}.base_url", "is required: every customer of this provider has another address")
+        return Problem(f"{entry.place}.base_url", "is required: each account of this provider has its own address")
     address = table.base_url or parse_base_url(row.base_url)
     return ResolvedProvider(entry, row, address)
 
 
 def upstream_of(provider: ResolvedProvider, cluster: str) -> Upstream:
-    """Return the wire facts of *provider*'s target."""
+    """Return how requests to *provider*'s target are sent."""
     table, url = provider.table, provider.base_url
-    # A deployment's name is part of the path; "*" stays, to be replaced by the model that a request names.
+    # A deployment's name is part of the path; "*" is replaced later by the model that a request names.
     own_path = provider.row.path.replace("{model}", quote(table.bare_model, safe="*"))
     own_query = provider.row.query if url.path is None else ""
     credential = provider.credential
@@ -117,7 +117,7 @@ def _headers_of(table: ProviderTable) -> Mapping[str, str]:
 
 
 def target_of(provider: ResolvedProvider) -> Target:
-    """Return *provider*'s target, as far as the rules care."""
+    """Return *provider*'s target, as the policy sees it."""
     credential = provider.credential
     return Target(
         id=TargetId(provider.table.model),

@@ -1,4 +1,4 @@
-"""From the file's shape to the program's: once, at start-up."""
+"""Compiling the validated file, once, at start."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 
 def compile_config(config: ConfigTable, entries: Sequence[Entry], provider_names: tuple[ProviderName, ...]) -> Gateway:
-    """Return what *config* means; *entries* are its `model_providers`, *provider_names* what they are called.
+    """Return the gateway of *config*; *entries* are its `model_providers`, *provider_names* their names.
 
     Raises:
-        ConfigError: parts that are fine by themselves do not go together.
+        ConfigError: valid parts contradict each other.
     """
     providers, problems = resolve_providers(entries)
     policies, refused = compile_policies(entries, exact_names(provider_names))
@@ -66,7 +66,7 @@ def compile_config(config: ConfigTable, entries: Sequence[Entry], provider_names
 
 
 def resolve_providers(entries: Sequence[Entry]) -> tuple[tuple[ResolvedProvider, ...], list[Problem]]:
-    """Return where the entries are, and a problem for each that is nowhere."""
+    """Return the resolved entries, and a problem for each that cannot be resolved."""
     resolved = [resolve(entry) for entry in entries]
     providers = tuple(provider for provider in resolved if isinstance(provider, ResolvedProvider))
     return providers, [problem for problem in resolved if isinstance(problem, Problem)]
@@ -75,7 +75,7 @@ def resolve_providers(entries: Sequence[Entry]) -> tuple[tuple[ResolvedProvider,
 def compile_policies(
     entries: Sequence[Entry], names: Mapping[str, str]
 ) -> tuple[Mapping[TargetId, Policy], list[Problem]]:
-    """Return the policy of each entry that has one, and a problem for each that the rules refuse."""
+    """Return the policy of each entry that has one, and a problem for each invalid one."""
     policies: dict[TargetId, Policy] = {}
     problems: list[Problem] = []
     for entry in entries:
@@ -84,7 +84,7 @@ def compile_policies(
             continue
         try:
             policies[TargetId(entry.table.model)] = compile_policy(table, names)
-        except ValueError as error:  # the rules' own constructors: the last line of defence
+        except ValueError as error:  # invariants of the policy's own constructors
             problems.append(Problem(f"{entry.place}.retry_policy", str(error)))
     return MappingProxyType(policies), problems
 
@@ -108,7 +108,7 @@ def _catalog(
 
 
 def _all_names(config: ConfigTable, names: Mapping[str, str], wildcards: frozenset[str]) -> dict[str, TargetId]:
-    """Return every name that a client may use; aliases are looked at before anything else, so they win."""
+    """Return model ids by every name that a client may use; aliases take precedence."""
     aliases = {alias: table.target for alias, table in config.model_aliases.items()}
     resolved = {alias: resolve_alias(alias, aliases, names, wildcards) for alias in aliases}
     return {name: TargetId(model) for name, model in {**names, **resolved}.items() if model is not None}

@@ -1,4 +1,4 @@
-"""retry_policy, from the file's shape to the rules'."""
+"""Compiling a `retry_policy` into a `Policy`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SECOND = 1000
 def compile_policy(table: RetryPolicyTable, models: Mapping[str, str]) -> Policy:
     """Return the policy that *table* describes; *models* maps ids and names to the ids of configured models.
 
-    Fallbacks that are not configured are left out (a warning tells of them): nothing is known of where they are.
+    Fallbacks that are not configured are ignored, with a warning: they have no endpoint.
 
     Raises:
-        ValueError: a value that the rules themselves refuse.
+        ValueError: a value that the policy's constructors reject.
     """
     backoff = _backoff(table.backoff)
     default = Rule("default", table.default_strategy, table.default_max_attempts, backoff)
@@ -75,7 +75,7 @@ def _rule(
 
 
 def _own_rule(name: str, table: TimeoutTable | ConnectionErrorTable, default: Rule) -> Rule | None:
-    """Return the rule that *table* makes, or None when it says nothing: then the default one is charged."""
+    """Return the rule of *table*, or None if it sets neither key: then the default rule is charged."""
     if table.strategy is None and table.max_attempts is None:
         return None
     return _rule(name, table, default, default.backoff)

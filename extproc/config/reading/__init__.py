@@ -1,1 +1,1 @@
-"""From the file's text to plain values."""
+"""Parsing the file: YAML and references to environment variables."""

@@ -1,8 +1,8 @@
 """References to environment variables in the file's values.
 
-`$NAME` stands for a whole value; `${NAME}` and `${NAME:=default}` may also stand inside a longer text, and `$$` is a
-dollar sign. As in a shell, the default is used when the variable is unset or empty. References are resolved in values
-that YAML has already parsed, so whatever a variable holds, it can never become more than one text.
+`$NAME` is a whole value; `${NAME}` and `${NAME:=default}` may also be part of a longer string, and `$$` is a dollar
+sign. As in a shell, the default is used if the variable is unset or empty. References are expanded after YAML has been
+parsed, so that a variable's value is always one string and never YAML syntax.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Raw: TypeAlias = "bool | int | float | str | list[Raw] | dict[str, Raw] | None"
-"""A value as YAML gives it."""
+"""A value as parsed from YAML."""
 
 _WHOLE = re.compile(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
 _PART = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:=[^}]*)?\}|)")
@@ -25,13 +25,13 @@ _MOST = 100_000
 
 
 class FromEnvironment(str):
-    """A text that came, at least in part, from the environment: it may stand for a number or a truth value."""
+    """A string that came, at least in part, from the environment: it may be a number or boolean."""
 
     __slots__ = ()
 
 
 class Expansion:
-    """One pass over a document that resolves its references. Mutable: collects the problems it meets."""
+    """One pass over a document that expands its references. Mutable: collects problems."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -39,14 +39,14 @@ class Expansion:
         self.problems: list[Problem] = []
 
     def expand(self, value: object, steps: tuple[str | int, ...] = ()) -> Raw:
-        """Return *value* with every reference resolved; what cannot be used becomes None, with a problem noted.
+        """Return *value* with all references expanded; an invalid part becomes None, with a problem.
 
         Raises:
-            ConfigError: there is no end of it: anchors and aliases can say more than anyone can read.
+            ConfigError: it is too large or too deep: anchors and aliases can expand exponentially ("billion laughs").
         """
         self._seen += 1
         if self._seen > _MOST or len(steps) > _DEEPEST:
-            text = "is nested too deeply, or repeats itself through anchors too often"
+            text = "is nested too deeply, or expands anchors too often"
             raise ConfigError([Problem(dotted(steps[:1]), text)])
         match value:
             case str():
@@ -57,8 +57,8 @@ class Expansion:
                 return [self.expand(item, (*steps, index)) for index, item in enumerate(value)]
             case dict():
                 return self._map(value, steps)
-            case _:  # no tag that the loader knows makes anything else
-                self._note(steps, "is of a type that has no meaning here")
+            case _:  # unreachable: the loader's tags construct no other type
+                self._note(steps, "has an unsupported type")
                 return None
 
     def _map(self, value: dict[object, object], steps: tuple[str | int, ...]) -> dict[str, Raw]:
@@ -67,7 +67,7 @@ class Expansion:
             if isinstance(key, str):
                 expanded[key] = self.expand(item, (*steps, key))
             else:
-                self._note(steps, "has a key that is not a text; put it in quotes")
+                self._note(steps, "has a key that is not a string; quote it")
         return expanded
 
     def _text(self, text: str, steps: tuple[str | int, ...]) -> str | None:
@@ -87,7 +87,7 @@ class Expansion:
             if not part["name"]:
                 self._note(
                     steps,
-                    "holds a $ that is no reference: write ${NAME} or ${NAME:=default} inside a text, "
+                    "contains a $ that is not a reference: write ${NAME} or ${NAME:=default} inside a string, "
                     "$NAME as a whole value, $$ for a dollar sign",
                 )
                 return None

@@ -1,4 +1,4 @@
-"""The file's text as plain values: strict YAML, every complaint with its line and column."""
+"""A strict YAML parser: no duplicate keys, and a line and column for every problem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"\s*(?P<quote>['\"])(?!.(?P=quote)|<[a-z ]+>(?P=quote)).*?
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, without dates: `x-version: 2024-10-21` is a text."""
+    """PyYAML's safe loader, without dates: `x-version: 2024-10-21` is a string."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the shape that PyYAML's classes have
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
@@ -38,24 +38,24 @@ class _Loader(yaml.SafeLoader):
         try:
             value: object = super().construct_object(node, deep)
         except (ValueError, KeyError):  # `!!int many`, a number of 5,000 digits
-            raise ConstructorError(None, None, "a value that is not what its tag says", node.start_mark) from None
+            raise ConstructorError(None, None, "a value that does not match its tag", node.start_mark) from None
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a text says, and the keys in it that stand twice (the value has the last of them)."""
+    """A parsed document, and its duplicate keys (the value has the last of each)."""
 
     value: object
     duplicates: tuple[Problem, ...] = ()
 
 
 def parse(text: str) -> Document:
-    """Return what *text* says.
+    """Return *text*, parsed.
 
     Raises:
-        ConfigError: it is not one YAML document. The message has the place, never a piece of the text: PyYAML's own
-            would show the line, which may hold a key.
+        ConfigError: it is not one YAML document. The message has the place and quotes no text: PyYAML's own message
+            quotes the line, which may contain a key.
     """
     try:
         loader = _Loader(text)
@@ -63,7 +63,7 @@ def parse(text: str) -> Document:
             node = loader.get_single_node()
             if node is None:
                 return Document(None)
-            duplicates = tuple(_duplicates(node))  # before merge keys are resolved: an override is no duplicate
+            duplicates = tuple(_duplicates(node))  # before merge keys are applied: an override is no duplicate
             return Document(loader.construct_document(node), duplicates)
         finally:
             loader.dispose()
@@ -76,7 +76,7 @@ def parse(text: str) -> Document:
 
 
 def _duplicates(root: yaml.Node) -> Iterator[Problem]:
-    """Yield a problem for each key that its map already has; PyYAML itself would take the last one silently."""
+    """Yield a problem for each duplicate key of a mapping; PyYAML itself takes the last one silently."""
     pending, visited = [root], set[int]()
     while pending:
         node = pending.pop(0)
@@ -92,7 +92,7 @@ def _duplicates(root: yaml.Node) -> Iterator[Problem]:
                 if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                     continue
                 if key.value in first:
-                    yield Problem(_at(key.start_mark), f"this key stands in line {first[key.value].line + 1} already")
+                    yield Problem(_at(key.start_mark), f"duplicate key (first at line {first[key.value].line + 1})")
                 else:
                     first[key.value] = key.start_mark
 
@@ -101,9 +101,9 @@ def _syntax(error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     place = _at(mark) if mark is not None else ""
     if error.context == "expected a single document in the stream":
-        return Problem(place, "a second document begins here; the configuration is one document")
+        return Problem(place, "a second YAML document begins here; only one is allowed")
     if isinstance(error, ConstructorError) and error.problem and error.problem.startswith("could not determine"):
-        return Problem(place, "this YAML tag has no meaning here")
+        return Problem(place, "this YAML tag is not supported")
     parts = [_QUOTED.sub("", part) for part in (error.context, error.problem) if part]
     return Problem(place, f"not valid YAML: {', '.join(parts)}")
 

@@ -1,1 +1,1 @@
-"""The file's shape, as the user writes it."""
+"""The schema of the configuration file."""

@@ -1,4 +1,4 @@
-"""Addresses as the file writes them: a provider's `base_url`, and what our own sockets listen on."""
+"""Addresses in the file: a provider's `base_url`, and the addresses of listeners."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADMIN_PATTERN = r"^(unix:/\S{1,106}|([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})$"
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """Where a provider is, taken apart. *path* and *query* are None when the address says nothing of them."""
+    """A parsed `base_url`. *path* and *query* are None if it has none."""
 
     scheme: str
     host: str
@@ -40,35 +40,35 @@ class BaseUrl:
 
     @property
     def endpoint(self) -> str:
-        """Scheme, host and port: what tells one server from another."""
+        """Scheme, host and port, which identify a server."""
         return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
 
     @property
     def authority(self) -> str:
-        """The Host header: without the port where it is the scheme's own."""
+        """The Host header: without the port if it is the scheme's default."""
         host = _bracketed(self.host)
         return host if self.port == _DEFAULT_PORT[self.scheme] else f"{host}:{self.port}"
 
 
 def parse_base_url(value: object) -> BaseUrl:
-    """Return what *value* says.
+    """Return *value*, parsed.
 
     Raises:
-        ValueError: it is not an http or https address with a host; the message does not repeat it.
+        ValueError: it is not an http or https URL with a host; the message does not quote it.
     """
     if not isinstance(value, str) or not value.startswith(("http://", "https://")):
         raise ValueError("expected an address that begins with http:// or https://")
     if "@" in value.partition("://")[2].partition("/")[0]:
-        raise ValueError("must not hold a user name or password; keys belong in access_key")
+        raise ValueError("must not contain a user name or password; keys belong in access_key")
     if "#" in value:
-        raise ValueError("must not hold a # part")
+        raise ValueError("must not contain a fragment (#)")
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
     except ValueError:  # its own message repeats the port
         raise ValueError(_BAD_HOST) from None
     if _QUERY.fullmatch(parts.query) is None:
-        raise ValueError("must not hold a query, except ?api-version=…")
+        raise ValueError("must not contain a query, except ?api-version=…")
     path = parts.path.rstrip("/")
     if path and not all(_SEGMENT.fullmatch(segment) for segment in path[1:].split("/")):
         raise ValueError("the path must be made of plain segments: no spaces, no *, no empty ones, no . or ..")
@@ -81,9 +81,9 @@ def parse_base_url(value: object) -> BaseUrl:
 
 
 def _one_too_many(base: str, resource: str) -> str:
-    """Return what is wrong with a path that is *base* and *resource*; *base* is shown if it is no secret."""
-    shown = f"…{base}" if base and base in BASES else "what stands before it"
-    return f"must not end in {resource}, which each request adds by itself: write {shown}"
+    """Return the error of a path that is *base* plus *resource*; *base* is shown only if it is a well-known one."""
+    shown = f"…{base}" if base and base in BASES else "the part before it"
+    return f"must not end in {resource}, which each request appends: write {shown}"
 
 
 def _bracketed(host: str) -> str:
@@ -130,7 +130,7 @@ def _ip(value: str) -> str:
     try:
         return str(ip_address(value))
     except ValueError:
-        raise ValueError("expected an IP address, such as 0.0.0.0: Envoy listens on no names") from None
+        raise ValueError("expected an IP address, such as 0.0.0.0: Envoy does not listen on host names") from None
 
 
 def _admin(value: str) -> str:
@@ -144,7 +144,7 @@ def _admin(value: str) -> str:
 
 def _host_name(value: str) -> str:
     if re.fullmatch(HOST_NAME_PATTERN, value) is None:
-        raise ValueError("expected a host name or an IP address, as it stands in the certificate")
+        raise ValueError("expected a host name or an IP address, as in the certificate")
     return value.removeprefix("[").removesuffix("]")
 
 

@@ -1,4 +1,4 @@
-"""The whole file as the user writes it. Compiled once, at start, into what the program works with."""
+"""The schema of the configuration file. It is compiled into a `Gateway` once, at start."""
 
 import re
 from typing import Annotated, Literal
@@ -41,13 +41,13 @@ def _cluster(value: str) -> str:
 
 def _listener_type(value: object) -> object:
     if isinstance(value, str) and value in {"prompt", "agent"}:
-        raise ValueError("only listeners of type model are served here; remove this one")
+        raise ValueError("only listeners of type model are supported; remove this one")
     return value
 
 
 def _policy_given(value: object) -> object:
     if value is None:
-        raise ValueError("is empty: write {} for retries with all defaults, or remove the key for no retry at all")
+        raise ValueError("is empty: write {} for retries with all defaults, or remove the key to disable retries")
     return value
 
 
@@ -64,13 +64,13 @@ Headers = dict[HeaderName, HeaderValue]
 
 
 class CorsTable(Table):
-    """Which web pages may call us from a browser."""
+    """The web pages that may call the gateway from a browser (CORS)."""
 
     allow_origins: Annotated[list[Origin], Field(min_length=1)]
 
 
 class ListenerTable(Table):
-    """Where clients reach us."""
+    """The listener that clients connect to."""
 
     type: Annotated[Literal["model"], BeforeValidator(_listener_type)]
     name: Text = "model"
@@ -108,22 +108,22 @@ class ProviderTable(Table):
 
     @property
     def prefix(self) -> str:
-        """The provider: what stands before the first slash."""
+        """The provider: the part before the first slash."""
         return self.model.partition("/")[0]
 
     @property
     def bare_model(self) -> str:
-        """The model as the provider knows it."""
+        """The provider's name of the model."""
         return self.model.partition("/")[2]
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether the entry stands for any model of its provider."""
+        """Whether the entry is a wildcard for all models of its provider."""
         return self.bare_model == "*"
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The configured keys, bare: to be handed on, never to be shown."""
+        """The configured keys in plain text: never to be logged or shown."""
         secrets = self.access_keys or ([] if self.access_key is None else [self.access_key])
         return tuple(secret.get_secret_value() for secret in secrets)
 
@@ -131,14 +131,14 @@ class ProviderTable(Table):
     @classmethod
     def _instead_of_access_key(cls, value: list[AccessKey] | None, info: ValidationInfo) -> list[AccessKey] | None:
         if info.data.get("access_key") is not None:
-            raise ValueError("access_key is given too: use one of the two")
+            raise ValueError("access_key is set, too: use one of the two")
         return value
 
     @field_validator("default")
     @classmethod
     def _no_wildcard(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - the validated value
         if value and info.data.get("model", "").endswith("/*"):
-            raise ValueError("a wildcard cannot be the default: it names no model")
+            raise ValueError("a wildcard cannot be the default, because it names no model")
         return value
 
 
@@ -149,7 +149,7 @@ class AliasTable(Table):
 
 
 class ConfigTable(Table):
-    """The file. Its old key `llm_providers` has been renamed before it gets here."""
+    """The file. Its old key `llm_providers` is renamed before validation."""
 
     version: Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
     listeners: Annotated[list[ListenerTable], Field(min_length=1)] = Field(

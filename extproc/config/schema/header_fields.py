@@ -1,4 +1,4 @@
-"""Header names, header values and keys that the file may hold: what would be unsafe on the wire is refused here."""
+"""Header names, header values and keys in the file; what would be unsafe on the wire is rejected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FRAMING = frozenset(
         "upgrade",
     }
 )
-"""What HTTP itself sets: the length, the host and the connection are not ours to change here."""
+"""Headers of message framing, host and connection, which cannot be configured."""
 
 
 def _name(value: str) -> str:
@@ -39,9 +39,9 @@ def _name(value: str) -> str:
     if name.startswith(names.INTERNAL_PREFIXES):
         raise ValueError(f"headers that begin with {', '.join(names.INTERNAL_PREFIXES)} are internal")
     if name == "host":
-        raise ValueError("the Host header is set with http_host")
+        raise ValueError("set the Host header with http_host")
     if name in _FRAMING:
-        raise ValueError("this header belongs to the connection and cannot be set")
+        raise ValueError("this header is set by HTTP itself and cannot be configured")
     return name
 
 

@@ -1,10 +1,9 @@
-"""The file's shape as JSON Schema (draft 2020-12), for editors and other programs.
+"""The file's JSON Schema (draft 2020-12), for editors and other programs.
 
-It accepts what the loader accepts and rejects what the loader rejects, but for what it cannot see or say: what a
-reference to the environment resolves to; YAML itself (keys that stand twice); what compares two values (max_ms above
-base_ms, the ends of a range, unique models and names, aliases that lead somewhere, endpoints and timeouts of one
-cluster, addresses that may be insecure); and the finer points of addresses (ports up to 65535, segments of a path, IP
-addresses).
+It accepts and rejects the same files as the loader, except for what JSON Schema does not see or cannot express: values
+of environment variables; YAML itself (duplicate keys); comparisons of values (max_ms above base_ms, the ends of a
+range, unique models and names, targets of aliases, endpoints and timeouts of one cluster, loopback addresses); and
+details of addresses (ports up to 65535, segments of a path, IP addresses).
 """
 
 from __future__ import annotations
@@ -22,33 +21,33 @@ Schema: TypeAlias = "dict[str, Json]"
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE: Schema = {
-    "description": "a text with references to environment variables: $NAME, ${NAME}, ${NAME:=default}; $$ is a dollar",
+    "description": "a string with references to the environment: $NAME, ${NAME}, ${NAME:=default}; $$ is a dollar",
     "type": "string",
     "pattern": rf"^(?=[^$]*[$])([$]{_NAME}|([^$]|[$][$]|[$]\{{{_NAME}(:=[^}}]*)?\}})*)$(?!\n)",
 }
-_MEANT_AS_MAP = frozenset({"properties", "$defs", "patternProperties"})
+_PROPERTY_MAPPINGS = frozenset({"properties", "$defs", "patternProperties"})
 _NULLABLE = frozenset({"first_byte", "between_bytes"})
 
 
 def json_schema() -> Schema:
     """Return the JSON Schema of a configuration file."""
     generated: Json = ConfigTable.model_json_schema()
-    schema = _as_map(_adapt(generated))
-    definitions = _as_map(schema["$defs"])
+    schema = _as_mapping(_adapt(generated))
+    definitions = _as_mapping(schema["$defs"])
     definitions["Reference"] = _REFERENCE
     for name, rules in _RULES_BETWEEN_KEYS.items():
-        _as_map(definitions[name])["allOf"] = list(rules)
-    properties = _as_map(schema["properties"])
-    providers = _as_map(properties["model_providers"])
+        _as_mapping(definitions[name])["allOf"] = list(rules)
+    properties = _as_mapping(schema["properties"])
+    providers = _as_mapping(properties["model_providers"])
     properties["llm_providers"] = {**providers, "description": "the old name of model_providers", "deprecated": True}
-    _as_map(properties["listeners"])["maxItems"] = 1
+    _as_mapping(properties["listeners"])["maxItems"] = 1
     schema["required"] = ["version"]
     schema["oneOf"] = [{"required": ["model_providers"]}, {"required": ["llm_providers"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "extproc configuration"}
 
 
 def _adapt(node: Json, *, key: str = "") -> Json:
-    """Return *node* without what is pydantic's own business, and with references wherever a value may stand.
+    """Return *node* without pydantic's annotations, and with references as alternatives of scalar values.
 
     *key* is the property that the node describes.
     """
@@ -57,7 +56,7 @@ def _adapt(node: Json, *, key: str = "") -> Json:
     if not isinstance(node, dict):
         return node
     node = {name: value for name, value in node.items() if not _is_noise(name, value)}
-    if "patternProperties" in node:  # names that match none are not "further" ones but wrong ones
+    if "patternProperties" in node:  # names that match no pattern are errors
         node["additionalProperties"] = False
     if "anyOf" in node and key not in _NULLABLE:
         node = _without_null(node)
@@ -67,29 +66,29 @@ def _adapt(node: Json, *, key: str = "") -> Json:
 
 
 def _adapt_part(name: str, value: Json) -> Json:
-    if name in _MEANT_AS_MAP and isinstance(value, dict):
+    if name in _PROPERTY_MAPPINGS and isinstance(value, dict):
         return {key: _adapt(item, key=key) for key, item in value.items()}
-    # Keys are never expanded; what is not a schema is left alone.
+    # Keys are never expanded; other keywords hold no schema.
     return _adapt(value) if name in {"anyOf", "items", "additionalProperties"} else value
 
 
 def _or_reference(node: Schema) -> Schema:
-    """Return a schema for what *node* describes, or for a text that may become it."""
+    """Return a schema of *node*, or of a string with references that may expand to it."""
     outer: Schema = {name: node.pop(name) for name in ("default", "description") if name in node}
     if "pattern" in node:
         node["pattern"] = f"{node['pattern']}(?!\\n)"  # Python's $ also matches before a last line break
     if node.get("type") == "string" and not node.keys() & {"enum", "const"}:
-        refused = _as_map(node.get("not", {})).get("pattern")
+        refused = _as_mapping(node.get("not", {})).get("pattern")
         node["not"] = {"pattern": "[$]" if refused is None else f"[$]|{refused}"}
     return {"anyOf": [node, {"$ref": "#/$defs/Reference"}], **outer}
 
 
 def _without_null(node: Schema) -> Schema:
-    """Return *node* without the null that stands for an absent key: to write it is an error."""
+    """Return *node* without the null of an absent key: null in the file is an error."""
     kept = [choice for choice in _as_list(node["anyOf"]) if choice != {"type": "null"}]
     if len(kept) != 1:
         return {**node, "anyOf": kept}
-    return {**_as_map(kept[0]), **{name: value for name, value in node.items() if name != "anyOf"}}
+    return {**_as_mapping(kept[0]), **{name: value for name, value in node.items() if name != "anyOf"}}
 
 
 def _is_noise(name: str, value: Json) -> bool:
@@ -98,9 +97,9 @@ def _is_noise(name: str, value: Json) -> bool:
     return name in {"format", "writeOnly"} or (name == "default" and (value is None or isinstance(value, dict | list)))
 
 
-def _as_map(value: Json) -> Schema:
+def _as_mapping(value: Json) -> Schema:
     if not isinstance(value, dict):
-        raise TypeError(f"expected a map in the generated schema, got {type(value).__name__}")
+        raise TypeError(f"expected a mapping in the generated schema, got {type(value).__name__}")
     return value
 
 

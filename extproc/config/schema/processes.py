@@ -1,4 +1,4 @@
-"""The parts of the file about our own processes: the sidecar and the Envoy that `up` starts and `render` describes."""
+"""The sections of the file about the sidecar and Envoy processes."""
 
 import re
 from typing import Annotated
@@ -23,12 +23,12 @@ from extproc.config.schema.scalars import (
 )
 
 DEFAULT_LISTEN = "unix:${XDG_RUNTIME_DIR:=/run}/extproc/extproc.sock"
-"""Where the sidecar listens unless the file says otherwise: in the directory for sockets of this user's session or, for
-a service, of the system. It is a reference like any other in the file, and is resolved with them."""
+"""Default of `sidecar.listen`: in the runtime directory of the user's session or, for a service, of the system. It is a
+reference like any other in the file, and is expanded with them."""
 
 ABSOLUTE_PATTERN = r"^/[!-~]*$"
 SOCKET_MODES = ("0600", "0660")
-"""A socket that everybody could write to would hand everybody the keys."""
+"""A world-writable socket would give the keys to any user."""
 
 
 def _directory(value: str) -> str:
@@ -44,8 +44,8 @@ def _file(value: str) -> str:
 
 
 def _socket_mode(value: object) -> object:
-    if value not in SOCKET_MODES:  # 0600 without quotes is another number to YAML
-        raise ValueError('expected "0600" (the owner alone) or "0660" (its group, too), in quotes')
+    if value not in SOCKET_MODES:  # 0600 without quotes is an integer to YAML
+        raise ValueError('expected "0600" (owner only) or "0660" (owner and group), quoted')
     return value
 
 
@@ -55,7 +55,7 @@ SocketMode = Annotated[str, BeforeValidator(_socket_mode), WithJsonSchema({"enum
 
 
 class TlsTable(Table):
-    """The files of both sides by which sidecar and Envoy prove to each other who they are (mutual TLS)."""
+    """The certificates and keys of both sides for mutual TLS between sidecar and Envoy."""
 
     ca: File
     cert: File
@@ -66,7 +66,7 @@ class TlsTable(Table):
 
 
 class SidecarTable(Table):
-    """The sidecar itself. *listen* is what `serve` uses; `up` makes a private socket of its own."""
+    """The sidecar. *listen* is used by `serve`; `up` creates a private socket of its own."""
 
     listen: Listen = DEFAULT_LISTEN
     socket_mode: SocketMode = "0600"
@@ -95,14 +95,14 @@ class SidecarTable(Table):
     @classmethod
     def _can_speak_tls(cls, value: Transport | None, info: ValidationInfo) -> Transport | None:
         if value is Transport.LEAN and info.data.get("tls") is not None:
-            raise ValueError("lean cannot speak TLS, which sidecar.tls asks for: set grpcio, or leave it out")
+            raise ValueError("lean does not support TLS, which sidecar.tls requires: set grpcio, or remove the key")
         return value
 
 
 class RetryBudgetTable(Table):
-    """How many retries Envoy allows at once: a share of the requests under way, but never less than a few.
+    """The limit of concurrent retries: a percentage of the requests in flight, with a minimum.
 
-    Only when it is asked for: each failover is a retry, and in a provider's outage every request is one.
+    Off by default: each failover is a retry, and in a provider's outage every request needs one.
     """
 
     percent: Percent = 20.0

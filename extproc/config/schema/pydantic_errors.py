@@ -1,7 +1,7 @@
-"""pydantic's complaints in our own words.
+"""pydantic's validation errors as problems of the configuration file.
 
-pydantic would show the value it does not like, which may be a key. Texts here are made of the error's type and of what
-the schema itself says, never of the file's values.
+pydantic's own messages quote the invalid value, which may be a key. Messages here are made of the error's type and of
+the schema, never of the file's values.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-_MAP = "expected a map of keys and values"
+_MAPPING = "expected a mapping"
 _TEXTS: Mapping[str, str] = {
     "missing": "is required",
-    "int_type": "expected a whole number",
+    "int_type": "expected an integer",
     "float_type": "expected a number",
     "finite_number": "expected a number",
-    "bool_type": "expected true or false",
-    "string_type": "expected a text",
+    "bool_type": "expected a boolean: true or false",
+    "string_type": "expected a string",
     "string_too_short": "must not be empty",
     "list_type": "expected a list",
-    "dict_type": _MAP,
-    "model_type": _MAP,
-    "model_attributes_type": _MAP,
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
     "too_short": "needs at least {min_length} item",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "enum": "expected one of {expected}",
     "literal_error": "expected one of {expected}",
 }
-"""What pydantic's error types mean here; the names in braces are what its errors say of the schema."""
+"""Message by pydantic error type; names in braces are filled from the error's context, which is part of the schema."""
 
 
 def problems_of(error: ValidationError, *, renamed: str = "model_providers") -> Iterator[Problem]:
-    """Yield what *error* says, in the file's order; *renamed* is what the file calls `model_providers`."""
+    """Yield a problem for each error, in the file's order; *renamed* is the file's key for `model_providers`."""
     for detail in error.errors(include_url=False):
         steps = detail["loc"]
-        # A bad key of a map (a header's name) is told as if it were one of its items.
+        # An invalid key of a mapping (a header's name) is reported at the place of its value.
         steps = steps[:-1] if steps and steps[-1] == "[key]" else steps
         if detail["type"] == "extra_forbidden":
             yield _unknown_key(steps, renamed)
@@ -66,21 +66,21 @@ def _text(detail: ErrorDetails) -> str:
     if value is None and kind != "missing":
         return "is empty: give it a value or remove the key"
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return "expected a text; put it in quotes"
-    return _TEXTS.get(kind, "is not valid").format(**{name: _of_the_schema(said) for name, said in context.items()})
+        return "expected a string; quote the value"
+    return _TEXTS.get(kind, "is not valid").format(**{name: _constraint(value) for name, value in context.items()})
 
 
-def _of_the_schema(said: object) -> str:
-    """Return what pydantic says of the schema: `'a', 'b' or 'c'` and 100.0 as we write them."""
-    if isinstance(said, float):
-        return f"{said:g}"
-    return str(said).replace("'", "").replace(" or ", ", ")
+def _constraint(value: object) -> str:
+    """Return a constraint of the schema as messages show it: pydantic gives `'a', 'b' or 'c'` and 100.0."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).replace("'", "").replace(" or ", ", ")
 
 
 def _unknown_key(steps: tuple[str | int, ...], renamed: str) -> Problem:
     *parents, last = steps
     key = str(last)
-    shown = key if re.fullmatch(r"[A-Za-z_-]{1,40}", key) else ""  # a typing error has no digits; a secret does
+    shown = key if re.fullmatch(r"[A-Za-z_-]{1,40}", key) else ""  # a typo has no digits; a secret does
     place = dotted(_in_the_file((*parents, shown), renamed))
     if re.match(r"[a-z_]+:", key):
         return Problem(place, "unknown key; is a space missing after its colon?")

@@ -1,4 +1,4 @@
-"""`retry_policy` as the user writes it."""
+"""The schema of `retry_policy`."""
 
 import re
 from typing import Annotated, Literal
@@ -36,7 +36,7 @@ from extproc.policy.rules import CandidateOrder, Lifetime, Measure, Scope
 
 
 class Table(BaseModel):
-    """A map of the file: its keys are known, its values of the right type, its errors quote nothing."""
+    """A mapping in the file: unknown keys are rejected, types are strict, errors quote no value."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -78,7 +78,7 @@ FallbackModel = Annotated[
 
 
 class BackoffTable(Table):
-    """How long to wait between attempts when nobody has said."""
+    """The delay between attempts without a Retry-After."""
 
     apply_to: ReachName
     base_ms: Positive = 100
@@ -95,7 +95,7 @@ class BackoffTable(Table):
 
 
 class StatusCodesTable(Table):
-    """What is done about some status codes."""
+    """The rule for a list of status codes."""
 
     codes: Annotated[list[Codes], Field(min_length=1)]
     strategy: Annotated[StrategyName | None, Given] = None
@@ -104,7 +104,7 @@ class StatusCodesTable(Table):
 
 
 class TimeoutTable(Table):
-    """What is done when a provider does not answer in time, when that is, and for how long it is avoided then."""
+    """The rule for attempts that time out: the timeout, the retry, and how long the target is deprioritized."""
 
     strategy: Annotated[StrategyName | None, Given] = None
     max_attempts: Annotated[Positive | None, Given] = None
@@ -113,14 +113,14 @@ class TimeoutTable(Table):
 
 
 class ConnectionErrorTable(Table):
-    """What is done when a provider cannot be reached, or breaks off before it answers."""
+    """The rule for refused and reset connections."""
 
     strategy: Annotated[StrategyName | None, Given] = None
     max_attempts: Annotated[NonNegative | None, Given] = None
 
 
 class HighLatencyTable(Table):
-    """When a slow answer makes its target be avoided."""
+    """When slow responses deprioritize their target."""
 
     threshold_ms: Positive
     measure: MeasureName = Measure.TTFB
@@ -141,7 +141,7 @@ class HighLatencyTable(Table):
 
 
 class RetryAfterTable(Table):
-    """What a provider's Retry-After blocks, and for how long at the most."""
+    """The scope and the maximum of a provider's Retry-After."""
 
     scope: ScopeName = Scope.MODEL
     apply_to: LifetimeName = Lifetime.GLOBAL
@@ -150,14 +150,14 @@ class RetryAfterTable(Table):
 
 
 class SecondRoundTable(Table):
-    """How often to go round all candidates when the failure looks transient."""
+    """How often to try all candidates again after transient failures."""
 
     rounds: Rounds = 2
     delay_ms: NonNegative = 500
 
 
 class RetryPolicyTable(Table):
-    """Everything about trying again; `{}` is all defaults."""
+    """A retry policy; `{}` is all defaults."""
 
     fallback_models: list[FallbackModel] = []
     default_strategy: StrategyName = Field("different_provider", validate_default=True)

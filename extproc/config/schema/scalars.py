@@ -1,6 +1,7 @@
-"""The kinds of single values that the file may hold, each with its rule and its JSON Schema.
+"""Scalar types of the configuration file, each with its validation and its JSON Schema.
 
-Numbers and truth values are strict: `"5"` is no number, unless it came from the environment, where everything is text.
+Numbers and booleans are strict: `"5"` is not a number, unless it came from the environment, where every value is a
+string.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LARGEST = 2**31 - 1
-"""Ceiling of every number without one of its own: nothing downstream can overflow."""
+"""Maximum of every number without one of its own, so that no later computation overflows."""
 
 _MILLIS_PER = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 DURATION_PATTERN = r"^(?!0+(\.0+)?[a-z])([0-9]{1,7}ms|[0-9]{1,7}(\.[0-9]{1,3})?(s|m|h))$"
@@ -29,16 +30,16 @@ CODES_PATTERN = r"^[1-5][0-9][0-9]-[1-5][0-9][0-9]$"
 def _integer(value: object) -> object:
     if isinstance(value, FromEnvironment):
         if re.fullmatch(r"[+-]?[0-9]{1,18}", value) is None:
-            raise ValueError("expected a whole number, but the environment gives something else")
+            raise ValueError("expected an integer, but the environment variable holds something else")
         return int(value)
-    # JSON Schema counts 5.0 among the integers, so we do.
+    # As in JSON Schema, 5.0 is an integer.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _number(value: object) -> object:
     if isinstance(value, FromEnvironment):
         if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", value) is None:
-            raise ValueError("expected a number, but the environment gives something else")
+            raise ValueError("expected a number, but the environment variable holds something else")
         return float(value)
     return value
 
@@ -46,7 +47,7 @@ def _number(value: object) -> object:
 def _boolean(value: object) -> object:
     if isinstance(value, FromEnvironment):
         if value.lower() not in {"true", "false"}:
-            raise ValueError("expected true or false, but the environment gives something else")
+            raise ValueError("expected true or false, but the environment variable holds something else")
         return value.lower() == "true"
     return value
 
@@ -65,7 +66,7 @@ def _duration(value: object) -> Millis:
 
 
 def _codes(value: object) -> range:
-    """Return the status codes that one item of `codes` stands for: 429 or "500-599", both ends included."""
+    """Return the status codes of one item of `codes`: 429, or "500-599" with both ends included."""
     if isinstance(value, FromEnvironment) and re.fullmatch("[0-9]{3}", value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -77,17 +78,17 @@ def _codes(value: object) -> range:
     if not (100 <= first <= 599 and 100 <= last <= 599):
         raise ValueError("status codes go from 100 to 599")
     if first > last:
-        raise ValueError("the range is upside down: its first code is above its last")
+        raise ValueError("the range is reversed: its first code is greater than its last")
     return range(first, last + 1)
 
 
 def any_case(words: Iterable[str]) -> str:
-    """Return a pattern for any of *words* in any mixture of cases; JSON Schema's patterns have no flag for that."""
+    """Return a case-insensitive pattern for any of *words*; JSON Schema's patterns have no flag for that."""
     return "|".join(re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", word) for word in words)
 
 
 Given = BeforeValidator(_given)
-"""For optional keys: the key may be absent, but not empty, which would say nothing."""
+"""For optional keys: the key may be absent, but not null."""
 
 NonNegative = Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_integer)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_integer)]
@@ -107,7 +108,7 @@ Codes = Annotated[
         {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string", "pattern": CODES_PATTERN}]}
     ),
 ]
-# Strict enums would want the members themselves, not their names.
+# Strict enums accept members only, not their values.
 StrategyName = Annotated[Strategy, Strict(strict=False)]
 CandidateOrderName = Annotated[CandidateOrder, Strict(strict=False)]
 ScopeName = Annotated[Scope, Strict(strict=False)]

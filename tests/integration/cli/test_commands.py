@@ -69,7 +69,7 @@ def test_a_missing_file_is_told_alike_by_every_command(command: str) -> None:
     """One message, one exit code."""
     done = invoke(command, "nowhere.yaml")
 
-    assert (done.code, done.err) == (3, "Error: nowhere.yaml: there is no such file\n")
+    assert (done.code, done.err) == (3, "Error: nowhere.yaml: no such file\n")
 
 
 def test_secrets_are_written_for_envoy_alone(home: Home, gateway: SmallGateway) -> None:

@@ -9,22 +9,22 @@ from support.config.files import P, S, Table, a_file, a_provider, gateway, probl
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ([a_provider(P), a_provider(P)], ["model_providers[1].model: the same model as model_providers[0]"]),
+        ([a_provider(P), a_provider(P)], ["model_providers[1].model: duplicate model, first in model_providers[0]"]),
         (
             [a_provider("openai/*"), a_provider("openai/*")],
-            ["model_providers[1].model: the same model as model_providers[0]"],
+            ["model_providers[1].model: duplicate model, first in model_providers[0]"],
         ),
         (
             [a_provider(P, name="a"), a_provider(S, name="a")],
-            ["model_providers[1].name: the same name as model_providers[0]"],
+            ["model_providers[1].name: duplicate name, first in model_providers[0]"],
         ),
         (
             [a_provider(P), a_provider(S, name=P)],
-            ["model_providers[1].name: is what model_providers[0] is called"],
+            ["model_providers[1].name: is the model id of model_providers[0]"],
         ),
         (
             [a_provider(P, name=S), a_provider(S)],
-            ["model_providers[0].name: is what model_providers[1] is called"],
+            ["model_providers[0].name: is the model id of model_providers[1]"],
         ),
         ([a_provider(P, name=P), a_provider(S)], []),
         ([a_provider(P), a_provider(S, name="gpt-4o")], []),
@@ -34,7 +34,7 @@ from support.config.files import P, S, Table, a_file, a_provider, gateway, probl
         ),
         (
             [a_provider("openai/*", default=True)],
-            ["model_providers[0].default: a wildcard cannot be the default: it names no model"],
+            ["model_providers[0].default: a wildcard cannot be the default, because it names no model"],
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_the_old_key_is_accepted_and_named_in_places() -> None:
 
 def test_the_old_and_the_new_key_do_not_go_together() -> None:
     assert problems({**a_file(), "llm_providers": [a_provider(S)]}) == [
-        "llm_providers: is the old name of model_providers, which is there too: use one"
+        "llm_providers: is the old name of model_providers, which is present, too: use one"
     ]
 
 
@@ -111,19 +111,19 @@ def test_an_alias_is_looked_at_before_any_other_name() -> None:
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        (aliases(a="nobody"), ["model_aliases.a.target: there is no such model or alias"]),
-        (aliases(a="openai/gpt-9"), ["model_aliases.a.target: there is no such model or alias"]),
-        (aliases(a="anthropic/"), ["model_aliases.a.target: there is no such model or alias"]),
-        (aliases(a="anthropic/*"), ["model_aliases.a.target: there is no such model or alias"]),
+        (aliases(a="nobody"), ["model_aliases.a.target: no such model or alias"]),
+        (aliases(a="openai/gpt-9"), ["model_aliases.a.target: no such model or alias"]),
+        (aliases(a="anthropic/"), ["model_aliases.a.target: no such model or alias"]),
+        (aliases(a="anthropic/*"), ["model_aliases.a.target: no such model or alias"]),
         (aliases(a="b", b="nobody"), [
-            "model_aliases.a.target: there is no such model or alias",
-            "model_aliases.b.target: there is no such model or alias",
+            "model_aliases.a.target: no such model or alias",
+            "model_aliases.b.target: no such model or alias",
         ]),
-        (aliases(a="a"), ["model_aliases.a.target: this alias leads in a circle"]),
+        (aliases(a="a"), ["model_aliases.a.target: alias cycle"]),
         (aliases(a="b", b="c", c="b"), [
-            "model_aliases.a.target: this alias leads in a circle",
-            "model_aliases.b.target: this alias leads in a circle",
-            "model_aliases.c.target: this alias leads in a circle",
+            "model_aliases.a.target: alias cycle",
+            "model_aliases.b.target: alias cycle",
+            "model_aliases.c.target: alias cycle",
         ]),
     ],
 )  # fmt: skip

@@ -57,7 +57,7 @@ def test_on_loopback_it_may_be_insecure_by_ones_own_word(listen: str) -> None:
 
     assert problems(document) == []
     assert warnings(document) == [
-        "sidecar.insecure: any process on this host that connects to the sidecar is handed the providers' keys"
+        "sidecar.insecure: any process on this host that connects to the sidecar receives the providers' keys"
     ]
 
 
@@ -87,7 +87,7 @@ def test_no_certificate_is_for_every_address(listen: str) -> None:
     """Envoy would refuse whatever it is shown."""
     (problem,) = problems(a_file(sidecar={"listen": listen, "tls": TLS}))
 
-    assert problem.startswith("sidecar.tls.server_name: is required, because sidecar.listen is every address")
+    assert problem.startswith("sidecar.tls.server_name: is required, because sidecar.listen is a wildcard address")
     assert problems(a_file(sidecar={"listen": listen, "tls": {**TLS, "server_name": "sidecar.test"}})) == []
 
 
@@ -99,13 +99,13 @@ def test_secure_and_insecure_at_once_is_a_contradiction() -> None:
 
 def test_tls_on_a_socket_is_said_to_be_without_use() -> None:
     assert warnings(a_file(sidecar={"tls": TLS})) == [
-        "sidecar.tls: is not used: sidecar.listen is a Unix socket, which is its owner's alone"
+        "sidecar.tls: is not used: sidecar.listen is a Unix socket, which only its owner can access"
     ]
 
 
 def test_the_lean_transport_has_no_tls() -> None:
     assert problems(a_file(sidecar={"listen": "127.0.0.1:1", "tls": TLS, "transport": "lean"})) == [
-        "sidecar.transport: lean cannot speak TLS, which sidecar.tls asks for: set grpcio, or leave it out"
+        "sidecar.transport: lean does not support TLS, which sidecar.tls requires: set grpcio, or remove the key"
     ]
 
 
@@ -136,7 +136,7 @@ def test_both_sides_need_their_files(missing: str) -> None:
     [
         ("ca", "ca.pem", "expected the absolute path of a file, without spaces"),
         ("key", "/a b", "expected the absolute path of a file, without spaces"),
-        ("server_name", "a/b", "expected a host name or an IP address, as it stands in the certificate"),
+        ("server_name", "a/b", "expected a host name or an IP address, as in the certificate"),
     ],
 )
 def test_envoy_and_sidecar_must_find_the_files_wherever_they_are_started(key: str, value: str, said: str) -> None:
@@ -149,7 +149,7 @@ def test_envoy_and_sidecar_must_find_the_files_wherever_they_are_started(key: st
 def test_a_socket_is_never_everybodys(mode: object) -> None:
     """Without quotes YAML makes another number of it."""
     assert problems(a_file(sidecar={"socket_mode": mode})) == [
-        'sidecar.socket_mode: expected "0600" (the owner alone) or "0660" (its group, too), in quotes'
+        'sidecar.socket_mode: expected "0600" (owner only) or "0660" (owner and group), quoted'
     ]
 
 
@@ -184,12 +184,12 @@ def test_envoy_needs_the_whole_path_of_a_socket(admin: str) -> None:
     [
         ("127.0.0.1:9901", "any process on this host"),
         ("[::1]:9901", "any process on this host"),
-        ("0.0.0.0:9901", "whoever reaches this host"),
-        ("[::]:9901", "whoever reaches this host"),
-        ("10.0.0.1:9901", "whoever reaches this host"),
+        ("0.0.0.0:9901", "any host that can connect"),
+        ("[::]:9901", "any host that can connect"),
+        ("10.0.0.1:9901", "any host that can connect"),
     ],
 )
 def test_an_admin_endpoint_with_a_port_is_warned_of(admin: str, who: str) -> None:
     (warning,) = warnings(a_file(envoy={"admin": admin}))
 
-    assert warning.startswith(f"envoy.admin: {who} can stop Envoy there and read its configuration; a Unix socket ")
+    assert warning.startswith(f"envoy.admin: {who} can stop Envoy there and read its configuration; only the owner ")

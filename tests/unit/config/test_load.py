@@ -41,7 +41,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    assert refused(tmp_path / "none.yaml") == f"{tmp_path}/none.yaml: there is no such file"
+    assert refused(tmp_path / "none.yaml") == f"{tmp_path}/none.yaml: no such file"
 
 
 def test_a_directory(tmp_path: Path) -> None:
@@ -66,4 +66,4 @@ def test_an_empty_file(tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     file.touch()
 
-    assert refused(file) == "the file is empty: it needs at least version and model_providers"
+    assert refused(file) == "the file is empty: at least version and model_providers are required"

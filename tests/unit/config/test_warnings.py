@@ -21,14 +21,14 @@ def test_an_ordinary_policy_has_no_warnings() -> None:
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ([codes(429), codes(429)], ["[1].codes[0]: 429 can never match here: on_status_codes[0] comes first"]),
+        ([codes(429), codes(429)], ["[1].codes[0]: 429 never matches here: on_status_codes[0] comes first"]),
         (
             [codes("500-503"), codes(429, "502-599")],
-            ["[1].codes[1]: 502-503 can never match here: on_status_codes[0] comes first"],
+            ["[1].codes[1]: 502-503 never matches here: on_status_codes[0] comes first"],
         ),
         (
             [codes(502), codes(504), codes("500-599")],
-            ["[2].codes[0]: 502, 504 can never match here: on_status_codes[0], on_status_codes[1] comes first"],
+            ["[2].codes[0]: 502, 504 never matches here: on_status_codes[0], on_status_codes[1] comes first"],
         ),
         ([codes(429, "400-450")], []),
     ],
@@ -40,8 +40,8 @@ def test_a_code_that_an_earlier_entry_has(entries: list[Table], said: list[str])
     ]
 
 
-EVERY_PAGE = "* lets every web page that somebody here looks at call this gateway, with your keys, and read the answers"
-NEVER = "is never reached by a strategy in use: no wait happens"
+EVERY_PAGE = "* lets every web page call this gateway with your keys from a visitor's browser, and read the responses"
+NEVER = "does not apply to any strategy in use: there is never a delay"
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_a_backoff_that_no_strategy_reaches(policy: Table, said: list[str]) -> N
 @pytest.mark.parametrize(("base", "ceiling", "warned"), [(100, 199, True), (100, 200, False)])
 def test_a_backoff_that_cannot_grow(base: int, ceiling: int, *, warned: bool) -> None:
     backoff = {"apply_to": "global", "base_ms": base, "max_ms": ceiling}
-    said = f"{AT_POLICY}.backoff.max_ms: is less than twice base_ms: the wait never doubles"
+    said = f"{AT_POLICY}.backoff.max_ms: is less than twice base_ms: the delay never doubles"
 
     assert warnings(with_policy({"backoff": backoff})) == ([said] if warned else [])
 
 
-ALONE = f"{AT_POLICY}: has the strategy different_provider, but there is no other usable provider"
+ALONE = f"{AT_POLICY}: uses the strategy different_provider, but there is no other usable provider"
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_fallbacks_that_lead_nowhere_or_back() -> None:
     policy = {"fallback_models": ["openai/gpt-9", S, P, "xai/grok"]}
 
     assert warnings(with_policy(policy, a_provider(S), a_provider("xai/*"))) == [
-        f"{AT_POLICY}.fallback_models[0]: is not a configured model: it is left out",
-        f"{AT_POLICY}.fallback_models[2]: is the model that this policy belongs to",
-        f"{AT_POLICY}.fallback_models[3]: is not a configured model: it is left out",
+        f"{AT_POLICY}.fallback_models[0]: is not a configured model: it is ignored",
+        f"{AT_POLICY}.fallback_models[2]: is the model of this policy itself",
+        f"{AT_POLICY}.fallback_models[3]: is not a configured model: it is ignored",
     ]
 
 
@@ -163,8 +163,8 @@ def test_a_providers_retry_after_together_with_same_model() -> None:
 
     assert warnings(with_policy(policy)) == [
         (
-            f"{AT_POLICY}.retry_after_handling.scope: provider: one model's Retry-After blocks all of the provider's, "
-            "though same_model keeps to one"
+            f"{AT_POLICY}.retry_after_handling.scope: provider: one model's Retry-After blocks all models of the "
+            "provider, although same_model retries only one"
         )
     ]
 
@@ -174,15 +174,15 @@ def test_slow_responses_of_a_provider_together_with_same_model() -> None:
 
     assert warnings(with_policy(policy)) == [
         (
-            f"{AT_POLICY}.on_high_latency.scope: provider: one slow model blocks all of the provider's, though "
-            "same_model keeps to one"
+            f"{AT_POLICY}.on_high_latency.scope: provider: one slow model blocks all models of the provider, "
+            "although same_model retries only one"
         )
     ]
 
 
 def test_a_latency_threshold_under_a_second() -> None:
     assert warnings(with_policy({"on_high_latency": {"threshold_ms": 999}})) == [
-        f"{AT_POLICY}.on_high_latency.threshold_ms: is under 1000 ms: ordinary answers may count as slow"
+        f"{AT_POLICY}.on_high_latency.threshold_ms: is under 1000 ms: ordinary responses may count as slow"
     ]
 
 
@@ -190,8 +190,8 @@ def test_a_latency_threshold_under_a_second() -> None:
 def test_a_target_without_a_usable_credential(model: str) -> None:
     assert warnings(a_file(a_provider(P), {"model": model})) == [
         (
-            "model_providers[1]: has no access_key, and its provider asks for one: it is never chosen for a failover, "
-            "and requests that name it will be refused"
+            "model_providers[1]: has no access_key, and its provider requires one: it is never a failover target, "
+            "and requests for it will be rejected"
         )
     ]
 

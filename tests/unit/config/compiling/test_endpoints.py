@@ -102,7 +102,7 @@ def test_azure_openai_with_another_version_or_without_any(base_url: str, path: s
 
 def test_azure_openai_needs_an_address() -> None:
     assert problems(a_file(a_provider("azure_openai/d"))) == [
-        "model_providers[0].base_url: is required: every customer of this provider has another address"
+        "model_providers[0].base_url: is required: each account of this provider has its own address"
     ]
 
 
@@ -125,7 +125,7 @@ def test_an_unknown_provider_without_the_two_is_refused(keys: Table) -> None:
     (said,) = problems(a_file({"model": "mine/m", **keys}))
 
     assert said.startswith("model_providers[0].model: the provider is not one of openai, anthropic, ")
-    assert said.endswith("another one needs both provider_interface and base_url")
+    assert said.endswith("any other provider needs both provider_interface and base_url")
 
 
 def test_a_known_provider_has_its_own_interface() -> None:
@@ -133,8 +133,8 @@ def test_a_known_provider_has_its_own_interface() -> None:
     assert problems(a_file(a_provider(S, provider_interface="claude"))) == []
     assert problems(a_file(a_provider(P, provider_interface="claude"))) == [
         (
-            "model_providers[0].provider_interface: contradicts the model's provider, which is a known one: remove it, "
-            "or call the provider something else"
+            "model_providers[0].provider_interface: contradicts the model's provider, which is built in: remove it, "
+            "or give the provider another name"
         )
     ]
 
@@ -245,9 +245,9 @@ def test_where_a_cluster_is_first_used_is_known() -> None:
     assert [cluster.place for cluster in clusters] == ["model_providers[0]", "model_providers[2]"]
 
 
-OTHER_ENDPOINT = "model_providers[0] has the same cluster with another scheme, host or port"
+OTHER_ENDPOINT = "model_providers[0] uses the same cluster with another scheme, host or port"
 OTHER_TIMEOUTS = (
-    "model_providers[0] has the same cluster with other timeouts (connect, idle, between_bytes): make them equal, or "
+    "model_providers[0] uses the same cluster with other timeouts (connect, idle, between_bytes): make them equal, or "
     "give one of the two a `cluster` of its own"
 )
 
@@ -294,5 +294,5 @@ def test_targets_of_one_cluster_may_have_first_byte_limits_of_their_own() -> Non
 @pytest.mark.parametrize("name", ["extproc", "attempt", "degraded"])
 def test_our_own_clusters_cannot_be_named(name: str) -> None:
     assert problems(a_file(a_provider(cluster=name))) == [
-        "model_providers[0].cluster: this name is taken by a cluster of the gateway's own"
+        "model_providers[0].cluster: this name is reserved for a cluster of the gateway"
     ]

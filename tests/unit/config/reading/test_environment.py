@@ -67,7 +67,7 @@ def test_a_dollar_that_is_no_reference_is_refused(text: str) -> None:
     """Sent on as it is, `Bearer $TOKEN` would be a silent failure at the provider."""
     assert refused(text) == [
         (
-            "here: holds a $ that is no reference: write ${NAME} or ${NAME:=default} inside a text, "
+            "here: contains a $ that is not a reference: write ${NAME} or ${NAME:=default} inside a string, "
             "$NAME as a whole value, $$ for a dollar sign"
         )
     ]
@@ -81,17 +81,17 @@ def test_keys_are_not_expanded() -> None:
 
 def test_keys_must_be_texts() -> None:
     """`on:` and `1:` are a truth value and a number to YAML."""
-    assert refused({True: "x"}) == ["here: has a key that is not a text; put it in quotes"]
+    assert refused({True: "x"}) == ["here: has a key that is not a string; quote it"]
 
 
 def test_a_value_without_a_meaning_is_refused() -> None:
     """No tag that the YAML loader knows makes such a value; nothing else should either."""
-    assert refused({"x": b"bytes"}) == ["here.x: is of a type that has no meaning here"]
+    assert refused({"x": b"bytes"}) == ["here.x: has an unsupported type"]
 
 
 def test_an_alias_inside_itself_is_refused() -> None:
     assert problems("version: v0.4.0\nlisteners: &x [*x]\n") == [
-        "listeners: is nested too deeply, or repeats itself through anchors too often"
+        "listeners: is nested too deeply, or expands anchors too often"
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_file_that_explodes_through_aliases_is_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         Expansion({}).expand(yaml.safe_load("\n".join(lines)))
 
-    assert str(raised.value) == "a4: is nested too deeply, or repeats itself through anchors too often"
+    assert str(raised.value) == "a4: is nested too deeply, or expands anchors too often"
 
 
 def test_numbers_and_truth_values_may_come_from_the_environment() -> None:
@@ -125,17 +125,17 @@ def test_numbers_and_truth_values_may_come_from_the_environment() -> None:
         (
             "sidecar.workers",
             a_file(sidecar={"workers": "$X"}),
-            "expected a whole number, but the environment gives something else",
+            "expected an integer, but the environment variable holds something else",
         ),
         (
             "envoy.retry_budget.percent",
             a_file(envoy={"retry_budget": {"percent": "$X"}}),
-            "expected a number, but the environment gives something else",
+            "expected a number, but the environment variable holds something else",
         ),
         (
             "model_providers[0].default",
             a_file(a_provider(default="$X")),
-            "expected true or false, but the environment gives something else",
+            "expected true or false, but the environment variable holds something else",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_variable_that_does_not_fit_is_told_without_its_value(
 
 
 def test_a_quoted_number_of_the_file_is_no_number() -> None:
-    assert problems(a_file(sidecar={"workers": "2"})) == ["sidecar.workers: expected a whole number"]
+    assert problems(a_file(sidecar={"workers": "2"})) == ["sidecar.workers: expected an integer"]
 
 
 def test_an_unset_variable_is_the_only_problem_of_its_place() -> None:

@@ -66,9 +66,9 @@ PATH = "the path must be made of plain segments: no spaces, no *, no empty ones,
         ("https://[::1", HOST),
         ("https://a\n.example", HOST),
         ("https://bücher.example", HOST),
-        ("https://user:sk-secret@a.example", "must not hold a user name or password; keys belong in access_key"),
-        ("https://a.example/v1#top", "must not hold a # part"),
-        ("https://a.example/v1?key=sk-secret", "must not hold a query, except ?api-version=…"),
+        ("https://user:sk-secret@a.example", "must not contain a user name or password; keys belong in access_key"),
+        ("https://a.example/v1#top", "must not contain a fragment (#)"),
+        ("https://a.example/v1?key=sk-secret", "must not contain a query, except ?api-version=…"),
         ("https://a.example/a//b", PATH),
         ("https://a.example/../b", PATH),
         ("https://a.example/a b", PATH),
@@ -89,20 +89,20 @@ def test_a_bad_address_is_told_without_repeating_it(value: object, said: str) ->
         ("/v1/responses", "/responses", "…/v1"),
         ("/v1/embeddings", "/embeddings", "…/v1"),
         ("/v1/completions", "/completions", "…/v1"),
-        ("/chat/completions", "/chat/completions", "what stands before it"),
-        ("/sk-secret/embeddings", "/embeddings", "what stands before it"),
-        ("/openai/deployments/d/chat/completions?api-version=1", "/chat/completions", "what stands before it"),
+        ("/chat/completions", "/chat/completions", "the part before it"),
+        ("/sk-secret/embeddings", "/embeddings", "the part before it"),
+        ("/openai/deployments/d/chat/completions?api-version=1", "/chat/completions", "the part before it"),
     ],
 )
 def test_an_address_ends_before_what_requests_ask_for(path: str, resource: str, write: str) -> None:
     """Each of them would go to `/chat/completions/chat/completions`."""
     assert problems(a_file(a_provider(base_url=f"https://a.example{path}"))) == [
-        f"model_providers[0].base_url: must not end in {resource}, which each request adds by itself: write {write}"
+        f"model_providers[0].base_url: must not end in {resource}, which each request appends: write {write}"
     ]
 
 
 HOST_PORT = "expected host:port, such as 127.0.0.1:9901"
-IP = "expected an IP address, such as 0.0.0.0: Envoy listens on no names"
+IP = "expected an IP address, such as 0.0.0.0: Envoy does not listen on host names"
 
 
 @pytest.mark.parametrize(

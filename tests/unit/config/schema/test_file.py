@@ -6,15 +6,15 @@ import pytest
 from support.config.files import AT_POLICY, P, a_file, a_provider, policy, problems, with_policy
 
 PROVIDER = "model_providers[0]"
-WHOLE = "expected a whole number"
-MAP = "expected a map of keys and values"
+WHOLE = "expected an integer"
+MAP = "expected a mapping"
 EMPTY = "is empty: give it a value or remove the key"
 DURATION = "expected a duration above zero with its unit, such as 500ms, 5s or 5m"
 NAME = "is not a valid header name"
 VALUE = "must be printable ASCII without a line break or a space at its ends, and not empty"
 KEY = "must be printable ASCII without spaces or line breaks, and without a leading `Bearer`"
 STRATEGIES = "expected one of same_model, same_provider, different_provider"
-FRAMING = "this header belongs to the connection and cannot be set"
+FRAMING = "this header is set by HTTP itself and cannot be configured"
 ORIGIN = (
     "expected an origin as browsers write it, such as https://app.example.com or http://localhost:5173: in lower case, "
     "without a path; https://*.example.com is every host below example.com, http://localhost:* every port, * every page"
@@ -25,11 +25,11 @@ INTERNAL = "headers that begin with x-extproc-, x-arch-, x-envoy- are internal"
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ("", "the file is empty: it needs at least version and model_providers"),
-        ("# nothing\n", "the file is empty: it needs at least version and model_providers"),
-        ("- a\n", "the file must be a map of keys: version, model_providers and so on"),
-        ("text", "the file must be a map of keys: version, model_providers and so on"),
-        ("$NAME", "the file must be a map of keys: version, model_providers and so on"),
+        ("", "the file is empty: at least version and model_providers are required"),
+        ("# nothing\n", "the file is empty: at least version and model_providers are required"),
+        ("- a\n", "the file must be a mapping with version, model_providers and so on"),
+        ("text", "the file must be a mapping with version, model_providers and so on"),
+        ("$NAME", "the file must be a mapping with version, model_providers and so on"),
     ],
 )
 def test_the_file_must_be_a_map(document: str, said: str) -> None:
@@ -89,8 +89,8 @@ def test_required_keys_of_the_top_level() -> None:
     ("listener", "said"),
     [
         ({}, ["listeners[0].type: is required"]),
-        ({"type": "prompt"}, ["listeners[0].type: only listeners of type model are served here; remove this one"]),
-        ({"type": "agent"}, ["listeners[0].type: only listeners of type model are served here; remove this one"]),
+        ({"type": "prompt"}, ["listeners[0].type: only listeners of type model are supported; remove this one"]),
+        ({"type": "agent"}, ["listeners[0].type: only listeners of type model are supported; remove this one"]),
         ({"type": "tcp"}, ["listeners[0].type: expected one of model"]),
         ({"type": "model", "name": ""}, ["listeners[0].name: must not be empty"]),
         ({"type": "model", "port": 0}, ["listeners[0].port: must be at least 1"]),
@@ -112,8 +112,8 @@ def test_there_is_one_listener_of_type_model() -> None:
     listeners = [{"type": "model"}, {"type": "prompt"}, {"type": "model", "port": 12001}]
 
     assert problems(a_file(listeners=listeners)) == [
-        "listeners[1].type: only listeners of type model are served here; remove this one",
-        "listeners[2]: there must be one listener of type model; listeners[0] is it",
+        "listeners[1].type: only listeners of type model are supported; remove this one",
+        "listeners[2]: only one listener of type model is allowed; the first is listeners[0]",
     ]
 
 
@@ -132,14 +132,14 @@ def test_what_is_no_duration(text: str) -> None:
         ({"model": "openai/gpt-*"}, "model: expected provider/model, or provider/* for any model of that provider"),
         ({"model": "openai/gpt 4"}, "model: expected provider/model, or provider/* for any model of that provider"),
         ({"model": "openai/g\x7fpt"}, "model: expected provider/model, or provider/* for any model of that provider"),
-        ({"model": 4}, "model: expected a text; put it in quotes"),
+        ({"model": 4}, "model: expected a string; quote the value"),
         ({"model": None}, f"model: {EMPTY}"),
         ({"name": ""}, "name: must not be empty"),
         ({"name": None}, f"name: {EMPTY}"),
-        ({"name": 1.0}, "name: expected a text; put it in quotes"),
-        ({"name": []}, "name: expected a text"),
+        ({"name": 1.0}, "name: expected a string; quote the value"),
+        ({"name": []}, "name: expected a string"),
         ({"access_key": ""}, "access_key: is empty"),
-        ({"access_key": 123456}, "access_key: expected a text; put it in quotes"),
+        ({"access_key": 123456}, "access_key: expected a string; quote the value"),
         ({"access_key": None}, f"access_key: {EMPTY}"),
         ({"access_key": "sk-secret\n"}, f"access_key: {KEY}"),
         ({"access_key": "Bearer sk-secret"}, f"access_key: {KEY}"),
@@ -148,10 +148,10 @@ def test_what_is_no_duration(text: str) -> None:
         ({"access_keys": []}, "access_keys: needs at least 1 item"),
         ({"access_keys": "sk"}, "access_keys: expected a list"),
         ({"access_keys": ["sk", "s k"]}, f"access_keys[1]: {KEY}"),
-        ({"access_key": "a", "access_keys": ["b"]}, "access_keys: access_key is given too: use one of the two"),
+        ({"access_key": "a", "access_keys": ["b"]}, "access_keys: access_key is set, too: use one of the two"),
         ({"base_url": None}, f"base_url: {EMPTY}"),
-        ({"default": "yes"}, "default: expected true or false"),
-        ({"default": 1}, "default: expected true or false"),
+        ({"default": "yes"}, "default: expected a boolean: true or false"),
+        ({"default": 1}, "default: expected a boolean: true or false"),
         ({"passthrough_auth": None}, f"passthrough_auth: {EMPTY}"),
         ({"cluster": "a b"}, "cluster: must be printable ASCII without spaces, at most 255 characters"),
         ({"cluster": ""}, "cluster: must be printable ASCII without spaces, at most 255 characters"),
@@ -162,13 +162,13 @@ def test_what_is_no_duration(text: str) -> None:
         ({"access_key:sk-secret": None}, "[?]: unknown key; is a space missing after its colon?"),
         ({"sk-proj-8a7b": "x"}, "[?]: unknown key"),
         ({"headers": ["x-a: b"]}, f"headers: {MAP}"),
-        ({"headers": {"x-a": 1}}, "headers.x-a: expected a text; put it in quotes"),
+        ({"headers": {"x-a": 1}}, "headers.x-a: expected a string; quote the value"),
         ({"headers": {"x-a": ""}}, f"headers.x-a: {VALUE}"),
         ({"headers": {"x-a": "b\r\nx-b: c"}}, f"headers.x-a: {VALUE}"),
         ({"headers": {"x-a": " b"}}, f"headers.x-a: {VALUE}"),
         ({"headers": {"x a": "b"}}, f"headers[?]: {NAME}"),
         ({"headers": {":path": "/"}}, f'headers[":path"]: {NAME}'),
-        ({"headers": {"Host": "a"}}, "headers.Host: the Host header is set with http_host"),
+        ({"headers": {"Host": "a"}}, "headers.Host: set the Host header with http_host"),
         ({"headers": {"Content-Length": "1"}}, f"headers.Content-Length: {FRAMING}"),
         ({"headers": {"transfer-encoding": "chunked"}}, f"headers.transfer-encoding: {FRAMING}"),
         ({"headers": {"connection": "close"}}, f"headers.connection: {FRAMING}"),
@@ -211,7 +211,7 @@ CODES = 'expected a status code such as 429, or a range in quotes such as "500-5
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (None, ": is empty: write {} for retries with all defaults, or remove the key for no retry at all"),
+        (None, ": is empty: write {} for retries with all defaults, or remove the key to disable retries"),
         ([], f": {MAP}"),
         ({"max_total_attempt": 1}, ".max_total_attempt: unknown key; did you mean max_total_attempts?"),
         ({"fallback_models": [""]}, ".fallback_models[0]: expected provider/model"),
@@ -234,7 +234,7 @@ CODES = 'expected a status code such as 429, or a range in quotes such as "500-5
         ),
         (
             {"on_status_codes": [{"codes": ["599-500"]}]},
-            ".on_status_codes[0].codes[0]: the range is upside down: its first code is above its last",
+            ".on_status_codes[0].codes[0]: the range is reversed: its first code is greater than its last",
         ),
         ({"on_status_codes": [{"codes": ["5xx"]}]}, f".on_status_codes[0].codes[0]: {CODES}"),
         ({"on_status_codes": [{"codes": ["500-"]}]}, f".on_status_codes[0].codes[0]: {CODES}"),
@@ -327,7 +327,7 @@ CODES = 'expected a status code such as 429, or a range in quotes such as "500-5
         ({"second_round": False}, f".second_round: {MAP}"),
         ({"idempotency_header": "a b"}, f".idempotency_header: {NAME}"),
         ({"idempotency_header": "x-extproc-key"}, f".idempotency_header: {INTERNAL}"),
-        ({"idempotency_header": "host"}, ".idempotency_header: the Host header is set with http_host"),
+        ({"idempotency_header": "host"}, ".idempotency_header: set the Host header with http_host"),
         ({"client_retries": True}, ".client_retries: expected one of discourage, allow"),
     ],
 )
@@ -401,8 +401,8 @@ def test_origins_are_written_as_browsers_write_them(origin: str) -> None:
         ("", ORIGIN),
         ("https://bücher.example", ORIGIN),
         ("https://a.example\n", ORIGIN),
-        ("https://app.example.com:443", "leave the usual port out: browsers do"),
-        ("http://app.example.com:80", "leave the usual port out: browsers do"),
+        ("https://app.example.com:443", "omit the scheme's default port, as browsers do"),
+        ("http://app.example.com:80", "omit the scheme's default port, as browsers do"),
     ],
 )
 def test_what_is_no_origin(origin: str, said: str) -> None:
