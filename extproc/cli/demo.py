@@ -11,6 +11,7 @@ import click
 from extproc.cli.config_argument import load_config
 from extproc.cli.demo_traffic import DEMO_MODEL, send_requests
 from extproc.cli.exit_codes import TABLE
+from extproc.cli.reporting import show
 from extproc.exits import ExitCode, Failure
 from extproc.gateway.envoy_binary import EnvoyBinary, find_envoy
 from extproc.gateway.hot_restart.coordinator import Envoys
@@ -86,8 +87,8 @@ def _run(directory: Path, children: ChildProcesses, envoy: EnvoyBinary, *, port:
     launch = Launch(config, load_config(config).gateway, envoy, "warning", 1, 1, _START, grace=5).in_directory(
         directory
     )
-    envoys = Envoys(launch, children, directory)
-    event = start(launch, children, directory)
+    envoys = Envoys(launch, children, directory, show)
+    event = start(launch, children, directory, show)
     if event is not None:
         return shut_down(event, envoys)
     click.echo(send_requests(launch.edge))

@@ -9,8 +9,9 @@ import click
 
 from extproc.cli.config_argument import CONFIG, load_config, warn
 from extproc.cli.exit_codes import TABLE
+from extproc.cli.reporting import show
 from extproc.exits import Failure
-from extproc.gateway.environment import warn_about_environment
+from extproc.gateway.environment import environment_warnings
 from extproc.gateway.envoy_config import envoy_config
 from extproc.gateway.secret_files import write_secrets
 
@@ -39,7 +40,8 @@ def render(config: Path, output: Path | None, secrets: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
-    warn_about_environment(loaded.gateway, os.environ)
+    for warning in environment_warnings(loaded.gateway, os.environ):
+        show(warning)
     if secrets is not None and not write_secrets(loaded.gateway, secrets):
         click.echo(f"{secrets}: nothing to write, this configuration leaves every credential to the sidecar.", err=True)
     text = envoy_config(loaded.gateway)

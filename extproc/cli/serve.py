@@ -12,6 +12,7 @@ import click
 from extproc.cli.address_option import ADDRESS
 from extproc.cli.config_argument import CONFIG, WORKERS, load_config
 from extproc.cli.exit_codes import TABLE
+from extproc.cli.reporting import reports
 from extproc.config.exposure import access_problem
 from extproc.observe.log import log_event, set_up_logging
 from extproc.workers.access_checks import check_access
@@ -56,9 +57,10 @@ def serve(*, config: Path, listen: Address | None, workers: int | None, grace: f
     refused = access_problem(settings)
     if refused is not None:  # never of CONFIG: that has been checked when it was read
         raise click.BadParameter(refused, param_hint="--listen")
-    warnings = check_access(config, settings)
-    set_up_logging(settings.log_format, sys.stderr)
-    for warning in (*loaded.warnings, *warnings):
-        log_event("configuration", {"place": warning.place, "problem": warning.text}, level=logging.WARNING)
-    worker_config = WorkerConfig(replace(loaded.gateway, sidecar=settings), anchored_clock(), int(grace * 1000))
-    sys.exit(Supervisor(worker_config).run())
+    with reports(settings.log_format):
+        warnings = check_access(config, settings)
+        set_up_logging(settings.log_format, sys.stderr)
+        for warning in (*loaded.warnings, *warnings):
+            log_event("configuration", {"place": warning.place, "problem": warning.text}, level=logging.WARNING)
+        worker_config = WorkerConfig(replace(loaded.gateway, sidecar=settings), anchored_clock(), int(grace * 1000))
+        sys.exit(Supervisor(worker_config).run())

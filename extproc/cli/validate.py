@@ -10,9 +10,10 @@ import yaml
 
 from extproc.cli.config_argument import CONFIG, load_config, warn
 from extproc.cli.exit_codes import TABLE
+from extproc.cli.reporting import show
 from extproc.config.warnings import undeclared_clusters
 from extproc.exits import BadConfig
-from extproc.gateway.environment import warn_about_environment
+from extproc.gateway.environment import environment_warnings
 
 
 @click.command(epilog=TABLE)
@@ -30,7 +31,8 @@ def validate(*, config: Path, envoy: Path | None) -> None:
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
-    warn_about_environment(loaded.gateway, os.environ)
+    for warning in environment_warnings(loaded.gateway, os.environ):
+        show(warning)
     if envoy is not None:
         warn(config, undeclared_clusters(loaded.gateway, _declared_clusters(envoy)))
     click.echo(f"{config} is valid: {len(loaded.gateway.catalog.targets)} models.")

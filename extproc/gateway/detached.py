@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import click
 
 from extproc.exits import Failure
 
@@ -18,11 +17,19 @@ if TYPE_CHECKING:
 _POLL = 0.05
 
 
-def start_detached(launch: Launch, runs: Runs) -> Run:
-    """Start `up` as a process of its own and return its run once it is healthy.
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """An `up` that exited before it was healthy."""
 
-    Its output goes to a log file. If it exits before it is healthy, the log is printed here, and this process exits
-    with the same code.
+    log: str
+    exit_code: int
+
+
+def start_detached(launch: Launch, runs: Runs) -> Run | NotStarted:
+    """Start `up` as a process of its own, with its output in a log file; return its run once it is healthy.
+
+    Raises:
+        Failure: the log cannot be written.
     """
     log = runs.log_of(launch.config)
     try:
@@ -47,8 +54,7 @@ def start_detached(launch: Launch, runs: Runs) -> Run:
         child.terminate()
         child.wait()
         raise
-    click.echo(log.read_text(errors="replace"), nl=False, err=True)
-    sys.exit(child.returncode)
+    return NotStarted(log.read_text(errors="replace"), child.returncode)
 
 
 def _arguments(launch: Launch) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from extproc.bootstrap.ca_bundle import system_ca_file
 from extproc.exits import Failure
+from extproc.gateway.notices import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,8 +35,8 @@ def ca_file(environ: Mapping[str, str]) -> str:
     return str(Path(named).absolute())
 
 
-def warn_about_environment(gateway: Gateway, environ: Mapping[str, str]) -> None:
-    """Print a warning on standard error for each variable of *environ* that has no effect.
+def environment_warnings(gateway: Gateway, environ: Mapping[str, str]) -> Iterator[Notice]:
+    """Yield a warning for each variable of *environ* that has no effect.
 
     Raises:
         Failure: a variable names a file that does not exist.
@@ -44,8 +44,8 @@ def warn_about_environment(gateway: Gateway, environ: Mapping[str, str]) -> None
     if not any(cluster.tls for cluster in gateway.clusters):
         return
     ca_file(environ)
-    for warning in _warnings(environ):
-        click.echo(f"Warning: {warning}", err=True)
+    for text in _warnings(environ):
+        yield Notice("environment", text, {"problem": text}, logging.WARNING)
 
 
 def _warnings(environ: Mapping[str, str]) -> Iterator[str]:

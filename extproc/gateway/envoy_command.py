@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from extproc.config.gateway import LogFormat
 from extproc.gateway import envoy_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from extproc.gateway.launch import Launch
     from extproc.policy.units import Millis
+
+_LOG_FORMAT: Mapping[LogFormat, str] = MappingProxyType(
+    {
+        LogFormat.TEXT: "[envoy %l] %v",
+        LogFormat.JSON: '{"time": "%Y-%m-%dT%T.%e%z", "level": "%l", "event": "envoy", "message": "%j"}',
+    }
+)
+"""The format that the sidecar logs in: both write to one standard error. `%j` is the message, escaped for JSON."""
 
 FLUSHED_AFTER: Millis = 1_000
 """How late the line of a response that was cut may be: by default it is up to 10 s."""
@@ -35,7 +46,7 @@ def envoy_command(launch: Launch, directory: Path, *, epoch: int = 0) -> list[st
         # retry without a worker, dozens for a request, where the sidecar logs the worker's exit once.
         *(["--component-log-level", "main:error,ext_proc:error"] if launch.envoy_log_level == "warning" else []),
         "--log-format",
-        "[envoy %l] %v",
+        _LOG_FORMAT[launch.gateway.sidecar.log_format],
         *("--file-flush-interval-msec", str(FLUSHED_AFTER)),
         *concurrency,
     ]

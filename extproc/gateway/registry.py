@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import select
 import shutil
@@ -14,16 +15,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import click
-
 from extproc.addresses import parse_address
 from extproc.exits import Failure
 from extproc.gateway import envoy_options
+from extproc.gateway.notices import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from extproc.addresses import Address
+    from extproc.gateway.notices import Report
 
 DIRECTORY_PREFIX = "extproc-"
 """The prefix of every run directory's name; no other directory is ever removed."""
@@ -140,15 +141,14 @@ class Runs:
             )
 
     @contextmanager
-    def registered(self, run: Run) -> Iterator[None]:
-        """Register *run* while the context lasts; if the directory is not writable, only a warning is printed."""
+    def registered(self, run: Run, report: Report) -> Iterator[None]:
+        """Register *run* while the context lasts; if the directory is not writable, only a warning is reported."""
         try:
             self._add(run)
         except OSError as error:
-            click.echo(
-                f"Warning: `extproc down` and `restart` will not find this gateway: {error.filename}: {error.strerror}",
-                err=True,
-            )
+            problem = f"{error.filename}: {error.strerror}"
+            text = f"`extproc down` and `restart` will not find this gateway: {problem}"
+            report(Notice("gateway_not_registered", text, {"problem": problem}, logging.WARNING))
         try:
             yield
         finally:

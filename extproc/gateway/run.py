@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
-import click
-
 from extproc.exits import ExitCode
 from extproc.gateway.launch import ENVOY, SIDECAR
+from extproc.gateway.notices import Notice
 from extproc.system.child_processes import StopRequested
 
 if TYPE_CHECKING:
@@ -31,14 +31,16 @@ def shut_down(event: Event, envoys: Envoys) -> ExitCode:
     terminates them.
     """
     if isinstance(event, StopRequested):
-        click.echo("stopping: waiting for requests in flight (repeat the signal to stop at once) …", err=True)
+        text = "stopping: waiting for requests in flight (repeat the signal to stop at once) …"
+        envoys.report(Notice("gateway_stopping", text, {"grace_ms": int(envoys.launch.grace * 1000)}))
         interrupted = _drain(envoys)
         if interrupted is None:
             return ExitCode.OK
         if isinstance(interrupted, StopRequested):
             return ExitCode.FORCED
         event = interrupted
-    click.echo(f"{event}: stopping the other processes.", err=True)
+    text = f"{event}: stopping the other processes."
+    envoys.report(Notice("process_exited", text, {"problem": str(event)}, logging.ERROR))
     return _CODES.get(event.name, ExitCode.FAILED)
 
 
@@ -48,7 +50,8 @@ def _drain(envoys: Envoys) -> Event | None:
     deadline = time.monotonic() + grace
     while left := envoys.requests_in_flight():
         if time.monotonic() > deadline:
-            click.echo(f"{left} request(s) still in flight after {grace:g} s are aborted.", err=True)
+            text = f"{left} request(s) still in flight after {grace:g} s are aborted."
+            envoys.report(Notice("requests_aborted", text, {"requests": left}, logging.WARNING))
             return None
         event = envoys.wait(_POLL)
         if event is not None:

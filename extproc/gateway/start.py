@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from extproc.addresses import UnixAddress
 from extproc.exits import Failure
 from extproc.gateway import envoy_options
 from extproc.gateway.envoy_admin import health_of
 from extproc.gateway.envoy_command import bootstrap_in, envoy_command
 from extproc.gateway.launch import ENVOY, SIDECAR
+from extproc.gateway.notices import Notice
 from extproc.gateway.registry import DIRECTORY_PREFIX
 from extproc.gateway.secret_files import write_secrets
 from extproc.system.ports import require_free, require_vacant
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from extproc.addresses import Address
     from extproc.config.gateway import Gateway
     from extproc.gateway.launch import Launch
+    from extproc.gateway.notices import Report
     from extproc.system.child_processes import ChildProcesses, Event
 
 _POLL = 0.05
@@ -49,7 +49,7 @@ def private_directory() -> Iterator[str]:
             envoy_options.forget(Path(name))
 
 
-def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | None:
+def start(launch: Launch, children: ChildProcesses, directory: Path, report: Report) -> Event | None:
     """Start both and wait until the edge is healthy; return None then, or the event that occurred before.
 
     Raises:
@@ -59,13 +59,14 @@ def start(launch: Launch, children: ChildProcesses, directory: Path) -> Event | 
     require_free(gateway.listener.address, gateway.listener.port, what=f"{launch.config}: listeners[].port")
     require_vacant(launch.admin_address, what=f"{launch.config}: envoy.admin")
     listen = UnixAddress(directory / _SOCKET)
-    click.echo("starting the sidecar …", err=True)
+    report(Notice("sidecar_starting", "starting the sidecar …", {"workers": launch.workers}))
     children.start(SIDECAR, _sidecar_command(launch, listen))
     # Importing the classes of Envoy's configuration takes more than a second, during which the sidecar starts.
     from extproc.gateway.envoy_config import envoy_config  # noqa: PLC0415
 
     bootstrap_in(directory).write_text(envoy_config(_in_run_directory(launch, listen, directory)))
-    click.echo(f"starting Envoy {launch.envoy.version} …", err=True)
+    version = str(launch.envoy.version)
+    report(Notice("envoy_starting", f"starting Envoy {version} …", {"version": version}))
     children.start(ENVOY, envoy_command(launch, directory))
     return _until_healthy(launch, children)
 

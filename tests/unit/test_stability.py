@@ -159,5 +159,7 @@ def test_every_event_is_promised() -> None:
         text = path.read_text()
         written |= {*re.findall(r'\blog_event\(\s*"(\w+)"', text)}
         written |= {*re.findall(r'_log\.\w+\("(\w+)", extra=', text)}
+        written |= {*re.findall(r'\bNotice\(\s*"(\w+)"', text)}
+        written |= {*re.findall(r'"event": "(\w+)"', text)}
 
     assert written == {*rows("event")}

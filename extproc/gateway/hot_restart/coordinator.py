@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
 from typing import TYPE_CHECKING
-
-import click
 
 from extproc.exits import Failure
 from extproc.gateway import envoy_admin, envoy_options
@@ -17,6 +16,7 @@ from extproc.gateway.hot_restart.child import CHILD, check_child, start_child
 from extproc.gateway.hot_restart.parent import ParentEnvoy
 from extproc.gateway.hot_restart.progress import Progress
 from extproc.gateway.launch import ENVOY
+from extproc.gateway.notices import Notice
 from extproc.system.child_processes import ChildExited, RestartRequested
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from extproc.gateway.envoy_admin import Admin
     from extproc.gateway.launch import Launch
+    from extproc.gateway.notices import Report
     from extproc.system.child_processes import ChildProcesses, Event
 
 _PARENT = "the parent Envoy"
@@ -47,8 +48,9 @@ class Envoys:
     parent, with whatever requests it still has.
     """
 
-    def __init__(self, launch: Launch, children: ChildProcesses, directory: Path) -> None:
+    def __init__(self, launch: Launch, children: ChildProcesses, directory: Path, report: Report) -> None:
         self.launch = launch
+        self.report = report
         self._children = children
         self._directory = directory
         self._admin: Admin = launch.admin
@@ -91,7 +93,8 @@ class Envoys:
             self._publish(self._progress.end(str(failure), retryable=True))
             return None
         except Failure as failure:
-            click.echo(f"Envoy was not restarted: {failure}", err=True)
+            text = f"Envoy was not restarted: {failure}"
+            self.report(Notice("envoy_not_restarted", text, {"problem": str(failure)}, logging.ERROR))
             self._publish(self._progress.end(str(failure)))
             return None
         self._publish(self._progress.end("" if event is None else "the gateway is stopping."))
@@ -104,7 +107,7 @@ class Envoys:
         if event is None:
             event = check_child(self.launch, self._children, self._directory, self._admin)
         if event is None:
-            click.echo("starting a new Envoy …", err=True)
+            self.report(Notice("envoy_restarting", "starting a new Envoy …", {"epoch": self._epoch + 1}))
             # From here on the child may respond at the admin endpoint's address.
             pinned = self._admin = (
                 self._admin if isinstance(self._admin, PinnedConnections) else PinnedConnections(self._admin)
@@ -124,7 +127,8 @@ class Envoys:
         self._admin = launch.admin
         longest = 2 * (launch.gateway.listener.timeout / 1000 + _TRANSFER)
         self._parent = ParentEnvoy(pid, launch.gateway.listener.port, pinned, timeout=longest)
-        click.echo("the new Envoy is live; the parent process is draining.", err=True)
+        text = "the new Envoy is live; the parent process is draining."
+        self.report(Notice("envoy_restarted", text, {"epoch": self._epoch}))
 
     def _wait_for_parent(self) -> Event | None:
         """Wait until the last restart's parent has exited; return an event that takes precedence, if one occurs."""
@@ -161,8 +165,7 @@ class Envoys:
         parent = self._parent
         if parent is None or not isinstance(event, ChildExited) or event.name != _PARENT:
             return event
-        lost = "" if parent.terminated_at is not None else f" {event}: its requests in flight are lost."
-        click.echo(f"the parent Envoy exited {parent.age:.0f} s after the restart.{lost}", err=True)
+        self.report(_parent_exited(event, parent))
         parent.close()
         if self._placeholder is not None:
             os.close(self._placeholder)
@@ -172,3 +175,14 @@ class Envoys:
     def _publish(self, state: Progress) -> None:
         self._progress = state
         progress.write(self._directory, state)
+
+
+def _parent_exited(event: ChildExited, parent: ParentEnvoy) -> Notice:
+    text, fields = (
+        f"the parent Envoy exited {parent.age:.0f} s after the restart.",
+        {"after_ms": int(parent.age * 1000)},
+    )
+    if parent.terminated_at is not None:
+        return Notice("parent_envoy_exited", text, fields)
+    problem = f"{event}: its requests in flight are lost."
+    return Notice("parent_envoy_exited", f"{text} {problem}", {**fields, "problem": problem}, logging.WARNING)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from support.gateway.commands import Home
     from support.gateway.small import SmallGateway
 
+JSON = {"log_format": "json"}
+
 SETTINGS, PING, GOAWAY = 4, 6, 7
 PONG = b"\x00\x00\x08\x06\x01"
 """How the answer to a ping begins: its length, its type, and that it is an answer."""
@@ -95,3 +97,14 @@ def test_the_demo_shows_a_failover(home: Home) -> None:
         ("200", "1", "anthropic/claude-3-5-sonnet"),
         ("200", "1", "openai/gpt-4o"),
     ]
+
+
+def test_with_a_json_log_a_failure_is_a_line_of_it(home: Home, gateway: SmallGateway) -> None:
+    gateway.config.write_text(yaml.safe_dump(yaml.safe_load(gateway.config.read_text()) | {"sidecar": JSON}))
+
+    done = home.run("serve", gateway.config, "--listen", "unix:/nonexistent/directory/x.sock")
+
+    assert done.code == 1
+    failed = json.loads(done.err)
+    assert failed["event"] == "failed"
+    assert failed["problem"].startswith("/nonexistent/directory: there is no such directory")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from support.gateway.small import KEY, SmallGateway, write_config
 from support.waiting import eventually_sync
 
@@ -67,7 +70,7 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Home, gateway: SmallGateway) -> N
             client.start()
             eventually_sync(lambda: "POST" in mock.output, what=lambda: f"the request at the provider\n{up.output}")
             up.process.send_signal(signal.SIGINT)
-            eventually_sync(lambda: "once more to stop at once" in up.output, what=lambda: up.output)
+            eventually_sync(lambda: "repeat the signal to stop at once" in up.output, what=lambda: up.output)
 
             assert up.stop(signal.SIGINT) == 130
             client.join()
@@ -198,3 +201,46 @@ def test_a_wrong_configuration_starts_nothing(home: Home, gateway: SmallGateway)
         f"Error: {gateway.config}: version: expected one of v0.1, v0.1.0, 0.1-beta, 0.2.0, v0.3.0, v0.4.0",
         f"Error: {gateway.config}: model_providers[0].foo: unknown key",
     ]
+
+
+def objects(output: str) -> list[dict[str, object]]:
+    """Return every line of *output*, each of which is a JSON object."""
+    return [dict(json.loads(line)) for line in output.splitlines()]
+
+
+def test_with_a_json_log_every_line_is_an_object(home: Home, gateway: SmallGateway) -> None:
+    """Those of `up`, of the sidecar and of Envoy: they go to one place, and log collectors read lines."""
+    in_json(gateway)
+    with home.running("up", gateway.config, "--envoy-log-level", "info", until='"gateway_ready"') as up:
+        gateway.chat()
+        assert home.run("restart", gateway.config).code == 0
+        eventually_sync(lambda: '"parent_envoy_exited"' in up.output, what=lambda: up.output)
+
+        assert up.stop(signal.SIGINT) == 0
+        lines = objects(up.output)
+
+    assert {key for line in lines for key in ("time", "level", "event") if key not in line} == set()
+    events = [line["event"] for line in lines]
+    assert {"sidecar_starting", "envoy_starting", "ready", "attempt", "envoy_restarted", "gateway_stopping"} <= {
+        *events
+    }
+    assert "envoy" in events
+    ready = next(line for line in lines if line["event"] == "gateway_ready")
+    assert ready["url"] == f"http://127.0.0.1:{gateway.port}"
+
+
+def test_with_a_json_log_a_failure_is_an_object_too(home: Home, gateway: SmallGateway) -> None:
+    in_json(gateway)
+    with socket.create_server(("127.0.0.1", gateway.port)):
+        done = home.run("up", gateway.config)
+
+    assert done.code == 1
+    (failed,) = objects(done.err)
+    assert (failed["event"], failed["level"]) == ("failed", "error")
+    assert str(failed["problem"]).endswith(f"cannot listen on 127.0.0.1:{gateway.port}: Address already in use")
+
+
+def in_json(gateway: SmallGateway) -> None:
+    config = yaml.safe_load(gateway.config.read_text())
+    config.setdefault("sidecar", {})["log_format"] = "json"
+    gateway.config.write_text(yaml.safe_dump(config))

@@ -9,7 +9,7 @@ from support.config.compiled import a_cluster, a_gateway
 
 from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.exits import Failure
-from extproc.gateway.environment import ca_file, warn_about_environment
+from extproc.gateway.environment import ca_file, environment_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,34 +24,30 @@ DIRECTORY = "is ignored: set SSL_CERT_FILE to one file with all authorities"
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
-        ({"HTTPS_PROXY": "http://user:secret@proxy:3128"}, f"Warning: HTTPS_PROXY {PROXY}\n"),
-        ({"https_proxy": "http://proxy:3128"}, f"Warning: https_proxy {PROXY}\n"),
-        ({"ALL_PROXY": "socks5://proxy"}, f"Warning: ALL_PROXY {PROXY}\n"),
-        ({"all_proxy": "socks5://proxy"}, f"Warning: all_proxy {PROXY}\n"),
-        ({"HTTPS_PROXY": "http://a", "ALL_PROXY": "http://b"}, f"Warning: HTTPS_PROXY {PROXY}\n"),
-        ({"HTTPS_PROXY": "http://a", "NO_PROXY": "localhost"}, f"Warning: HTTPS_PROXY {PROXY}\n"),
+        ({"HTTPS_PROXY": "http://user:secret@proxy:3128"}, f"HTTPS_PROXY {PROXY}"),
+        ({"https_proxy": "http://proxy:3128"}, f"https_proxy {PROXY}"),
+        ({"ALL_PROXY": "socks5://proxy"}, f"ALL_PROXY {PROXY}"),
+        ({"all_proxy": "socks5://proxy"}, f"all_proxy {PROXY}"),
+        ({"HTTPS_PROXY": "http://a", "ALL_PROXY": "http://b"}, f"HTTPS_PROXY {PROXY}"),
+        ({"HTTPS_PROXY": "http://a", "NO_PROXY": "localhost"}, f"HTTPS_PROXY {PROXY}"),
         ({"HTTPS_PROXY": "http://a", "NO_PROXY": "*"}, ""),
         ({"HTTPS_PROXY": "http://a", "no_proxy": "*"}, ""),
         ({"HTTPS_PROXY": ""}, ""),
         ({"HTTP_PROXY": "http://a"}, ""),
-        ({"SSL_CERT_DIR": "/etc/ssl/certs"}, f"Warning: SSL_CERT_DIR {DIRECTORY}\n"),
+        ({"SSL_CERT_DIR": "/etc/ssl/certs"}, f"SSL_CERT_DIR {DIRECTORY}"),
         ({"SSL_CERT_DIR": "/etc/ssl/certs", "SSL_CERT_FILE": __file__}, ""),
         ({}, ""),
     ],
 )
-def test_an_ignored_variable_is_a_warning(
-    environ: dict[str, str], warning: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_ignored_variable_is_a_warning(environ: dict[str, str], warning: str) -> None:
     """Without the value: the address of a proxy may hold a password."""
-    warn_about_environment(TO_A_VENDOR, environ)
-
-    assert capsys.readouterr().err == warning
+    assert [notice.text for notice in environment_warnings(TO_A_VENDOR, environ)] == ([warning] if warning else [])
 
 
-def test_without_tls_to_a_provider_no_variable_is_read(capsys: pytest.CaptureFixture[str]) -> None:
-    warn_about_environment(AT_HOME, {"HTTPS_PROXY": "http://a", "SSL_CERT_DIR": "/c", "SSL_CERT_FILE": "/no/such/file"})
+def test_without_tls_to_a_provider_no_variable_is_read() -> None:
+    environ = {"HTTPS_PROXY": "http://a", "SSL_CERT_DIR": "/c", "SSL_CERT_FILE": "/no/such/file"}
 
-    assert capsys.readouterr().err == ""
+    assert list(environment_warnings(AT_HOME, environ)) == []
 
 
 def test_a_configured_ca_bundle_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +68,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     missing = tmp_path / "ca.pem"
     expected = f"SSL_CERT_FILE: the file {missing} does not exist. Unset the variable to use the system's CA bundle."
 
-    for check in (ca_file, lambda environ: warn_about_environment(TO_A_VENDOR, environ)):
+    for check in (ca_file, lambda environ: list(environment_warnings(TO_A_VENDOR, environ))):
         with pytest.raises(Failure) as caught:
             check({"SSL_CERT_FILE": str(missing)})
         assert str(caught.value) == expected

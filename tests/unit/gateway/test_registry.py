@@ -7,7 +7,12 @@ import pytest
 
 from extproc.addresses import UnixAddress
 from extproc.exits import Failure
+from extproc.gateway.notices import Notice
 from extproc.gateway.registry import Run, Runs, start_time, stop_run
+
+
+def unexpected(notice: Notice) -> None:
+    raise AssertionError(notice)
 
 
 def a_run(config: Path, *, pid: int | None = None, directory: str = "/nonexistent/extproc-x") -> Run:
@@ -28,7 +33,7 @@ def test_a_run_is_found_by_its_configuration_while_it_lasts(tmp_path: Path) -> N
     runs, config = Runs(tmp_path / "runs"), tmp_path / "gateway.yaml"
     run = a_run(config)
 
-    with runs.registered(run):
+    with runs.registered(run, unexpected):
         assert runs.find(config) == run
         assert list(runs) == [run]
     assert runs.find(config) is None
@@ -42,7 +47,7 @@ def test_a_file_is_the_same_by_whatever_path(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "link.yaml").symlink_to(config)
     monkeypatch.chdir(tmp_path)
 
-    with runs.registered(a_run(config)):
+    with runs.registered(a_run(config), unexpected):
         assert runs.find(Path("gateway.yaml")) is not None
         assert runs.find(Path("link.yaml")) is not None
         assert runs.find(tmp_path / "other" / "gateway.yaml") is None
@@ -53,7 +58,7 @@ def test_the_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     runs, config, directory = Runs(tmp_path / "runs"), tmp_path / "gateway.yaml", tmp_path / "extproc-abc"
     directory.mkdir()
     gone = replace(a_run(config, directory=str(directory)), started=1)
-    with runs.registered(gone):
+    with runs.registered(gone, unexpected):
         assert runs.find(config) is None
 
     assert not directory.exists()
@@ -63,7 +68,7 @@ def test_only_run_directories_are_removed(tmp_path: Path) -> None:
     """A record that names another directory is damaged."""
     runs, config, directory = Runs(tmp_path / "runs"), tmp_path / "gateway.yaml", tmp_path / "precious"
     directory.mkdir()
-    with runs.registered(replace(a_run(config, directory=str(directory)), started=1)):
+    with runs.registered(replace(a_run(config, directory=str(directory)), started=1), unexpected):
         assert runs.find(config) is None
 
     assert directory.exists()
@@ -72,7 +77,7 @@ def test_only_run_directories_are_removed(tmp_path: Path) -> None:
 def test_a_damaged_record_is_no_run(tmp_path: Path) -> None:
     """It may be truncated, or another version's."""
     runs, config = Runs(tmp_path / "runs"), tmp_path / "gateway.yaml"
-    with runs.registered(a_run(config)):
+    with runs.registered(a_run(config), unexpected):
         record = next((tmp_path / "runs").glob("*.json"))
         for text in ("", "[]", '{"pid": 1}'):
             record.write_text(text)
@@ -83,26 +88,29 @@ def test_a_newer_run_keeps_its_record(tmp_path: Path) -> None:
     """The exit of an earlier run removes its own record only."""
     runs, config = Runs(tmp_path / "runs"), tmp_path / "gateway.yaml"
     newer = a_run(config)
-    with runs.registered(replace(newer, started=1)):
-        with runs.registered(newer):
+    with runs.registered(replace(newer, started=1), unexpected):
+        with runs.registered(newer, unexpected):
             pass
-        with runs.registered(newer):
+        with runs.registered(newer, unexpected):
             assert runs.find(config) == newer
 
 
 def test_the_records_are_the_users_own(tmp_path: Path) -> None:
     """Another user could put a process id there that would be signalled."""
     runs = Runs.of_user({"XDG_STATE_HOME": str(tmp_path)})
-    with runs.registered(a_run(tmp_path / "gateway.yaml")):
+    with runs.registered(a_run(tmp_path / "gateway.yaml"), unexpected):
         assert (tmp_path / "extproc").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_home_that_cannot_be_written_to_does_not_stop_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_home_that_cannot_be_written_to_does_not_stop_a_run() -> None:
     """Only `down` and `restart` do not find it; a warning says so."""
-    with Runs(Path("/proc/extproc")).registered(a_run(Path("gateway.yaml"))):
+    reported: list[Notice] = []
+
+    with Runs(Path("/proc/extproc")).registered(a_run(Path("gateway.yaml")), reported.append):
         pass
 
-    assert "`extproc down` and `restart` will not find this gateway" in capsys.readouterr().err
+    assert [notice.event for notice in reported] == ["gateway_not_registered"]
+    assert "`extproc down` and `restart` will not find this gateway" in reported[0].text
 
 
 def test_stop_run_sends_sigterm() -> None:
