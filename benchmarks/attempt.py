@@ -21,7 +21,8 @@ from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
 from extproc.policy.units import Instant
-from extproc.transport import codec
+from extproc.transport.codec.requests import UnhandledMessage, decode
+from extproc.transport.codec.responses import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,10 +142,10 @@ def serve(session: Session | Replay | Recording, messages: Messages, now: Instan
     """Do what the stream loop does, without gRPC and without waiting; return the last answer."""
     answer = b""
     for message in messages:
-        event = codec.decode(pb.ProcessingRequest.FromString(message))
-        if isinstance(event, codec.UnhandledMessage):
+        event = decode(pb.ProcessingRequest.FromString(message))
+        if isinstance(event, UnhandledMessage):
             raise TypeError(event.kind)
-        answer = codec.encode(session.receive(event, now=now), event).SerializeToString()
+        answer = encode(session.receive(event, now=now), event).SerializeToString()
     return answer
 
 

@@ -12,7 +12,8 @@ import grpc
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import BodyOverdue, ContinueProcessing, Send
 from extproc.exchange.phases import UnexpectedEventError
-from extproc.transport import codec
+from extproc.transport.codec.requests import UnhandledMessage, decode, read
+from extproc.transport.codec.responses import asks_for_body, continue_after, encode
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
 from extproc.transport.streams import Streams
@@ -82,7 +83,7 @@ class Processor(Generic[Record]):
         """
         event = BodyOverdue()
         directive = session.receive(event, now=self.clock())
-        return None if isinstance(directive, ContinueProcessing) else codec.encode(directive, event)
+        return None if isinstance(directive, ContinueProcessing) else encode(directive, event)
 
     def close(self, session: Conversation[Record]) -> None:
         """End *session* and hand its record on."""
@@ -98,7 +99,7 @@ class Processor(Generic[Record]):
         """
         method = grpc.stream_stream_rpc_method_handler(
             self.process,
-            request_deserializer=codec.read,
+            request_deserializer=read,
             response_serializer=pb.ProcessingResponse.SerializeToString,
         )
         return grpc.method_handlers_generic_handler(SERVICE, {METHOD: method})
@@ -144,7 +145,7 @@ class Processor(Generic[Record]):
                 answer = await self._answer(session, request)
                 async with writing:
                     await context.write(answer)
-                if codec.asks_for_body(answer):
+                if asks_for_body(answer):
                     overdue = asyncio.create_task(self._await_body(session, context, writing))
                     overdue.add_done_callback(_tell_fault)
         finally:  # whichever way it ends: Envoy is done, the client has hung up, or we have failed
@@ -153,13 +154,13 @@ class Processor(Generic[Record]):
             self.close(session)
 
     async def _answer(self, session: Conversation[Record], request: pb.ProcessingRequest) -> pb.ProcessingResponse:
-        event = codec.decode(request)
-        if isinstance(event, codec.UnhandledMessage):
-            return codec.continue_after(event)
+        event = decode(request)
+        if isinstance(event, UnhandledMessage):
+            return continue_after(event)
         directive, not_before = self.receive(session, event)
         if not_before is not None:
             await self._hold(not_before)
-        return codec.encode(directive, event)
+        return encode(directive, event)
 
     async def _await_body(
         self,

@@ -10,7 +10,12 @@ from extproc.config.load import load_text
 from extproc.policy.target import Api
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST = 300
+LONGEST = 250
+"""Lines of a module."""
+
+LONGER = {"exchange/session.py": 300}
+"""One conversation, whose phases are still methods."""
+
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
 
@@ -96,10 +101,12 @@ def test_ci_runs_what_contributors_run() -> None:
 
 
 def test_a_module_can_be_read_in_one_sitting() -> None:
-    """Past 300 lines it is more than one thing."""
-    modules = [path for path in (ROOT / "extproc").rglob("*.py") if "_gen" not in path.parts]
+    """A longer one is more than one thing."""
+    package = ROOT / "extproc"
+    modules = [path for path in package.rglob("*.py") if "_gen" not in path.parts]
+    lines = {str(path.relative_to(package)): len(path.read_text().splitlines()) for path in modules}
 
-    assert [path for path in modules if len(path.read_text().splitlines()) > LONGEST] == []
+    assert {name: count for name, count in lines.items() if count > LONGER.get(name, LONGEST)} == {}
 
 
 def test_the_changelog_has_a_place_for_what_is_next() -> None:

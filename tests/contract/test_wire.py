@@ -13,7 +13,8 @@ from support.envoy.messages import ENUMS, MESSAGES, OURS, THEIRS, requests, resp
 
 from extproc._gen import wire_pb2
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseHeaders
-from extproc.transport import codec
+from extproc.transport.codec.requests import UnhandledMessage, decode
+from extproc.transport.codec.responses import continue_after
 from extproc.transport.errors import MessageError
 from extproc.transport.service import METHOD, SERVICE
 
@@ -91,7 +92,7 @@ def test_theirs_survive_our_reading_and_writing(message: betterproto2.Message) -
 def test_whatever_they_send_has_a_meaning_or_a_named_error(message: betterproto2.Message) -> None:
     """Decoding never fails in a way that nobody has thought of."""
     try:
-        codec.decode(wire_pb2.ProcessingRequest.FromString(bytes(message)))
+        decode(wire_pb2.ProcessingRequest.FromString(bytes(message)))
     except MessageError:
         return
 
@@ -120,13 +121,13 @@ HEADERS = core.HeaderMap(headers=[core.HeaderValue(key=":status", raw_value=b"50
 
 def test_what_we_do_not_know_is_skipped() -> None:
     """Envoy's messages grow; what we know keeps its meaning."""
-    assert codec.decode(
-        envoys(request_headers=ext_proc.HttpHeaders(headers=HEADERS, end_of_stream=True))
-    ) == RequestHeaders({":status": "504"}, end_of_stream=True)
-    assert codec.decode(
+    assert decode(envoys(request_headers=ext_proc.HttpHeaders(headers=HEADERS, end_of_stream=True))) == RequestHeaders(
+        {":status": "504"}, end_of_stream=True
+    )
+    assert decode(
         envoys(request_body=ext_proc.HttpBody(body=b"x", end_of_stream=True, grpc_message_compressed=True))
     ) == RequestBody(b"x")
-    assert codec.decode(envoys(response_headers=ext_proc.HttpHeaders(headers=HEADERS))) == ResponseHeaders(
+    assert decode(envoys(response_headers=ext_proc.HttpHeaders(headers=HEADERS))) == ResponseHeaders(
         504, {":status": "504"}, flags=4
     )
 
@@ -134,12 +135,10 @@ def test_what_we_do_not_know_is_skipped() -> None:
 @pytest.mark.parametrize("kind", ["request_trailers", "response_trailers"])
 def test_trailers_are_let_through(kind: str) -> None:
     """They come only if Envoy is configured to send them, and then it waits."""
-    event = codec.decode(envoys(**{kind: ext_proc.HttpTrailers(trailers=HEADERS)}))
+    event = decode(envoys(**{kind: ext_proc.HttpTrailers(trailers=HEADERS)}))
 
-    assert event == codec.UnhandledMessage(kind)
-    assert ext_proc.ProcessingResponse.parse(
-        codec.continue_after(codec.UnhandledMessage(kind)).SerializeToString()
-    ).is_set(kind)
+    assert event == UnhandledMessage(kind)
+    assert ext_proc.ProcessingResponse.parse(continue_after(UnhandledMessage(kind)).SerializeToString()).is_set(kind)
 
 
 def test_a_kind_of_the_future_is_refused_by_name() -> None:
@@ -147,4 +146,4 @@ def test_a_kind_of_the_future_is_refused_by_name() -> None:
     future = ext_proc.ProcessingResponse(override_message_timeout=timedelta(seconds=1))
 
     with pytest.raises(MessageError):
-        codec.decode(wire_pb2.ProcessingRequest.FromString(bytes(future)))
+        decode(wire_pb2.ProcessingRequest.FromString(bytes(future)))

@@ -16,9 +16,9 @@ from extproc.policy.attempt_state import Reason
 from extproc.policy.blocks import BlockKind
 from extproc.policy.outcome import Kind
 from extproc.policy.target import Freedom
-from extproc.transport import codec
+from extproc.transport.codec.requests import decode, read
+from extproc.transport.codec.state import decode_state
 from extproc.transport.errors import MessageError, StateError
-from extproc.transport.state_codec import decode_state
 
 if TYPE_CHECKING:
     from random import Random
@@ -43,7 +43,7 @@ def state(rng: Random, body: bytes, *, now: int, patient: bool) -> bytes:
 def is_held(message: bytes, now: int) -> bool:
     """Return whether *message* carries a state for which a sidecar waits: a bit that is flipped may be an instant's."""
     try:
-        event = codec.decode(codec.read(message))
+        event = decode(read(message))
     except MessageError:
         return False
     if not isinstance(event, RequestHeaders) or event.carried is None:

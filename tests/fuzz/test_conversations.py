@@ -23,7 +23,8 @@ from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
 from extproc.policy.units import Instant
-from extproc.transport import codec
+from extproc.transport.codec.requests import UnhandledMessage, decode, read
+from extproc.transport.codec.responses import asks_for_body, continue_after, encode
 from extproc.transport.errors import MessageError
 
 if TYPE_CHECKING:
@@ -61,17 +62,17 @@ def had(conversation: Conversation, exchange: Exchange, *, late: bool) -> Heard:
     try:
         for number, message in enumerate(conversation.messages):
             now = Instant(NOW + number)
-            event = codec.decode(codec.read(message))
+            event = decode(read(message))
             heard.sent += 1
-            if isinstance(event, codec.UnhandledMessage):
-                answer = codec.continue_after(event)
+            if isinstance(event, UnhandledMessage):
+                answer = continue_after(event)
             else:
-                answer = codec.encode(session.receive(event, now=now), event)
+                answer = encode(session.receive(event, now=now), event)
             heard.answers.append(answer.SerializeToString())
-            if late and codec.asks_for_body(answer):
+            if late and asks_for_body(answer):
                 overdue = session.receive(BodyOverdue(), now=now)
                 if not isinstance(overdue, ContinueProcessing):
-                    heard.answers.append(codec.encode(overdue, BodyOverdue()).SerializeToString())
+                    heard.answers.append(encode(overdue, BodyOverdue()).SerializeToString())
     except (MessageError, UnexpectedEventError):
         heard.status = grpc.StatusCode.INVALID_ARGUMENT
     session.finish(now=Instant(NOW + 100))

@@ -16,8 +16,8 @@ from google.protobuf.message import DecodeError
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.in_flight import InFlight
+from extproc.transport.codec.state import decode_state
 from extproc.transport.errors import StateError
-from extproc.transport.state_codec import decode_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, Send
-from extproc.transport import codec
+from extproc.transport.codec.large_bodies import body_of, with_body
+from extproc.transport.codec.requests import event_of
+from extproc.transport.codec.responses import encode
 from extproc.transport.errors import MessageError
-from extproc.transport.large_bodies import body_of, with_body
 
 BODIES = st.sampled_from([0, 1, 126, 127, 128, 16_383, 16_384, 70_000]).map(bytes) | st.binary(max_size=300)
 
@@ -57,9 +58,9 @@ def test_any_bytes_are_what_they_are_for_protobuf(message: bytes) -> None:
     """A message that protobuf refuses is refused, and one that it understands otherwise is understood so."""
     found: list[object] = []
     for large in (0, 10**9):
-        with mock.patch.object(codec, "LARGE", large):
+        with mock.patch("extproc.transport.codec.requests.LARGE", large):
             try:
-                found.append(codec.event_of(message))
+                found.append(event_of(message))
             except MessageError:
                 found.append(None)
 
@@ -71,8 +72,8 @@ def test_any_bytes_are_what_they_are_for_protobuf(message: bytes) -> None:
 def test_an_answer_is_written_as_protobuf_writes_it(size: int, name: str) -> None:
     directive = Send(((name, "v" * size),), ("remove",), bytes(size))
     event = RequestBody(b"{}")
-    whole = codec.encode(directive, event)
-    without = codec.encode(Send(directive.set_headers, directive.remove_headers), event)
+    whole = encode(directive, event)
+    without = encode(Send(directive.set_headers, directive.remove_headers), event)
 
     pieces = with_body(without, bytes(size))
 

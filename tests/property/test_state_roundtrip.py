@@ -13,8 +13,8 @@ from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.target import Freedom, TargetId
 from extproc.policy.units import Instant
+from extproc.transport.codec.state import decode_state, encode_state
 from extproc.transport.errors import StateError
-from extproc.transport.state_codec import decode_state, encode_state
 
 instants = st.integers(min_value=-(2**63), max_value=2**63 - 1).map(Instant)
 durations = st.integers(min_value=0, max_value=2**63 - 1)

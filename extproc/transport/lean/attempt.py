@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from extproc.exchange.events import ReadResponseBody
 from extproc.exchange.phases import UnexpectedEventError
-from extproc.transport import codec
+from extproc.transport.codec.large_bodies import LARGE
+from extproc.transport.codec.requests import UnhandledMessage, event_of
+from extproc.transport.codec.responses import continue_after, response_to
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
-from extproc.transport.large_bodies import LARGE
 from extproc.transport.lean.call import Call
 from extproc.transport.lean.status import Status
 from extproc.transport.service import BODY_TIMEOUT, CANNOT_FOLLOW, FAILED, STOPPING
@@ -110,12 +111,12 @@ class AttemptCall(Call):
 
     def _answer(self, message: bytes) -> None:
         assert self._session is not None  # noqa: S101 - it is there until the call is over
-        event = codec.event_of(message)
-        if isinstance(event, codec.UnhandledMessage):
-            self.send(codec.continue_after(event).SerializeToString())
+        event = event_of(message)
+        if isinstance(event, UnhandledMessage):
+            self.send(continue_after(event).SerializeToString())
             return
         directive, not_before = self._processor.receive(self._session, event)
-        answer = codec.response_to(event, directive)
+        answer = response_to(event, directive)
         if not_before is not None and self._left(not_before) > 0:
             self._busy = True
             self._wait(answer, not_before)

@@ -37,7 +37,7 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.policy.units import Instant
-from extproc.transport.state_codec import encode_state
+from extproc.transport.codec.state import encode_state
 
 if TYPE_CHECKING:
     from support.sidecar.server import Serve

@@ -12,9 +12,9 @@ from support.waiting import eventually
 
 from extproc.exchange.events import ContinueProcessing, Send
 from extproc.policy.units import Instant
+from extproc.transport.codec.large_bodies import LARGE
 from extproc.transport.http2 import frames
 from extproc.transport.http2.frames import frame
-from extproc.transport.large_bodies import LARGE
 from extproc.transport.lean import peer as peer_module
 from extproc.transport.lean.large_messages import LargeMessages
 from extproc.transport.lean.memory import Memory

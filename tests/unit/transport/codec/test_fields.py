@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.sidecar.ext_proc import header_map, mutations
 
 from extproc._gen import wire_pb2 as pb
-from extproc.transport.fields import overwrite, read_fields
+from extproc.transport.codec.fields import overwrite, read_fields
 
 
 def written(value: str) -> bytes:

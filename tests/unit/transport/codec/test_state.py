@@ -13,8 +13,8 @@ from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttemp
 from extproc.policy.blocks import Block
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
+from extproc.transport.codec.state import decode_state, encode_state
 from extproc.transport.errors import StateError
-from extproc.transport.state_codec import decode_state, encode_state
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

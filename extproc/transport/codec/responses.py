@@ -1,17 +1,14 @@
-"""Envoy's messages and our words: ProcessingRequest to Event, Directive to ProcessingResponse.
+"""From a directive to Envoy's ProcessingResponse.
 
-Only this module and `state` see protobuf messages. Answers are built in place: protobuf copies a message that is put
-into another one, and a request body may have megabytes.
+Responses are built in place: protobuf copies a message that is put into another one, and a request body may have
+megabytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import isfinite
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-
-from google.protobuf.message import DecodeError
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
@@ -28,26 +25,21 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
-from extproc.transport.errors import DirectiveError, MessageError, StateError
-from extproc.transport.fields import overwrite, read_fields
-from extproc.transport.large_bodies import LARGE, body_of, with_body
-from extproc.transport.state_codec import decode_state, encode_state
+from extproc.transport.codec.fields import overwrite
+from extproc.transport.codec.large_bodies import LARGE, with_body
+from extproc.transport.codec.state import encode_state
+from extproc.transport.errors import DirectiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from extproc.exchange.events import Directive, Event
-
-_ATTRIBUTES = "envoy.filters.http.ext_proc"
-"""Envoy sends the attributes that it was asked for under the name of its filter."""
+    from extproc.transport.codec.requests import UnhandledMessage
 
 _BAD_GATEWAY = 502
 
 _BODILESS = frozenset({204, 205, 304})
 """Statuses whose answers have no body (RFC 9110): Envoy makes a protocol error of one that has."""
-
-_STATUS_DIGITS = 3
-"""RFC 9110 section 15. What has more would not fit into the attempt state, either."""
 
 _JUDGED = (names.UNJUDGED, names.JUDGED)
 
@@ -62,64 +54,6 @@ _CONTINUE: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
         "response_trailers": pb.ProcessingResponse(response_trailers=pb.TrailersResponse()),
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class UnhandledMessage:
-    """A message of a kind that the rules have no word for: trailers.
-
-    Envoy sends them when its configuration asks for more than ours does, and waits for an answer to each.
-    """
-
-    kind: str
-
-
-def read(message: bytes) -> pb.ProcessingRequest:
-    """Return the message that those bytes are.
-
-    Raises:
-        MessageError: they are none.
-    """
-    try:
-        return pb.ProcessingRequest.FromString(message)
-    except DecodeError as error:
-        raise MessageError("ProcessingRequest: expected a message of ext_proc v3, got other bytes") from error
-
-
-def decode(request: pb.ProcessingRequest) -> Event | UnhandledMessage:
-    """Return what Envoy tells us with *request*.
-
-    Raises:
-        MessageError: it is of no kind at all, or about an answer whose status or flags are none.
-    """
-    kind = request.WhichOneof("request")
-    match kind:
-        case "request_headers":
-            return _request_headers(request.request_headers)
-        case "request_body":
-            return RequestBody(request.request_body.body)
-        case "response_headers":
-            return _response_headers(request)
-        case "response_body":
-            return ResponseBody(request.response_body.body)
-        case None:
-            raise MessageError("ProcessingRequest: expected one of the kinds of ext_proc v3, got none of them")
-        case _:
-            return UnhandledMessage(kind)
-
-
-def event_of(message: bytes) -> Event | UnhandledMessage:
-    """Return what Envoy tells us with the bytes of a message, as `decode(read(message))` does.
-
-    Raises:
-        MessageError: as those do.
-    """
-    if len(message) >= LARGE and (found := body_of(message)) is not None:
-        body, without = found
-        rest = read(without)  # must be right, too, and no other kind of message or body may follow
-        if rest.WhichOneof("request") == "request_body" and not rest.request_body.body:
-            return RequestBody(body)
-    return decode(read(message))
 
 
 def response_to(event: Event, directive: Directive) -> tuple[bytes, ...]:
@@ -164,38 +98,6 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
 def asks_for_body(response: pb.ProcessingResponse) -> bool:
     """Return whether *response* makes Envoy send the body of the answer next."""
     return response.HasField("mode_override")
-
-
-def _request_headers(message: pb.HttpHeaders) -> RequestHeaders:
-    headers = read_fields(message.headers)
-    state = headers.get(names.STATE)
-    if state is None:
-        return RequestHeaders(headers, message.end_of_stream)
-    try:
-        return RequestHeaders(headers, message.end_of_stream, carried=decode_state(state))
-    except StateError:
-        return RequestHeaders(headers, message.end_of_stream, state_unreadable=True)
-
-
-def _response_headers(request: pb.ProcessingRequest) -> ResponseHeaders:
-    headers = read_fields(request.response_headers.headers)
-    status = headers.get(":status", "")
-    if not (status.isascii() and status.isdecimal() and len(status) <= _STATUS_DIGITS):
-        raise MessageError("response headers: expected a number of three digits as :status, got something else")
-    attributes = request.attributes.get(_ATTRIBUTES)
-    if attributes is None:
-        return ResponseHeaders(int(status), headers, end_of_stream=request.response_headers.end_of_stream)
-    flags = attributes.fields.get(names.FLAGS_ATTRIBUTE)
-    if flags is not None and not isfinite(flags.number_value):
-        raise MessageError("response headers: expected a number as response.flags, got none that is finite")
-    details = attributes.fields.get(names.DETAILS_ATTRIBUTE)
-    return ResponseHeaders(
-        status=int(status),
-        headers=headers,
-        flags=0 if flags is None else int(flags.number_value),
-        details="" if details is None else details.string_value,
-        end_of_stream=request.response_headers.end_of_stream,
-    )
 
 
 def _continue_processing(event: Event) -> pb.ProcessingResponse:

@@ -23,9 +23,9 @@ from extproc.exchange.events import (
 )
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
-from extproc.transport.codec import asks_for_body, encode
+from extproc.transport.codec.responses import asks_for_body, encode
+from extproc.transport.codec.state import decode_state
 from extproc.transport.errors import DirectiveError
-from extproc.transport.state_codec import decode_state
 
 HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
 BODY = RequestBody(b"{}")

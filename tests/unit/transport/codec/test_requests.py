@@ -7,9 +7,10 @@ from support.sidecar.ext_proc import FILTER, request_body, request_headers, resp
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
-from extproc.transport.codec import UnhandledMessage, continue_after, decode, read
+from extproc.transport.codec.requests import UnhandledMessage, decode, read
+from extproc.transport.codec.responses import continue_after
+from extproc.transport.codec.state import encode_state
 from extproc.transport.errors import MessageError
-from extproc.transport.state_codec import encode_state
 
 
 def test_request_headers_without_state_open_the_first_attempt() -> None:
