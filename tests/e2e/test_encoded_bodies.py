@@ -65,6 +65,19 @@ async def test_a_compressed_body_fails_over_under_each_providers_name(
         check_sent(call, key=key)
 
 
+@pytest.mark.parametrize("kind", ["application/octet-stream", "text/json", "text/plain; charset=utf-8", "json"])
+@pytest.mark.parametrize("before", [b"", b"\n", b"\xef\xbb\xbf"])
+async def test_json_that_is_called_something_else_goes_to_the_model_that_it_names(
+    gateway: Gateway, kind: str, before: bytes
+) -> None:
+    """The default would have got it unread, with its own key."""
+    gateway.play()
+
+    check_delivered(await post(gateway, before + BODY, content_type=kind), by="S", target=S, attempts=1)
+    assert gateway.order == "S"
+    assert gateway.s.calls[0].body == before + BODY.replace(S.encode(), b"claude-3-5-sonnet")
+
+
 async def test_a_large_compressed_body_is_read(gateway: Gateway) -> None:
     """Many times larger than it came."""
     gateway.play()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc.bootstrap import lua
 from extproc.bootstrap.degraded.forms import FORMS, form_constants
-from extproc.exchange.body.media import MAYBE_JSON
+from extproc.exchange.body.media import NEVER_JSON
 from extproc.exchange.headers import DEFAULT_VERSION, VERSION, secret_headers, unwanted_headers
 from extproc.exchange.url.paths import LONGEST_FIRST
 from extproc.exchange.url.queries import unwanted_parameters
@@ -40,7 +40,7 @@ def script(upstream: Upstream, *, models: Mapping[str, str], any_of: str | None)
         "NOT_FOR_OTHERS": lua.array(_removed(upstream, Api.OTHER)),
         "VERSION": lua.text(VERSION),
         "DEFAULT_VERSION": lua.text(DEFAULT_VERSION),
-        "UNSAID": lua.table(dict.fromkeys(sorted(MAYBE_JSON), "yes")),
+        "NEVER_JSON": lua.table(dict.fromkeys(sorted(NEVER_JSON), "yes")),
         **form_constants(),
     }
     return "".join(f"local {name} = {value}\n" for name, value in constants.items()) + _SCRIPT
@@ -188,12 +188,13 @@ local function word(text)
   return (text or ''):match('^[^;,]*'):match('^%s*(.-)%s*$'):lower()
 end
 
--- Whether *text* is JSON, as far as its headers tell; some clients say nothing, and then its first byte does.
+-- Whether *text* is JSON, as far as its headers tell; where they say something else, it must look like it.
 function is_json(kind, encoding, text)
   kind, encoding = word(kind), word(encoding)
   if encoding ~= '' and encoding ~= 'identity' then return false end
   if kind == 'application/json' or find(kind, '^application/[^%s/]+%+json$') then return true end
-  return UNSAID[kind] ~= nil and sub(text, 1, 1) == '{'
+  if NEVER_JSON[kind:match('^[^/]*')] then return false end
+  return find(text, '^[ \t\r\n]*{', sub(text, 1, 3) == '\239\187\191' and 4 or 1) ~= nil
 end
 
 function envoy_on_request(handle)

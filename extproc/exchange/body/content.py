@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
-from codecs import BOM_UTF8
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from extproc.exchange.body.encoding import Undecodable, decoded
 from extproc.exchange.body.form import insert_part, read_form
-from extproc.exchange.body.media import FORM, MAYBE_JSON, content_codings, is_json, media_type, names_other_characters
+from extproc.exchange.body.media import (
+    FORM,
+    content_codings,
+    is_json,
+    may_be_json,
+    media_type,
+    names_other_characters,
+)
 from extproc.exchange.body.model_field import Malformed, ModelSpans, insert, read, splice
 from extproc.value import value
 
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
     from extproc.exchange.events import Headers
 
 _NO_UTF_8 = "it is not UTF-8, which JSON has to be"
+_OBJECT: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\{")
 
 
 @value
@@ -38,8 +46,7 @@ def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Unde
     for.
     """
     media = media_type(headers)
-    announced = is_json(media)
-    if not (announced or media == FORM or media in MAYBE_JSON):
+    if not may_be_json(media):
         return Content()
     codings = content_codings(headers) if body else ()
     text = decoded(body, codings, limit=limit)
@@ -47,15 +54,15 @@ def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Unde
         return text
     if media == FORM:
         found = read_form(text, headers["content-type"])
-    elif announced or text.startswith((b"{", BOM_UTF8 + b"{")):
+    elif is_json(media) or _OBJECT.match(text) or _is_object_in_other_characters(text):
         found = read(text)
     else:
         return Content()
     if isinstance(found, ModelSpans):
         return Content(text if codings else None, found)
-    if announced and (names_other_characters(headers) or not _is_utf_8(text)):
+    if media != FORM and (names_other_characters(headers) or not _is_utf_8(text)):
         return Undecodable(_NO_UTF_8)
-    return Content(malformed=None if media in MAYBE_JSON else found)
+    return Content(malformed=found if media == FORM or is_json(media) else None)
 
 
 def rewritten(text: bytes, found: ModelSpans, model: str, *, add: bool) -> bytes | None:
@@ -70,11 +77,16 @@ def rewritten(text: bytes, found: ModelSpans, model: str, *, add: bool) -> bytes
 
 def _is_utf_8(text: bytes) -> bool:
     """Return whether *text* is UTF-8. An object in UTF-16 or UTF-32 is not, although its bytes may all be ASCII."""
-    encoding = json.detect_encoding(text)
-    if not encoding.startswith("utf-8") and text[:64].decode(encoding, "ignore").lstrip().startswith("{"):
+    if _is_object_in_other_characters(text):
         return False
     try:
         text.decode()
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_object_in_other_characters(text: bytes) -> bool:
+    """Return whether *text* begins like an object in UTF-16 or UTF-32."""
+    encoding = json.detect_encoding(text)
+    return not encoding.startswith("utf-8") and text[:64].decode(encoding, "ignore").lstrip().startswith("{")

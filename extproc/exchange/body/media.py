@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 FORM: Final = "multipart/form-data"
 
-MAYBE_JSON: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
-"""Content types of clients that did not think of one (`curl -d` says the last): the body tells."""
+NEVER_JSON: Final = frozenset({"audio", "image", "video"})
+"""Top-level types whose bodies are no JSON. Of all others the body tells: many clients do not think of a content type
+(`curl -d` says `application/x-www-form-urlencoded`, fetch `text/plain`, others `application/octet-stream`)."""
 
 _JSON: Final = re.compile(r"application/(?:[^\s/;,]+\+)?json")
 _PARAMETER: Final = re.compile(r""";[ \t]*([^\s;="]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;]*))""", re.DOTALL)
@@ -28,6 +29,11 @@ def media_type(headers: Headers) -> str:
 def is_json(media: str) -> bool:
     """Return whether a body of that media type is JSON (RFC 8259, and RFC 6839 for `+json`)."""
     return _JSON.fullmatch(media) is not None
+
+
+def may_be_json(media: str) -> bool:
+    """Return whether a body of that media type can be JSON at all."""
+    return media.partition("/")[0] not in NEVER_JSON
 
 
 def parameters(value: str) -> Mapping[str, str]:

@@ -210,8 +210,11 @@ def test_the_path_is_the_providers(provider: files.Table, path: str, sent: str) 
         ({"content-type": "application/x-www-form-urlencoded"}, True),
         ({"content-type": "application/json", "content-encoding": "gzip"}, False),
         ({"content-type": "multipart/form-data; boundary=x"}, False),
-        ({"content-type": "application/jsonl"}, False),
-        ({"content-type": "text/html"}, False),
+        ({"content-type": "application/octet-stream"}, True),
+        ({"content-type": "text/json; charset=utf-8"}, True),
+        ({"content-type": "application/octet-stream", "content-encoding": "gzip"}, False),
+        ({"content-type": "audio/wav"}, False),
+        ({"content-type": "Image/PNG"}, False),
     ],
 )
 def test_only_json_is_changed(headers: dict[str, str], *, is_json: bool) -> None:
@@ -222,7 +225,15 @@ def test_only_json_is_changed(headers: dict[str, str], *, is_json: bool) -> None
     assert ("content-length" in request.sent) is is_json
 
 
-@pytest.mark.parametrize("kind", [None, "text/plain"])
+@pytest.mark.parametrize("before", [b"\r\n ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\t"])
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_blanks_before_it_hide_nothing(kind: str, before: bytes) -> None:
+    headers = {":path": "/v1/chat/completions", "content-type": kind}
+
+    assert OPENAI.request(headers, before + b'{"model": "openai/gpt-4o"}').sent_body == before + b'{"model": "gpt-4o"}'
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/octet-stream"])
 def test_what_is_not_called_json_must_look_like_it(kind: str | None) -> None:
     headers = {":path": "/v1/chat/completions"} | ({} if kind is None else {"content-type": kind})
     body = b'say {"model": "openai/gpt-4o"}'

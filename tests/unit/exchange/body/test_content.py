@@ -20,13 +20,35 @@ def content_of(body: bytes, kind: str | None = "application/json", coding: str =
     return read_content(headers, body, limit=1000)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/x+json", None, "text/plain"])
+UNTHOUGHT = [
+    None,
+    "text/plain",
+    "text/json",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "json",
+    "*/*",
+]
+"""What clients say of JSON that have not thought of a content type."""
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x+json", *UNTHOUGHT])
 def test_the_model_is_read_in_json_of_any_name(kind: str | None) -> None:
     """Some clients do not say what they send."""
     assert content_of(BODY, kind) == Content(model=FOUND)
 
 
-@pytest.mark.parametrize("kind", ["application/json", None, "text/plain"])
+@pytest.mark.parametrize("kind", UNTHOUGHT)
+@pytest.mark.parametrize("before", [b"\r\n\t ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_blanks_before_it_hide_nothing(kind: str | None, before: bytes) -> None:
+    found = content_of(before + BODY, kind)
+
+    assert isinstance(found, Content)
+    assert found.model is not None
+    assert found.model.model == "a"
+
+
+@pytest.mark.parametrize("kind", ["application/json", None, "text/plain", "application/octet-stream"])
 def test_the_model_is_read_in_compressed_json(kind: str | None) -> None:
     assert content_of(gzip.compress(BODY), kind, "gzip") == Content(BODY, FOUND)
 
@@ -48,6 +70,10 @@ def test_characters_that_json_cannot_have_mean_nothing(kind: str) -> None:
         (b'{"model": "a", "x": "\xe9"}', "application/json"),
         (b'{"x": "\xe9", "model": "a"}', "application/json; charset=utf-8"),
         (b"\xff\xfe", "application/json"),
+        (BODY.decode().encode("utf-16"), "text/plain"),
+        (BODY.decode().encode("utf-32-be"), "application/octet-stream"),
+        (b'{"model": "a", "x": "\xe9"}', "text/plain; charset=iso-8859-1"),
+        (b'{"model": "a", "x": "\xe9"}', "application/x-www-form-urlencoded"),
     ],
 )
 def test_json_in_other_characters_is_refused(body: bytes, kind: str) -> None:
@@ -64,7 +90,7 @@ def test_what_is_utf_8_and_no_json_has_a_problem(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("coding", ["br", "gzip, br"])
-@pytest.mark.parametrize("kind", ["application/json", None, "text/plain"])
+@pytest.mark.parametrize("kind", ["application/json", *UNTHOUGHT])
 def test_what_may_be_json_and_cannot_be_decoded_is_refused(kind: str | None, coding: str) -> None:
     assert isinstance(content_of(BODY, kind, coding), Undecodable)
 
@@ -74,10 +100,11 @@ def test_what_holds_no_json_is_not_even_decoded(coding: str) -> None:
     assert content_of(BODY, "audio/wav", coding) == Content()
 
 
-@pytest.mark.parametrize("body", [b"say {}", b"{ but no json"])
-def test_a_text_that_is_no_json_goes_as_it_came(body: bytes) -> None:
-    assert content_of(body, "text/plain") == Content()
-    assert content_of(gzip.compress(body), "text/plain", "gzip") == Content()
+@pytest.mark.parametrize("body", [b"say {}", b"{ but no json", b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n", b"\x00\x01{\xff"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/sdp", "application/octet-stream"])
+def test_a_text_that_is_no_json_goes_as_it_came(body: bytes, kind: str) -> None:
+    assert content_of(body, kind) == Content()
+    assert content_of(gzip.compress(body), kind, "gzip") == Content()
 
 
 KIND = "multipart/form-data; boundary=b"
