@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.config.load import load
-from extproc.exchange.session import Exchange
+from extproc.exchange.attempt_context import Exchange
+from extproc.exchange.session import Session
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from extproc.exchange.events import Directive, Event
-    from extproc.exchange.session import Session
 
 BUDGET = 150  # microseconds
 RUNS, RUN = 60, 50
@@ -156,7 +156,7 @@ def now() -> Instant:
 
 def a_session() -> Session:
     """Return a session that knows of nothing that has gone wrong."""
-    return EXCHANGE.open(rng=lambda: 0.5)
+    return Session(EXCHANGE, lambda: 0.5)
 
 
 def attempt_cost(messages: Messages) -> float:

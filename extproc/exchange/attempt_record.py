@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from extproc.value import value
 
 if TYPE_CHECKING:
-    from extproc.policy.attempt_state import AttemptState, Reason
+    from extproc.policy.attempt_state import Reason
     from extproc.policy.decision import StopReason
-    from extproc.policy.outcome import Outcome
     from extproc.policy.target import Api, TargetId
     from extproc.policy.units import Millis
 
@@ -48,30 +46,3 @@ class AttemptRecord:
     next_target: TargetId | None = None
     envoy_details: str = ""  # Envoy's response code details, where there is no response from the provider
     previous_outcome: str = ""  # of the attempt before, where its own stream could not report it, with details
-
-    def with_outcome(self, outcome: Outcome, ttfb: Millis | None) -> AttemptRecord:
-        """Return the record of the attempt once it is known what it ended in."""
-        return replace(self, outcome=outcome.label, status=outcome.status, ttfb=ttfb)
-
-
-def record_of(
-    state: AttemptState | None, request_id: str, api: Api, result: Result, *, envoy_details: str, previous_outcome: str
-) -> AttemptRecord:
-    """Return the record of the attempt `state.next`; None: there is none yet."""
-    if state is None:
-        return AttemptRecord(
-            request_id, api, attempt=1, result=result, envoy_details=envoy_details, previous_outcome=previous_outcome
-        )
-    next_attempt = state.next
-    return AttemptRecord(
-        request_id,
-        api,
-        attempt=state.attempts_made + 1,
-        result=result,
-        target=next_attempt.target,
-        key=next_attempt.key,
-        target_reason=next_attempt.reason,
-        waited=next_attempt.waited,
-        envoy_details=envoy_details,
-        previous_outcome=previous_outcome,
-    )

@@ -11,7 +11,7 @@ import grpc
 
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import BodyOverdue, ContinueProcessing, Send
-from extproc.exchange.phases import UnexpectedEventError
+from extproc.exchange.phase import UnexpectedEventError
 from extproc.transport.codec.requests import UnhandledMessage, decode, read
 from extproc.transport.codec.responses import asks_for_body, continue_after, encode
 from extproc.transport.errors import MessageError

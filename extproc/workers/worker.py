@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, assert_never
 import uvloop
 
 from extproc.config.gateway import Transport
-from extproc.exchange.session import Exchange
+from extproc.exchange.attempt_context import Exchange
+from extproc.exchange.session import Session
 from extproc.exits import ExitCode
 from extproc.observe.log import attempt_log, batched_log
 from extproc.policy.blocks import Blocks
@@ -114,4 +115,4 @@ def _processor(
         config.gateway.sidecar.max_body_bytes,
     )
     rng = random.SystemRandom().random  # forked workers must not share a seed
-    return Processor(lambda: exchange.open(rng), config.clock, observe)
+    return Processor(lambda: Session(exchange, rng), config.clock, observe)

@@ -24,8 +24,9 @@ from support.waiting import eventually
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load
+from extproc.exchange.attempt_context import Exchange
 from extproc.exchange.events import ContinueProcessing, RequestBody, ResponseBody, ResponseHeaders, Send
-from extproc.exchange.session import Exchange
+from extproc.exchange.session import Session
 from extproc.mock.server import MockProvider
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from extproc.exchange.attempt_record import AttemptRecord
     from extproc.exchange.events import Directive, Event
-    from extproc.exchange.session import Session
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -198,7 +198,7 @@ async def _staged(directory: Path) -> AsyncIterator[Stage]:
             exchange = Exchange(
                 Engine(gateway.catalog, Blocks(), SlowResponses()), gateway.upstreams, gateway.listener.timeout, 1 << 20
             )
-            processor = Processor(lambda: Sabotaged(exchange.open(lambda: 0.5), plan), now, lambda _record: None)
+            processor = Processor(lambda: Sabotaged(Session(exchange, lambda: 0.5), plan), now, lambda _record: None)
             server = Server(processor, listen=gateway.sidecar.listen, max_body_bytes=1 << 20)
             await server.start()
             rendered = yaml.safe_load(to_yaml(bootstrap(gateway, sidecar_addresses=[server.address])))

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.config.load import load
+from extproc.exchange.attempt_context import Exchange
 from extproc.exchange.events import BodyOverdue, ContinueProcessing
-from extproc.exchange.phases import UnexpectedEventError
-from extproc.exchange.session import Exchange
+from extproc.exchange.phase import UnexpectedEventError
+from extproc.exchange.session import Session
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
@@ -58,7 +59,7 @@ def test_whatever_is_said_has_an_answer_or_a_named_refusal(exchange: Exchange, r
 def had(conversation: Conversation, exchange: Exchange, *, late: bool) -> Heard:
     """Have *conversation* with a session, as the stream loop does; *late*: bodies of answers are overdue."""
     heard = Heard(status=grpc.StatusCode.OK)
-    session = exchange.open(rng=lambda: 0.5)
+    session = Session(exchange, lambda: 0.5)
     try:
         for number, message in enumerate(conversation.messages):
             now = Instant(NOW + number)

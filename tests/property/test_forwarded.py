@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.policy.builders import NOW, P, S, a_catalog, a_policy
 
+from extproc.exchange.attempt_context import Exchange
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.exchange.forwarded import FORWARDED, FORWARDED_PREFIXES, named_by
-from extproc.exchange.phases import UnexpectedEventError
-from extproc.exchange.session import Exchange
+from extproc.exchange.phase import UnexpectedEventError
+from extproc.exchange.session import Session
 from extproc.exchange.upstream import Upstream, Upstreams
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
@@ -83,7 +84,7 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
 def conversation(request: Mapping[str, str], response: Mapping[str, str], body: bytes) -> list[Directive]:
     """Return what is done about an attempt."""
     engine = Engine(a_catalog(policy=POLICY, names={"gpt-4o": P}), Blocks(), SlowResponses())
-    session = Exchange(engine, UPSTREAMS, 300_000, 1_000_000).open(lambda: 0.5)
+    session = Session(Exchange(engine, UPSTREAMS, 300_000, 1_000_000), lambda: 0.5)
     events = (
         RequestHeaders(request, end_of_stream=False),
         RequestBody(BODY),

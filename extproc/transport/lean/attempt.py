@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from extproc.exchange.events import ReadResponseBody
-from extproc.exchange.phases import UnexpectedEventError
+from extproc.exchange.phase import UnexpectedEventError
 from extproc.transport.codec.large_bodies import LARGE
 from extproc.transport.codec.requests import UnhandledMessage, event_of
 from extproc.transport.codec.responses import continue_after, response_to

@@ -14,6 +14,7 @@ from support.bodies.compressors import FRAMED
 from support.policy.builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
 
 from extproc import names
+from extproc.exchange.attempt_context import Exchange
 from extproc.exchange.attempt_record import AttemptRecord, Result
 from extproc.exchange.events import (
     BodyOverdue,
@@ -29,8 +30,8 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.exchange.in_flight import InFlight
-from extproc.exchange.phases import UnexpectedEventError
-from extproc.exchange.session import Exchange, Session
+from extproc.exchange.phase import UnexpectedEventError
+from extproc.exchange.session import Session
 from extproc.exchange.upstream import Upstream, Upstreams
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
 from extproc.policy.backoff import Backoff, Jitter, Reach
@@ -102,7 +103,7 @@ def opened(
     now: Instant = NOW,
 ) -> tuple[Session, Directive]:
     """Return a session that was told the whole request, and what it said to it."""
-    session = exchange.open(always(0.0))
+    session = Session(exchange, always(0.0))
     told = RequestHeaders(headers or request_headers(), end_of_stream=body is None, carried=carried)
     directive = session.receive(told, now=now)
     if body is not None and not isinstance(directive, ImmediateResponse):
@@ -143,7 +144,7 @@ class TestTheRequest:
 
     def test_nothing_is_changed_before_the_whole_request_is_known(self) -> None:
         """An Envoy that loses its worker after the headers must have nowhere to send the request."""
-        session = an_exchange().open(always(0.0))
+        session = Session(an_exchange(), always(0.0))
 
         assert session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW) == ContinueProcessing()
 
@@ -331,7 +332,7 @@ class TestRefusals:
 
     def test_envoys_own_refusal_of_the_body_is_told_in_the_apis_shape(self) -> None:
         """Envoy answers 413 by itself while the body is still coming; no policy can mend that."""
-        session = an_exchange(a_policy()).open(always(0.0))
+        session = Session(an_exchange(a_policy()), always(0.0))
         session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW)
 
         directive = session.receive(ResponseHeaders(413, {}, 0, "request_payload_too_large"), now=NOW)
@@ -485,7 +486,7 @@ class TestTheAnswer:
         backoff = Backoff(Reach.GLOBAL, 500, 5000, Jitter.NONE)
         exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
         state = failing(exchange, from_provider(503))
-        session = exchange.open(always(0.0))
+        session = Session(exchange, always(0.0))
 
         told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
@@ -496,7 +497,7 @@ class TestTheAnswer:
         backoff = Backoff(Reach.GLOBAL, 500, 5000, Jitter.NONE)
         exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
         state = failing(exchange, from_provider(503))
-        session = exchange.open(always(0.0))
+        session = Session(exchange, always(0.0))
 
         told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
@@ -666,7 +667,7 @@ class TestReadingAnAnswer:
         asked = session.receive(replace(self.READABLE, status=400), now=NOW)
         assert isinstance(asked, ReadResponseBody)
 
-        next_session = an_exchange(a_policy()).open(always(0.0))
+        next_session = Session(an_exchange(a_policy()), always(0.0))
         headers = request_headers(**{names.UNJUDGED: names.BROKEN})
         directive = next_session.receive(RequestHeaders(headers, end_of_stream=False, carried=asked.in_flight), now=NOW)
 
@@ -771,7 +772,7 @@ class TestAnAttemptNobodyDecidedOn:
         backoff = Backoff(Reach.GLOBAL, base=500, ceiling=5000, jitter=Jitter.NONE)
         exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
 
-        session = exchange.open(always(0.0))
+        session = Session(exchange, always(0.0))
         headers = {**request_headers(), names.UNJUDGED: "503"}
         directive = session.receive(RequestHeaders(headers, end_of_stream=False, carried=in_flight(exchange)), now=NOW)
 
@@ -881,7 +882,7 @@ class TestTheAttemptState:
 
     def test_a_state_that_cannot_be_read_stops_the_request(self) -> None:
         """Who was called already is not known any more, so nobody may be called now."""
-        session = an_exchange(a_policy()).open(always(0.0))
+        session = Session(an_exchange(a_policy()), always(0.0))
 
         told = RequestHeaders(request_headers(), end_of_stream=False, state_unreadable=True)
         directive = session.receive(told, now=NOW)
@@ -979,7 +980,7 @@ class TestTheRecord:
         )
 
     def test_a_stream_that_never_said_anything_is_nothing(self) -> None:
-        assert an_exchange().open(always(0.0)).finish(now=NOW) is None
+        assert Session(an_exchange(), always(0.0)).finish(now=NOW) is None
 
     def test_nothing_secret_is_in_a_record_or_a_directives_attempt_state(self) -> None:
         exchange = an_exchange(a_policy())
@@ -996,7 +997,7 @@ class TestTurns:
     """Envoy speaks in an order; what comes out of it is an error, and the session stays as it was."""
 
     def test_a_body_before_its_headers(self) -> None:
-        session = an_exchange().open(always(0.0))
+        session = Session(an_exchange(), always(0.0))
 
         with pytest.raises(UnexpectedEventError, match="expected request headers, got RequestBody"):
             session.receive(RequestBody(b""), now=NOW)

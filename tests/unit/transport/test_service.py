@@ -22,7 +22,7 @@ from extproc.exchange.events import (
     ReadResponseBody,
     Send,
 )
-from extproc.exchange.phases import UnexpectedEventError
+from extproc.exchange.phase import UnexpectedEventError
 from extproc.policy.units import Instant
 from extproc.transport.service import Processor
 
