@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """How a command ended, for scripts; `--help` says the same."""
+    """The exit codes of commands, as documented in `--help`."""
 
     OK = 0
     FAILED = 1
@@ -19,19 +19,19 @@ class ExitCode(IntEnum):
     FORCED = 130
 
 
-class Failure(Exception):  # noqa: N818 -- none of ours: a port in use, a file that is missing
-    """The command cannot go on; the text is for whoever has started it, and is shown without a traceback."""
+class Failure(Exception):  # noqa: N818 -- no bug: a port in use, a missing file
+    """An expected failure of a command; its message is printed without a traceback."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
 
 class BadConfig(Failure):
-    """The configuration file is missing or wrong."""
+    """The configuration file is missing or invalid."""
 
     exit_code = ExitCode.BAD_CONFIG
 
 
 class NoEnvoy(Failure):
-    """There is no Envoy that can be started."""
+    """There is no usable Envoy."""
 
     exit_code = ExitCode.NO_ENVOY

@@ -1,4 +1,4 @@
-"""The `extproc` command: argv, environment, clock, randomness and signals; the only place where effects are chosen."""
+"""The `extproc` command: arguments, environment, output and exit codes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "up": "Start sidecar and Envoy from one configuration file.",
-        "down": "End what `up` has started.",
-        "restart": "Replace the Envoy of `up` by a new one; no request is lost.",
-        "demo": "See a failover: `up` with two made-up providers.",
-        "validate": "Tell every error and warning of a configuration file.",
+        "down": "Stop what `up` has started.",
+        "restart": "Hot-restart the Envoy of `up`; no request is lost.",
+        "demo": "Demonstrate a failover: `up` with two mock providers.",
+        "validate": "Print every error and warning of a configuration file.",
         "schema": "Print the JSON Schema of the configuration file.",
         "render": "Write the Envoy configuration for a configuration file.",
-        "doctor": "Tell what in your own Envoy would lose a failover.",
+        "doctor": "Check your own Envoy for what would lose a failover.",
         "serve": "Run the sidecar alone, beside an Envoy of your own.",
-        "ready": "Tell whether that sidecar serves.",
-        "mock": "Run a made-up provider that answers by a script.",
+        "ready": "Report whether that sidecar serves.",
+        "mock": "Run a mock provider that responds by a script.",
     }
 )
-"""Every command, in the order of `--help`, with its line there: a module is imported when its command is used."""
+"""Help line by command, in the order of `--help`; a command's module is imported when it is used."""
 
 
 class _Commands(click.Group):
-    """Commands that live one to a module of this package and are imported only when needed."""
+    """Commands, each in a module of this package that is imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(_COMMANDS)
@@ -57,8 +57,8 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, epilog=TABLE, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="extproc", message="extproc %(version)s")
 def main() -> None:
-    """Keep applications that call LLM providers answering when a provider does not.
+    """Failover and retries for applications that call LLM providers, with Envoy.
 
-    A new user starts with `extproc demo`, then writes a configuration file, checks it with `extproc validate` and
-    starts it with `extproc up`.
+    Start with `extproc demo`; then write a configuration file, check it with `extproc validate` and run it with
+    `extproc up`.
     """

@@ -1,4 +1,4 @@
-"""Reading the configuration file for a command: its errors and warnings as people and scripts need them."""
+"""The CONFIG argument: loading it, and printing its errors and warnings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from extproc.config.load import Loaded
 
 CONFIG = click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
-"""The argument that every command about a configuration takes."""
+"""The argument of every command on a configuration file."""
 
 WORKERS = click.option(
     "--workers", type=click.IntRange(1, 256), help="Processes of the sidecar.  [default: sidecar.workers in CONFIG]"
@@ -28,25 +28,25 @@ WORKERS = click.option(
 
 
 def load_config(config: Path) -> Loaded:
-    """Return what *config* describes.
+    """Return the configuration in *config*.
 
     Raises:
-        click.exceptions.Exit: when it must not be used; every error has been told by then.
+        click.exceptions.Exit: it is invalid; all errors have been printed.
     """
     try:
         return load(config, os.environ)
     except ConfigError as error:
         for problem in error.problems:
-            click.echo(f"Error: {_told(config, problem)}", err=True)
+            click.echo(f"Error: {_line(config, problem)}", err=True)
         raise click.exceptions.Exit(ExitCode.BAD_CONFIG) from error
 
 
 def warn(config: Path, warnings: Iterable[Problem]) -> None:
-    """Tell *warnings* about *config* on standard error."""
+    """Print *warnings* about *config* on standard error."""
     for warning in warnings:
-        click.echo(f"Warning: {_told(config, warning)}", err=True)
+        click.echo(f"Warning: {_line(config, warning)}", err=True)
 
 
-def _told(config: Path, problem: Problem) -> str:
-    """Return *problem* as compilers tell theirs: the file first."""
+def _line(config: Path, problem: Problem) -> str:
+    """Return *problem* in the format of compilers: the file first."""
     return str(problem) if problem.place == str(config) else f"{config}: {problem}"

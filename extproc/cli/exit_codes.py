@@ -1,4 +1,4 @@
-"""How commands end: what `--help` says of it, and how a failure is shown."""
+"""Exit codes in `--help`, and the output of a failure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 TABLE = """\b
 Exit codes:
-  0    done, or stopped because it was asked to (Ctrl-C, SIGTERM, `extproc down`)
+  0    success, or stopped on request (Ctrl-C, SIGTERM, `extproc down`)
   1    failed: a port is in use, not healthy in time, not stopped in time
-  2    wrong usage of the command line
-  3    the configuration file is missing or wrong
+  2    usage error
+  3    the configuration file is missing or invalid
   4    no usable Envoy: none found, or older than 1.37
-  5    Envoy has ended by itself
-  6    the sidecar has ended by itself
+  5    Envoy exited on its own
+  6    the sidecar exited on its own
   130  stopped at once by a second Ctrl-C or SIGTERM
 """
 """Shown at the end of every `--help`; `\\b` keeps click from wrapping it."""
@@ -28,7 +28,7 @@ Exit codes:
 
 @contextmanager
 def failures_shown() -> Iterator[None]:
-    """Show a failure that is raised inside on standard error, and end the command with its exit code."""
+    """Print a failure that is raised inside on standard error, and exit with its code."""
     try:
         yield
     except Failure as failure:

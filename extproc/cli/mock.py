@@ -13,25 +13,25 @@ from extproc.mock.server import serve
 from extproc.system.stop_signals import StopRequests
 
 _EXAMPLES = """\b
-Scripts are steps with commas between them; the last step stays:
-  200                            always a good answer
-  429(retry_after=2), 200        rate-limited once, then good
-  reset, silence(3), 503, 200    broken, silent for 3 s, overloaded, then good
+Scripts are steps separated by commas; the last step repeats:
+  200                            always a successful response
+  429(retry_after=2), 200        rate-limited once, then successful
+  reset, silence(3), 503, 200    reset, silent for 3 s, overloaded, then successful
   200(sse=5, gap=0.1)            stream five events, 0.1 s apart
   429, 200, loop                 every other request is rate-limited
-  200; gpt-4o: 429, 200          a script of its own for one model
+  200; gpt-4o: 429, 200          another script for one model
 """
 
 
 @click.command(epilog=f"{_EXAMPLES}\n{TABLE}")
-@click.option("--script", default="200", show_default=True, help="What to answer, in turn; see below.")
-@click.option("--port", default=0, show_default="any free one", type=click.IntRange(0, 65535))
+@click.option("--script", default="200", show_default=True, help="The responses, in order; see below.")
+@click.option("--port", default=0, show_default="a free port", type=click.IntRange(0, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--name", default="mock", show_default=True, help="Its name in what it prints and answers.")
+@click.option("--name", default="mock", show_default=True, help="Its name in its output and responses.")
 def mock(*, script: str, port: int, host: str, name: str) -> None:
-    """Run a made-up provider that speaks the OpenAI and Anthropic APIs and answers by a script.
+    """Run a mock provider of the OpenAI and Anthropic APIs that responds by a script.
 
-    The first line that it prints tells its address; then comes one line a request. Ctrl-C or SIGTERM ends it.
+    It prints its address, then a line for each request. Ctrl-C or SIGTERM stops it.
     """
     try:
         parsed = parse_script(script)

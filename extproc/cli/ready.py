@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.command(epilog=TABLE)
 @CONFIG
 @click.option(
-    "--timeout", default=2.0, show_default=True, metavar="SECONDS", help="How long each worker may take to answer."
+    "--timeout", default=2.0, show_default=True, metavar="SECONDS", help="Timeout of the health check of each worker."
 )
 def ready(*, config: Path, timeout: float) -> None:
-    """Tell whether the sidecar for CONFIG serves, with all its workers: the probe of a container.
+    """Report whether all workers of the sidecar for CONFIG serve: a probe for containers.
 
-    It asks where CONFIG's `sidecar` says that they listen, with the question that Envoy asks (grpc.health.v1), and by
-    mutual TLS as Envoy. The exit code is 0 when all serve, else 1.
+    It sends each address of `sidecar` in CONFIG the health check that Envoy sends (grpc.health.v1), with mutual TLS as
+    Envoy does. The exit code is 0 if all serve, else 1.
     """
     settings = load_config(config).gateway.sidecar
     addresses = settings.addresses

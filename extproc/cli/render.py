@@ -27,23 +27,23 @@ from extproc.gateway.secret_files import write_secrets
 @click.option(
     "--secrets",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the credential for sidecar.on_failure: default_provider into files of this directory, too.",
+    help="Also write the credential for sidecar.on_failure: default_provider, as files in this directory.",
 )
 def render(config: Path, output: Path | None, secrets: Path | None) -> None:
-    """Write the Envoy configuration for CONFIG, to start with `envoy -c FILE`.
+    """Write the Envoy configuration for CONFIG, to run with `envoy -c FILE`.
 
-    It expects the sidecar (`extproc serve CONFIG`) where `sidecar.listen` says. It never holds a key: providers'
-    keys stay with the sidecar, which adds them to each request; so there is no option to show them either.
+    It connects to the sidecar (`extproc serve CONFIG`) at `sidecar.listen`. It never contains a key: the sidecar adds
+    the providers' keys to each request.
 
-    With `sidecar.on_failure: default_provider` Envoy needs the default model's credential for itself. It looks for it
-    in the directory `envoy.secrets`; `--secrets` writes what belongs there, for Envoy's user alone to read.
+    With `sidecar.on_failure: default_provider` Envoy itself needs the default model's credential. It reads it from the
+    directory `envoy.secrets`; `--secrets` writes these files, readable by Envoy's user only.
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)
     for warning in environment_warnings(loaded.gateway, os.environ):
         show(warning)
     if secrets is not None and not write_secrets(loaded.gateway, secrets):
-        click.echo(f"{secrets}: nothing to write, this configuration leaves every credential to the sidecar.", err=True)
+        click.echo(f"{secrets}: nothing to write: with this configuration only the sidecar uses credentials.", err=True)
     text = envoy_config(loaded.gateway)
     if output is None:
         click.echo(text, nl=False)

@@ -1,4 +1,4 @@
-"""Showing what a gateway reports: as sentences, or as lines of a log in JSON."""
+"""Output of a gateway's notices: as sentences, or as JSON log lines."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def show(notice: Notice) -> None:
 
 @contextmanager
 def reports(style: LogFormat) -> Iterator[Report]:
-    """Yield what shows notices in the format that the sidecar logs in.
+    """Provide the function that prints notices in the log format of the sidecar.
 
-    The sidecar and Envoy write to the same standard error. Where they write JSON, a failure is a line of JSON too.
+    The sidecar and Envoy write to the same standard error. With JSON, a failure is a JSON line, too.
     """
     if style is LogFormat.TEXT:
         yield show

@@ -12,9 +12,9 @@ from extproc.config.schema.json_schema import json_schema
 
 @click.command(epilog=TABLE)
 def schema() -> None:
-    """Print the JSON Schema of the configuration file, for editors and other checkers.
+    """Print the JSON Schema of the configuration file, for editors and validators.
 
-    A file that it accepts may still be refused by `validate`: some rules, such as that names are unique, are beyond
-    JSON Schema.
+    `validate` may still reject a file that it accepts: some rules, such as unique names, cannot be expressed in JSON
+    Schema.
     """
     click.echo(json.dumps(json_schema(), indent=2))

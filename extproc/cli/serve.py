@@ -37,19 +37,20 @@ if TYPE_CHECKING:
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long attempts under way may take when it is told to stop.",
+    help="How long attempts in flight may take to complete when it stops.",
 )
 def serve(*, config: Path, listen: Address | None, workers: int | None, grace: float) -> None:
-    """Run the sidecar alone, beside an Envoy of your own that CONFIG's `extproc render` was written for.
+    """Run the sidecar alone, beside your own Envoy, whose configuration `extproc render CONFIG` has written.
 
-    Each worker is a process with an address of its own: several listen on `/path.0.sock`, `/path.1.sock`, … when
-    ADDRESS is `unix:/path.sock`, on as many ports in a row when it is `host:port`. One that ends is started again.
+    Each worker is a process with its own address: several listen on `/path.0.sock`, `/path.1.sock`, … if ADDRESS is
+    `unix:/path.sock`, and on consecutive ports if it is `host:port`. A worker that exits is started again.
 
-    Whoever can speak to the sidecar is handed the providers' keys. A socket is its owner's alone (or its group's, with
-    `sidecar.socket_mode`); `host:port` needs `sidecar.tls` in CONFIG, or, on loopback, `sidecar.insecure: true`.
+    Every client of the sidecar receives the providers' keys. A Unix socket is accessible to its owner only (or its
+    group, with `sidecar.socket_mode`); `host:port` needs `sidecar.tls` in CONFIG, or, on loopback, `sidecar.insecure:
+    true`.
 
-    Logs to standard error: a line when all are ready, then one line for each attempt. At Ctrl-C or SIGTERM it takes
-    no new attempts and ends when those under way have; a second time ends it at once.
+    It logs to standard error: a line when all workers are ready, then one line for each attempt. At Ctrl-C or SIGTERM
+    it accepts no new attempts and exits when those in flight have completed; a second signal stops it at once.
     """
     loaded = load_config(config)
     settings = loaded.gateway.sidecar

@@ -21,13 +21,13 @@ from extproc.gateway.environment import environment_warnings
 @click.option(
     "--envoy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An Envoy configuration of your own: warn about providers whose cluster it does not declare.",
+    help="Your own Envoy configuration: warn about providers whose cluster it does not declare.",
 )
 def validate(*, config: Path, envoy: Path | None) -> None:
-    """Tell every error and warning of CONFIG, each with its place in the file. Nothing is started.
+    """Print every error and warning of CONFIG, with its place in the file. No process is started.
 
-    Variables that the file refers to must be set. Warnings are about what is allowed but hardly meant: they do not
-    change the exit code.
+    Environment variables in the file must be set. Warnings are about settings that are valid but probably not intended;
+    they do not change the exit code.
     """
     loaded = load_config(config)
     warn(config, loaded.warnings)

@@ -1,4 +1,4 @@
-"""What starting, restarting and stopping a gateway reports, one notice at a time."""
+"""Notices: the progress of starting, restarting and stopping a gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One step of a gateway's life: a sentence for people, and an event with fields for log collectors."""
+    """One notice: a sentence for people, and an event with fields for log collectors."""
 
     event: str
     text: str
@@ -20,4 +20,4 @@ class Notice:
 
 
 Report: TypeAlias = Callable[[Notice], None]
-"""Takes each notice as it happens; whoever calls decides where it goes, and in which form."""
+"""Called with each notice; the caller decides its output and format."""

@@ -1,4 +1,4 @@
-"""One connection to a scripted provider: requests are read, steps are played."""
+"""One connection to a mock provider: it reads requests and plays steps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from extproc.mock.record import Call, Intake
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from extproc.mock.answers import Answer
-    from extproc.mock.part import Part
+    from extproc.mock.http_response import Response
+    from extproc.mock.provider_state import ProviderState
 
 _READ_SIZE = 256 * 1024
 _MAX_HEAD = 256 * 1024
@@ -30,9 +30,15 @@ class Connection:
     """One client's connection. Mutable: owns the socket and the HTTP/1.1 state of it."""
 
     def __init__(
-        self, part: Part, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, number: int, kept: int
+        self,
+        state: ProviderState,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        number: int,
+        kept: int,
     ) -> None:
-        self._part = part
+        self._state = state
         self._reader = reader
         self._writer = writer
         self._number = number
@@ -40,33 +46,33 @@ class Connection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
 
     async def run(self) -> None:
-        """Serve requests until either side ends the connection; leave it closed."""
+        """Serve requests until either side closes the connection; close it."""
         try:
             while await self._serve_one():
                 self._http.start_next_cycle()
         except (OSError, h11.RemoteProtocolError):
-            pass  # gone, or no HTTP: nobody is left to tell
+            pass  # disconnected, or no HTTP: there is no one to report it to
         finally:
             self._writer.close()
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
 
     async def send(self, event: h11.Event) -> None:
-        """Send *event*, and wait until the client keeps up."""
+        """Send *event*, and wait while the send buffer is full."""
         self._writer.write(self._http.send(event) or b"")
         await self._writer.drain()
 
     async def send_half(self, event: h11.Event) -> None:
-        """Send the first half of the bytes that *event* is."""
+        """Send the first half of the bytes of *event*."""
         piece = self._http.send(event) or b""
         self._writer.write(piece[: len(piece) // 2])
         await self._writer.drain()
 
-    async def send_answer(self, answer: Answer, *, to: str) -> None:
-        """Send a whole answer to a request of method *to*."""
-        await self.send(head_of(answer))
-        if to != "HEAD" and answer.body:
-            await self.send(h11.Data(data=answer.body))
+    async def send_response(self, response: Response, *, to: str) -> None:
+        """Send a whole response to a request of method *to*."""
+        await self.send(head_of(response))
+        if to != "HEAD" and response.body:
+            await self.send(h11.Data(data=response.body))
         await self.send(h11.EndOfMessage())
 
     def reset(self) -> None:
@@ -76,12 +82,12 @@ class Connection:
         self._writer.transport.abort()
 
     async def _serve_one(self) -> bool:
-        """Read a request and answer it; return whether another may follow."""
+        """Read a request and send its response; return whether another may follow."""
         request = await self._next_event()
         if not isinstance(request, h11.Request):
             return False
         own = not request.target.startswith(PREFIX.encode())
-        log = self._part.log
+        log = self._state.log
         log.begun += own
         arrived = time.monotonic()
         intake = Intake(self._kept)
@@ -91,12 +97,12 @@ class Connection:
             return False
         method, path = request.method.decode("ascii"), request.target.decode("latin-1")
         if not own:
-            await self.send_answer(control(self._part, method=method, path=path, body=intake.kept), to=method)
+            await self.send_response(control(self._state, method=method, path=path, body=intake.kept), to=method)
             return self._http.our_state is h11.DONE
         fields = intake.fields()
         model = fields.get("model")
         model = model if isinstance(model, str) else None
-        step = self._part.player.next_step(model)
+        step = self._state.position.next_step(model)
         call = Call(
             number=log.completed + 1,
             method=method,
@@ -111,9 +117,9 @@ class Connection:
             connection=self._number,
             step=step.name,
         )
-        self._part.saw(call)
+        self._state.record(call)
         try:
-            await self._while_connected(play(step, call, self._part.name, self))
+            await self._while_connected(play(step, call, self._state.name, self))
         except ConnectionError:
             log.hangups += 1
             return False
@@ -123,28 +129,28 @@ class Connection:
         """Run *playing* to its end.
 
         Raises:
-            ConnectionError: when the client is gone before.
+            ConnectionError: the client disconnects before.
         """
         play_task = asyncio.ensure_future(playing)
-        watch_task = asyncio.ensure_future(self._until_gone())
+        watch_task = asyncio.ensure_future(self._until_disconnected())
         try:
             await asyncio.wait({play_task, watch_task}, return_when=asyncio.FIRST_COMPLETED)
             if not play_task.done():
-                raise ConnectionResetError("the client is gone")
+                raise ConnectionResetError("the client has disconnected")
             play_task.result()
         finally:
             play_task.cancel()
             watch_task.cancel()
             await asyncio.gather(play_task, watch_task, return_exceptions=True)
 
-    async def _until_gone(self) -> None:
-        """Return when the client has closed; keep what it sends meanwhile for later."""
+    async def _until_disconnected(self) -> None:
+        """Return when the client has disconnected; buffer what it sends meanwhile."""
         with contextlib.suppress(OSError):
             while piece := await self._reader.read(_READ_SIZE):
                 self._http.receive_data(piece)
 
     async def _next_event(self) -> h11.Event | None:
-        """Return what the client sends next; None when it has ended the connection."""
+        """Return the next event of the client; None when it has closed the connection."""
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:

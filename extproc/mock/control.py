@@ -1,7 +1,7 @@
-"""Remote control of a scripted provider, for tests that run in another process.
+"""The control API of a mock provider, for tests in another process.
 
-`GET /__mock/calls` lists what was received; `POST /__mock/script` with a script as its body begins that script and
-forgets the calls. Neither is recorded nor part of the script.
+`GET /__mock/calls` lists what was received; `POST /__mock/script` with a script as its body starts that script and
+clears the calls. Neither is recorded or consumes a step.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from extproc.mock.answers import Answer
+from extproc.mock.http_response import Response
 from extproc.mock.script import ScriptError, parse_script
 
 if TYPE_CHECKING:
-    from extproc.mock.part import Part
+    from extproc.mock.provider_state import ProviderState
 
 PREFIX = "/__mock/"
-"""Paths that begin so are not the provider's."""
+"""The prefix of the control API's paths."""
 
 
-def control(part: Part, *, method: str, path: str, body: bytes) -> Answer:
-    """Return the answer to a request under `PREFIX`, and do what it asks."""
+def control(state: ProviderState, *, method: str, path: str, body: bytes) -> Response:
+    """Execute a request under `PREFIX` and return its response."""
     match method, path.removeprefix(PREFIX):
         case "GET", "calls":
-            log = part.log
+            log = state.log
             return _json(
                 200,
                 {
-                    "name": part.name,
+                    "name": state.name,
                     "begun": log.begun,
                     "completed": log.completed,
                     "hangups": log.hangups,
@@ -36,14 +36,14 @@ def control(part: Part, *, method: str, path: str, body: bytes) -> Answer:
             )
         case "POST", "script":
             try:
-                part.play(parse_script(body.decode("utf-8", "replace")))
+                state.play(parse_script(body.decode("utf-8", "replace")))
             except ScriptError as error:
                 return _json(400, {"error": str(error), "column": error.column})
-            return _json(200, {"name": part.name})
+            return _json(200, {"name": state.name})
         case _:
             return _json(404, {"error": f"there are GET {PREFIX}calls and POST {PREFIX}script"})
 
 
-def _json(status: int, value: dict[str, object]) -> Answer:
+def _json(status: int, value: dict[str, object]) -> Response:
     body = json.dumps(value).encode()
-    return Answer(status, (("content-type", "application/json"), ("content-length", str(len(body)))), body)
+    return Response(status, (("content-type", "application/json"), ("content-length", str(len(body)))), body)

@@ -1,12 +1,12 @@
-"""Streamed answers: server-sent events in the shape of the API that a request's path names."""
+"""Streamed responses: server-sent events in the format of the API that a request's path names."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from extproc.mock.answers import is_messages
-from extproc.mock.responses import is_responses, response_stream
+from extproc.mock.http_response import is_messages
+from extproc.mock.responses_api import is_responses, response_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ _CREATED = 1_700_000_000
 def stream(call: Call, name: str, count: int) -> Iterator[bytes]:
     """Yield *count* events of content and the closing ones, in groups that are sent together.
 
-    The first group opens the answer and holds the first event; the last group holds nothing but the end.
+    The first group opens the response and holds the first event; the last group ends it.
     """
     if is_messages(call.path):
         return _messages(call, name, count)

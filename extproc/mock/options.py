@@ -1,4 +1,4 @@
-"""The options of a script's steps: which there are, and what each may hold."""
+"""The options of a script's steps: their names and values."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _status(value: object) -> int:
 
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _unexpected("a text or a number", value)
+        raise _unexpected("a string or a number", value)
     return str(value)
 
 
@@ -88,9 +88,9 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
     )
     for name, one in pairs:
         if not _HEADER_NAME.fullmatch(name) or name in _FRAMING:
-            raise ValueError(f"{name!r} is no header that a script can set")
+            raise ValueError(f"{name!r} is not a header that a script can set")
         if not _HEADER_VALUE.fullmatch(one):
-            raise ValueError(f"{one!r} is no value that header {name} can have")
+            raise ValueError(f"{one!r} is not a valid value of header {name}")
     return pairs
 
 
@@ -110,13 +110,13 @@ _SETTERS: Mapping[str, Callable[[Step, object], Step]] = MappingProxyType(
 )
 
 _CONNECTION_ONLY = frozenset({"delay"})
-_WHOLE_ANSWER = frozenset({"headers", "retry_after", "body", "delay", "status"})
-_BROKEN_BODY = _WHOLE_ANSWER | {"gap", "sent", "chunked"}
+_WHOLE_RESPONSE = frozenset({"headers", "retry_after", "body", "delay", "status"})
+_BROKEN_BODY = _WHOLE_RESPONSE | {"gap", "sent", "chunked"}
 _ALLOWED: Mapping[Action, frozenset[str]] = MappingProxyType(
     {
-        Action.ANSWER: (_WHOLE_ANSWER - {"status"}) | {"sse", "gap", "chunked"},
-        Action.ECHO: _WHOLE_ANSWER - {"body"},
-        Action.SLOW_BODY: _WHOLE_ANSWER | {"seconds"},
+        Action.RESPOND: (_WHOLE_RESPONSE - {"status"}) | {"sse", "gap", "chunked"},
+        Action.ECHO: _WHOLE_RESPONSE - {"body"},
+        Action.SLOW_BODY: _WHOLE_RESPONSE | {"seconds"},
         Action.RESET: _CONNECTION_ONLY,
         Action.RESET_MID_HEADERS: _CONNECTION_ONLY | {"gap"},
         Action.RESET_MID_BODY: _BROKEN_BODY,

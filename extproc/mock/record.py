@@ -1,4 +1,4 @@
-"""What a scripted provider remembers of the requests it got."""
+"""The requests that a mock provider has received."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Call:
     streamed: bool  # the body asks for a stream
     arrived: float  # seconds on the machine's monotonic clock, when the headers were complete
     connection: int  # connections are numbered as they are accepted
-    step: str  # what was done with it
+    step: str  # the step that was played
 
     def header(self, name: str) -> str | None:
         """Return the value of header *name*; several values are joined by a comma."""
@@ -40,7 +40,7 @@ class Call:
         return ", ".join(values) if values else None
 
     def as_json(self) -> dict[str, object]:
-        """Return the call in the shape that `/__mock/calls` and echo show."""
+        """Return the call as in `/__mock/calls` and echo."""
         return {
             "number": self.number,
             "method": self.method,
@@ -57,7 +57,7 @@ class Call:
 
 
 class Intake:
-    """A request's body as it comes in. Mutable: holds its beginning, counts and hashes the rest."""
+    """A request's body as it arrives. Mutable: keeps its beginning, counts and hashes the rest."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -66,7 +66,7 @@ class Intake:
         self.length = 0
 
     def add(self, piece: bytes) -> None:
-        """Take the next piece of the body."""
+        """Add the next piece of the body."""
         self._hash.update(piece)
         self.length += len(piece)
         self._kept += piece[: self._limit - len(self._kept)]
@@ -93,14 +93,14 @@ class Intake:
 
 
 class Log:
-    """Everything one provider got since its script began. Mutable: calls are only added."""
+    """All requests to one provider since its script started. Mutable: calls are added."""
 
     def __init__(self) -> None:
         self._calls: deque[Call] = deque()
         self._kept = 0  # bytes of bodies
         self.begun = 0  # requests whose headers have arrived, whole or not
         self.completed = 0  # requests that arrived whole
-        self.hangups = 0  # requests whose sender was gone before the answer was complete
+        self.hangups = 0  # requests whose client disconnected before the response was complete
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -108,7 +108,7 @@ class Log:
         return tuple(self._calls)
 
     def add(self, call: Call) -> None:
-        """Take *call* in, at the cost of the oldest where there are too many."""
+        """Add *call*, and drop the oldest calls above the limits."""
         self.completed += 1
         self._calls.append(call)
         self._kept += len(call.body)

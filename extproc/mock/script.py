@@ -14,16 +14,16 @@ import re
 from types import MappingProxyType
 
 from extproc.mock.options import options_of, set_option
-from extproc.mock.step import Action, Scene, Script, Step
+from extproc.mock.step import Action, Script, Step, StepSequence
 
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _MODEL = re.compile(r"([^\s,;()]+?)\s*:\s")
-_ACTIONS = tuple(str(action) for action in Action if action is not Action.ANSWER)  # ANSWER is written as its status
+_ACTIONS = tuple(str(action) for action in Action if action is not Action.RESPOND)  # RESPOND is written as its status
 _LOOP = "loop"
 
 
 class ScriptError(ValueError):
-    """A text is no script: *problem* says why, *column* (1 is the first) where."""
+    """An invalid script; *problem* says why, *column* (from 1) where."""
 
     def __init__(self, column: int, problem: str) -> None:
         super().__init__(f"script, column {column}: {problem}")
@@ -35,13 +35,13 @@ def parse_script(text: str) -> Script:
     """Return the script that *text* describes.
 
     Raises:
-        ScriptError: when it describes none.
+        ScriptError: it is invalid.
     """
     return _Parser(text).script()
 
 
 class _Parser:
-    """A cursor over the text of one script. Mutable: it only moves forward."""
+    """A recursive-descent parser of one script. Mutable: its position moves forward."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -49,23 +49,23 @@ class _Parser:
 
     def script(self) -> Script:
         """Return the script, from the cursor to the end."""
-        common: Scene | None = None
-        by_model: dict[str, Scene] = {}
+        common: StepSequence | None = None
+        by_model: dict[str, StepSequence] = {}
         while True:
             self._skip_blanks()
             began = self._at
             model = self._model()
             if model is None and common is None:
-                common = self._scene()
+                common = self._sequence()
             elif model is not None and model not in by_model:
-                by_model[model] = self._scene()
+                by_model[model] = self._sequence()
             else:
                 raise self._error(f"a second script for {model or 'all models'}", at=began)
             if not self._take(";"):
                 break
         if self._at < len(self._text):
             raise self._error(f"expected a comma, a semicolon or the end, got {self._text[self._at]!r}")
-        return Script(Scene((Step(),)) if common is None else common, MappingProxyType(by_model))
+        return Script(StepSequence((Step(),)) if common is None else common, MappingProxyType(by_model))
 
     def _model(self) -> str | None:
         match = _MODEL.match(self._text, self._at)
@@ -74,15 +74,15 @@ class _Parser:
         self._at = match.end()
         return match[1]
 
-    def _scene(self) -> Scene:
+    def _sequence(self) -> StepSequence:
         steps = [self._step()]
         while self._take(","):
             self._skip_blanks()
             if self._word_ahead() == _LOOP:
                 self._at += len(_LOOP)
-                return Scene(tuple(steps), loop=True)
+                return StepSequence(tuple(steps), loop=True)
             steps.append(self._step())
-        return Scene(tuple(steps))
+        return StepSequence(tuple(steps))
 
     def _step(self) -> Step:
         self._skip_blanks()
@@ -131,7 +131,7 @@ class _Parser:
         try:
             value, self._at = json.JSONDecoder().raw_decode(self._text, self._at)
         except json.JSONDecodeError as error:
-            raise ValueError("expected a number, a quoted text or other JSON") from error
+            raise ValueError("expected a number, a quoted string or other JSON") from error
         return value
 
     def _word_ahead(self) -> str:

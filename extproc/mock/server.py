@@ -1,4 +1,4 @@
-"""The scripted provider as a server: start it, look at what it got, take it away and bring it back."""
+"""A mock provider as a server: start it, inspect its calls, have it refuse connections and accept them again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from extproc.mock.connection import Connection
-from extproc.mock.part import Part
+from extproc.mock.provider_state import ProviderState
 from extproc.mock.record import KEPT_BYTES
 from extproc.mock.script import parse_script
 
@@ -23,10 +23,10 @@ _BACKLOG = 1024
 
 
 class MockProvider:
-    """A provider that answers by a script; an async context manager.
+    """A provider that responds by a script; an async context manager.
 
-    Port 0 is any free port. The port belongs to the provider until it leaves the context, also while it refuses.
-    *kept* bounds how much of each body is kept. *observe* is told of each request as it arrives.
+    Port 0 is any free port. The port is reserved until the context is left, also while connections are refused.
+    *kept* is the limit of bytes kept of each body. *observe* is called with each request as it arrives.
     Mutable: it owns sockets, and its script can be replaced.
     """
 
@@ -43,7 +43,7 @@ class MockProvider:
         self.name = name
         self.host = host
         self.port = port
-        self._part = Part(_script(script), name=name, observe=observe)
+        self._state = ProviderState(_script(script), name=name, observe=observe)
         self._kept = kept
         self._holder: socket.socket | None = None
         self._server: asyncio.Server | None = None
@@ -74,13 +74,13 @@ class MockProvider:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The requests since the script began, in order."""
-        return self._part.log.calls
+        """The requests since the script started, in order."""
+        return self._state.log.calls
 
     @property
     def log(self) -> Log:
-        """The requests since the script began, with counts."""
-        return self._part.log
+        """The requests since the script started, with counts."""
+        return self._state.log
 
     @property
     def open_connections(self) -> int:
@@ -88,16 +88,16 @@ class MockProvider:
         return len(self._connections)
 
     def play(self, script: Script | str) -> None:
-        """Begin *script*, and forget all calls so far."""
-        self._part.play(_script(script))
+        """Start *script*, and clear the calls."""
+        self._state.play(_script(script))
 
     async def listen(self) -> None:
-        """Accept connections; nothing happens if it does already."""
+        """Accept connections; without effect if it does already."""
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, sock=_bind(self.host, self.port), backlog=_BACKLOG)
 
     async def refuse(self) -> None:
-        """Refuse connections from now on, and end those that are open."""
+        """Refuse connections from now on, and close those that are open."""
         if self._server is None:
             return
         self._server.close()
@@ -109,18 +109,18 @@ class MockProvider:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1
-        connection = Connection(self._part, reader, writer, number=self._accepted, kept=self._kept)
+        connection = Connection(self._state, reader, writer, number=self._accepted, kept=self._kept)
         task = asyncio.get_running_loop().create_task(connection.run())
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
 
 async def serve(host: str, port: int, script: Script | str, name: str, announce: Callable[[str], None]) -> None:
-    """Be provider *name* at *host*:*port* until cancelled; tell *announce* the address, then each request in a line.
+    """Run provider *name* at *host*:*port* until cancelled; pass *announce* the address, then a line for each request.
 
     Raises:
-        OSError: when it cannot listen there.
-        ScriptError: when *script* is a text and no script.
+        OSError: it cannot listen there.
+        ScriptError: *script* is invalid.
     """
 
     def observe(call: Call) -> None:
@@ -139,7 +139,7 @@ def _bind(host: str, port: int) -> socket.socket:
     """Return a socket bound to *host*:*port*, not listening.
 
     With SO_REUSEADDR several sockets may be bound to a port as long as at most one listens: the provider holds its port
-    with one socket and listens with another, so that nobody takes the port while connections are refused.
+    with one socket and listens with another, so that no other process takes the port while connections are refused.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind, protocol)

@@ -1,4 +1,4 @@
-"""What playing a step needs of a connection."""
+"""The interface of a connection for playing a step."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import h11
 
-    from extproc.mock.answers import Answer
+    from extproc.mock.http_response import Response
 
 
 class Wire(Protocol):
     """The side of a connection that writes."""
 
     async def send(self, event: h11.Event) -> None:
-        """Send *event*, and wait until the client keeps up."""
+        """Send *event*, and wait while the send buffer is full."""
 
     async def send_half(self, event: h11.Event) -> None:
-        """Send the first half of the bytes that *event* is."""
+        """Send the first half of the bytes of *event*."""
 
-    async def send_answer(self, answer: Answer, *, to: str) -> None:
-        """Send a whole answer to a request of method *to*."""
+    async def send_response(self, response: Response, *, to: str) -> None:
+        """Send a whole response to a request of method *to*."""
 
     def reset(self) -> None:
         """End the connection with RST instead of FIN."""

@@ -132,7 +132,7 @@ async def test_the_second_gets_the_body_byte_for_byte(composed: Composed) -> Non
 
     response = await composed.client.post(CHAT, content=odd_body("openai/gpt-4o"), headers=a_clients_headers())
 
-    assert response.json()["answered_by"] == "S"
+    assert response.json()["provider"] == "S"
     for call, name in zip(await composed.calls(), ("gpt-4o", "claude-3-5-sonnet"), strict=True):
         assert call.body == odd_body(name)
         assert call.body_sha256 == hashlib.sha256(odd_body(name)).hexdigest()

@@ -51,7 +51,7 @@ async def test_only_the_model_name_differs_between_attempts(pair: Gateway) -> No
 
     response = await pair.client.post(CHAT, content=body_for(b"openai/gpt-4o"), headers=a_clients_headers())
 
-    assert response.json()["answered_by"] == "S"
+    assert response.json()["provider"] == "S"
     assert pair.order == "PS"
     check_bytes(pair.p.calls[0], body_for(b"gpt-4o"))
     check_bytes(pair.s.calls[0], body_for(b"claude-3-5-sonnet"))

@@ -25,7 +25,7 @@ def test_a_good_file_is_valid(gateway: SmallGateway) -> None:
 
 
 def test_warnings_do_not_change_the_exit_code(gateway: SmallGateway) -> None:
-    """They are about what is allowed but hardly meant."""
+    """They are about settings that are valid but probably not intended."""
     table = yaml.safe_load(gateway.config.read_text())
     table["model_providers"][0]["retry_policy"] = {"fallback_models": ["openai/nobody"]}
     gateway.config.write_text(yaml.safe_dump(table))
@@ -73,7 +73,7 @@ def test_a_missing_file_is_told_alike_by_every_command(command: str) -> None:
 
 
 def test_secrets_are_written_for_envoy_alone(home: Home, gateway: SmallGateway) -> None:
-    """Where it is told to, as one user's own; the configuration still holds none."""
+    """In the given directory, with mode 0600; the configuration still contains none."""
     table = yaml.safe_load(gateway.config.read_text())
     table["model_providers"][0]["default"] = True
     table["sidecar"] = {**table.get("sidecar", {}), "on_failure": "default_provider"}
@@ -111,7 +111,7 @@ def test_secrets_are_not_written_where_anybody_could_replace_them(home: Home, ga
 
 
 def test_there_may_be_no_secrets_to_write(home: Home, gateway: SmallGateway) -> None:
-    """Who asks for them believes that Envoy needs some: it is told that it does not."""
+    """A message says that Envoy needs none."""
     secrets = home.directory / "secrets"
 
     done = invoke("render", gateway.config, "--secrets", secrets)
@@ -136,7 +136,7 @@ def test_secrets_that_cannot_be_written_are_told(home: Home, gateway: SmallGatew
 
 
 def test_what_is_rendered_holds_no_key(gateway: SmallGateway) -> None:
-    """Envoy's file may be shown to anyone: keys stay with the sidecar."""
+    """Envoy's configuration is not secret: only the sidecar has keys."""
     done = invoke("render", gateway.config)
 
     assert done.code == 0

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from extproc import names
-from extproc.mock.answers import compose
 from extproc.mock.events import stream
+from extproc.mock.http_response import compose
 from extproc.mock.step import Step
 from support.gateway.providers import P, S, T
 from support.http.requests import CHAT, a_body, a_clients_headers

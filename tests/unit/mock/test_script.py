@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from extproc.mock.script import ScriptError, parse_script
-from extproc.mock.step import Action, Scene, Script, Step
+from extproc.mock.step import Action, Script, Step, StepSequence
 
 
 def a_script(*steps: Step, loop: bool = False) -> Script:
-    return Script(Scene(steps, loop=loop))
+    return Script(StepSequence(steps, loop=loop))
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,17 @@ def test_models_may_have_scripts_of_their_own() -> None:
     """A model's name may hold what model names hold, a colon included; blank space ends the name."""
     script = parse_script("500; gpt-4o: 429, 200; llama3:8b: reset")
 
-    assert script.scene == Scene((Step(status=500),))
+    assert script.sequence == StepSequence((Step(status=500),))
     assert dict(script.by_model) == {
-        "gpt-4o": Scene((Step(status=429), Step())),
-        "llama3:8b": Scene((Step(Action.RESET),)),
+        "gpt-4o": StepSequence((Step(status=429), Step())),
+        "llama3:8b": StepSequence((Step(Action.RESET),)),
     }
 
 
 def test_models_without_a_script_get_200_when_there_is_none_for_all() -> None:
     script = parse_script("gpt-4o: 429")
 
-    assert script.scene == Scene((Step(),))
+    assert script.sequence == StepSequence((Step(),))
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ def test_models_without_a_script_get_200_when_there_is_none_for_all() -> None:
         ("reset(sse=2)", 7, "reset has no option 'sse'; it has delay"),
         ("429(5)", 5, "429 has no option 'seconds'"),
         ("200(delay)", 5, "expected an option, as in delay=1.5"),
-        ("200(delay=)", 11, "delay: expected a number, a quoted text or other JSON"),
+        ("200(delay=)", 11, "delay: expected a number, a quoted string or other JSON"),
         ("200(delay=-1)", 11, "delay: expected a number of seconds, got -1"),
         ("200(delay=true)", 11, "delay: expected a number of seconds, got true"),
         ("200(delay=Infinity)", 11, "delay: expected a number of seconds, got Infinity"),
         ("200(sse=0)", 9, "sse: expected a number of events, 1 or more, got 0"),
         ("200(sse=2.5)", 9, "sse: expected a number of events, 1 or more, got 2.5"),
         ("echo(status=100)", 13, "status: expected a status from 200 to 599, got 100"),
-        ("429(retry_after=null)", 17, "retry_after: expected a text or a number, got null"),
+        ("429(retry_after=null)", 17, "retry_after: expected a string or a number, got null"),
         ('200(headers="a")', 13, 'headers: expected {"name": "value"}, got "a"'),
-        ('200(headers={"a b": "c"})', 13, "headers: 'a b' is no header that a script can set"),
-        ('200(headers={"content-length": 3})', 13, "headers: 'content-length' is no header that a script can set"),
-        ('200(headers={"a": "b\\n"})', 13, "headers: 'b\\n' is no value that header a can have"),
+        ('200(headers={"a b": "c"})', 13, "headers: 'a b' is not a header that a script can set"),
+        ('200(headers={"content-length": 3})', 13, "headers: 'content-length' is not a header that a script can set"),
+        ('200(headers={"a": "b\\n"})', 13, "headers: 'b\\n' is not a valid value of header a"),
         ("200(delay=1", 12, "expected a comma or a closing parenthesis"),
         ("200; 429", 6, "a second script for all models"),
         ("a: 200; a: 429", 9, "a second script for a"),

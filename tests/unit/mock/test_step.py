@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from extproc.mock.script import parse_script
-from extproc.mock.step import Player, Scene, Script
+from extproc.mock.step import Script, ScriptPosition, StepSequence
 
 
 def statuses(script: Script, *models: str | None) -> list[int]:
-    player = Player(script)
-    return [player.next_step(model).status for model in models]
+    position = ScriptPosition(script)
+    return [position.next_step(model).status for model in models]
 
 
 def test_the_last_step_repeats() -> None:
@@ -30,4 +30,4 @@ def test_a_models_own_script_moves_on_by_its_own_requests_only() -> None:
 
 def test_a_scene_without_steps_cannot_be() -> None:
     with pytest.raises(ValueError, match="at least one step"):
-        Scene(())
+        StepSequence(())

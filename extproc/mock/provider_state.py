@@ -1,11 +1,11 @@
-"""What a scripted provider is: its name, its place in the script, and what it has seen."""
+"""The state of a mock provider: its name, its position in the script, and its calls."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from extproc.mock.record import Log
-from extproc.mock.step import Player
+from extproc.mock.step import ScriptPosition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from extproc.mock.step import Script
 
 
-class Part:
-    """One provider's part in a play, shared by all its connections. Mutable: scripts come and go."""
+class ProviderState:
+    """The state of one mock provider, shared by its connections. Mutable: its script can be replaced."""
 
     def __init__(self, script: Script, *, name: str, observe: Callable[[Call], None] | None = None) -> None:
         self.name = name
-        self.player = Player(script)
+        self.position = ScriptPosition(script)
         self.log = Log()
         self._observe = observe
 
     def play(self, script: Script) -> None:
-        """Begin *script*, and forget all calls so far."""
-        self.player = Player(script)
+        """Start *script*, and clear the calls."""
+        self.position = ScriptPosition(script)
         self.log = Log()
 
-    def saw(self, call: Call) -> None:
-        """Record *call*, and tell whoever watches."""
+    def record(self, call: Call) -> None:
+        """Record *call*, and pass it to the observer."""
         self.log.add(call)
         if self._observe is not None:
             self._observe(call)

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: whole answers and streamed ones.
+"""OpenAI's Responses API: whole responses and streams.
 
 https://platform.openai.com/docs/api-reference/responses and …/responses-streaming
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from extproc.mock.record import Call
 
-_CREATED = 1_700_000_000  # answers are equal from run to run
+_CREATED = 1_700_000_000  # responses are deterministic
 
 
 def is_responses(path: str) -> bool:
@@ -22,8 +22,8 @@ def is_responses(path: str) -> bool:
     return path.partition("?")[0].endswith("/responses")
 
 
-def response(call: Call, name: str, text: str) -> dict[str, object]:
-    """Return a finished response that says *text*."""
+def response_object(call: Call, name: str, text: str) -> dict[str, object]:
+    """Return a completed response with *text*."""
     usage = {
         "input_tokens": 10,
         "input_tokens_details": {"cached_tokens": 0},
@@ -31,13 +31,13 @@ def response(call: Call, name: str, text: str) -> dict[str, object]:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 14,
     }
-    return {**_response(call, name, "completed", [_message(call, name, [_part(text)])]), "usage": usage}
+    return {**_object(call, name, "completed", [_message(call, name, [_part(text)])]), "usage": usage}
 
 
 def response_stream(call: Call, name: str, words: Sequence[str]) -> Iterator[bytes]:
-    """Yield the events of a response that says *words*, in groups that are sent together.
+    """Yield the events of a response with *words*, in groups that are sent together.
 
-    There is a group for each word; the first one opens the response. The last group ends it.
+    There is a group for each word; the first one opens the response, the last one ends it.
     """
     numbers = count()
     place: dict[str, object] = {"output_index": 0}
@@ -48,7 +48,7 @@ def response_stream(call: Call, name: str, words: Sequence[str]) -> Iterator[byt
         value = {"type": kind, "sequence_number": next(numbers), **fields}
         return b"event: " + kind.encode() + b"\ndata: " + json.dumps(value).encode() + b"\n\n"
 
-    begun = _response(call, name, "in_progress", [])
+    begun = _object(call, name, "in_progress", [])
     head = (
         event("response.created", response=begun)
         + event("response.in_progress", response=begun)
@@ -62,11 +62,11 @@ def response_stream(call: Call, name: str, words: Sequence[str]) -> Iterator[byt
         event("response.output_text.done", text=text, logprobs=[], **within)
         + event("response.content_part.done", part=_part(text), **within)
         + event("response.output_item.done", item=_message(call, name, [_part(text)]), **place)
-        + event("response.completed", response=response(call, name, text))
+        + event("response.completed", response=response_object(call, name, text))
     )
 
 
-def _response(call: Call, name: str, status: str, output: list[object]) -> dict[str, object]:
+def _object(call: Call, name: str, status: str, output: list[object]) -> dict[str, object]:
     return {
         "id": f"resp_{name}_{call.number}",
         "object": "response",

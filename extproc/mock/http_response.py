@@ -1,4 +1,4 @@
-"""Answers in the shape of the API that a request's path names, signed with the provider's name."""
+"""Responses in the format of the requested API, which contain the provider's name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.mock.responses import is_responses, response
+from extproc.mock.responses_api import is_responses, response_object
 from extproc.mock.step import Action
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIGNATURE = "x-mock-provider"
 """Response header that names the provider."""
 
-_CREATED = 1_700_000_000  # answers are equal from run to run
+_CREATED = 1_700_000_000  # responses are deterministic
 _BODILESS = frozenset({204, 205, 304})
 
 _OPENAI_ERRORS = {
@@ -35,31 +35,31 @@ _ANTHROPIC_ERRORS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer: what goes on the wire, but for the framing of the body."""
+class Response:
+    """A whole response, without the framing of the body."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-def compose(step: Step, call: Call, name: str) -> Answer:
-    """Return the answer of provider *name* to *call* under *step*."""
+def compose(step: Step, call: Call, name: str) -> Response:
+    """Return the response of provider *name* to *call* for *step*."""
     if step.action is Action.ECHO:
-        body = json.dumps({"answered_by": name, **call.as_json()})
+        body = json.dumps({"provider": name, **call.as_json()})
     elif step.body is not None:
         body = step.body
     else:
         body = json.dumps(_error(step.status, call, name) if step.status >= 400 else _success(call, name))
     encoded = b"" if step.status in _BODILESS else body.encode()
-    return Answer(
+    return Response(
         step.status, _headers(step, name, "application/json", length=None if step.chunked else len(encoded)), encoded
     )
 
 
-def compose_stream_head(step: Step, name: str) -> Answer:
-    """Return status and headers of a streamed answer; its length is not known in advance."""
-    return Answer(step.status, _headers(step, name, "text/event-stream", length=None), b"")
+def compose_stream_head(step: Step, name: str) -> Response:
+    """Return status and headers of a streamed response; its length is not known in advance."""
+    return Response(step.status, _headers(step, name, "text/event-stream", length=None), b"")
 
 
 def is_messages(path: str) -> bool:
@@ -91,7 +91,7 @@ def _success(call: Call, name: str) -> dict[str, object]:
             "usage": {"input_tokens": 10, "output_tokens": 4},
         }
     if is_responses(path):
-        return response(call, name, text)
+        return response_object(call, name, text)
     if path.endswith("/embeddings"):
         return {
             "object": "list",
@@ -117,7 +117,7 @@ def _success(call: Call, name: str) -> dict[str, object]:
 
 
 def _error(status: int, call: Call, name: str) -> dict[str, object]:
-    message = f"{name} was told to answer {status}"
+    message = f"{name} is scripted to return {status}"
     if is_messages(call.path):
         return {"type": "error", "error": {"type": _ANTHROPIC_ERRORS.get(status, "api_error"), "message": message}}
     kind = _OPENAI_ERRORS.get(status, "server_error")

@@ -102,7 +102,7 @@ async def test_echo_describes_the_request_it_got(client: httpx.AsyncClient) -> N
         response = await client.put(f"{provider.url}/any?a=b", content=body, headers={"X-Custom": "Value"})
 
     seen = response.json()
-    assert (seen["answered_by"], seen["method"], seen["path"]) == ("north", "PUT", "/any?a=b")
+    assert (seen["provider"], seen["method"], seen["path"]) == ("north", "PUT", "/any?a=b")
     assert (seen["body"], seen["body_length"]) == (body.decode(), len(body))
     assert seen["body_sha256"] == hashlib.sha256(body).hexdigest()
     assert ["x-custom", "Value"] in seen["headers"]
