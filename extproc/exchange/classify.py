@@ -15,9 +15,10 @@ from extproc.exchange.body.provider_error import (
     repeated_headers,
     retry_delay,
 )
+from extproc.exchange.envoy_flags import classify_local_reply
+from extproc.exchange.retry_after import read_retry_after
 from extproc.policy.feedback import KEY_REFUSED
-from extproc.policy.outcome import Kind, Outcome, Refusal, RetryHint, classify_local_reply, classify_response
-from extproc.policy.retry_after import read_retry_after
+from extproc.policy.outcome import Kind, Outcome, Refusal, RetryHint, classify_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from extproc.exchange.in_flight import InFlight
     from extproc.policy.attempt_state import AttemptState
-    from extproc.policy.units import Instant
+    from extproc.policy.units import Instant, Millis
 
 Headers: TypeAlias = "Mapping[str, str]"
 """Header fields by lower-case name; repeated fields are joined with ", " (RFC 9110 section 5.3)."""
@@ -100,9 +100,13 @@ class Send:
 
 @value
 class ReadResponseBody:
-    """Let us see the body of the answer before it is judged; *in_flight* replaces what `Send` said."""
+    """Let us see the body of the response before it is classified; *in_flight* replaces what `Send` said.
+
+    What is there after *timeout* has to do: then the event is `BodyOverdue`.
+    """
 
     in_flight: InFlight
+    timeout: Millis
 
 
 @value

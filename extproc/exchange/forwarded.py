@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from extproc import names
 from extproc.exchange.headers import OF_THESE_BYTES, UNWANTED
-from extproc.policy.retry_after import PREFIXES as OF_WAITS
+from extproc.exchange.retry_after import PREFIXES as OF_WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from extproc.exchange.in_flight import InFlight
     from extproc.exchange.phase import Phase
     from extproc.policy.rules import Policy
-    from extproc.policy.units import Instant
+    from extproc.policy.units import Instant, Millis
+
+BODY_TIMEOUT: Millis = 250
+"""How long the body of an error may take after its headers. It is short, and on its way already."""
 
 
 @value
@@ -49,7 +52,9 @@ class AwaitingResponse:
         outcome = outcome_of(event, policy, limit=sent.limit, now=now)
         context.exchange.engine.record_retry_after(sent.state, outcome, context.api, now=now, rng=context.rng)
         known = replace(sent, outcome=outcome, duration=sent.lasted(now))
-        return ReadResponseBody(known), AwaitingResponseBody(AwaitingResponse(context, known, policy), event)
+        return ReadResponseBody(known, BODY_TIMEOUT), AwaitingResponseBody(
+            AwaitingResponse(context, known, policy), event
+        )
 
     def finish(self, now: Instant) -> AttemptRecord:
         """Return that the client has gone."""

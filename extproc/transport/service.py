@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import grpc
 
 from extproc._gen import wire_pb2 as pb
-from extproc.exchange.events import BodyOverdue, ContinueProcessing, Send
+from extproc.exchange.events import BodyOverdue, ContinueProcessing, ReadResponseBody, Send
 from extproc.exchange.phase import UnexpectedEventError
 from extproc.transport.codec.requests import UnhandledMessage, decode, read
-from extproc.transport.codec.responses import asks_for_body, continue_after, encode
+from extproc.transport.codec.responses import continue_after, encode
 from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
 from extproc.transport.streams import Streams
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from extproc.exchange.events import Directive, Event
-    from extproc.policy.units import Instant
+    from extproc.policy.units import Instant, Millis
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 METHOD = "Process"
-
-BODY_TIMEOUT = 0.25
-"""Seconds that the body of an answer may take after its headers. It is short, and on its way already."""
 
 STOPPING = "this worker is stopping"
 CANNOT_FOLLOW = "extproc cannot follow this stream; see its log"
@@ -142,34 +139,38 @@ class Processor(Generic[Record]):
         writing = asyncio.Lock()
         try:
             async for request in requests:
-                answer = await self._answer(session, request)
+                answer, body_timeout = await self._answer(session, request)
                 async with writing:
                     await context.write(answer)
-                if asks_for_body(answer):
-                    overdue = asyncio.create_task(self._await_body(session, context, writing))
+                if body_timeout is not None:
+                    overdue = asyncio.create_task(self._await_body(body_timeout, session, context, writing))
                     overdue.add_done_callback(_tell_fault)
         finally:  # whichever way it ends: Envoy is done, the client has hung up, or we have failed
             if overdue is not None:
                 overdue.cancel()
             self.close(session)
 
-    async def _answer(self, session: Conversation[Record], request: pb.ProcessingRequest) -> pb.ProcessingResponse:
+    async def _answer(
+        self, session: Conversation[Record], request: pb.ProcessingRequest
+    ) -> tuple[pb.ProcessingResponse, Millis | None]:
+        """Return what to send, and how long the body may take that it asks for; None: it asks for none."""
         event = decode(request)
         if isinstance(event, UnhandledMessage):
-            return continue_after(event)
+            return continue_after(event), None
         directive, not_before = self.receive(session, event)
         if not_before is not None:
             await self._hold(not_before)
-        return encode(directive, event)
+        return encode(directive, event), directive.timeout if isinstance(directive, ReadResponseBody) else None
 
     async def _await_body(
         self,
+        timeout: Millis,  # noqa: ASYNC109 - the time to act in, not one to give up after
         session: Conversation[Record],
         context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
         writing: asyncio.Lock,
     ) -> None:
         """Go on without the body of an answer that does not come: no other provider waits for it."""
-        await asyncio.sleep(BODY_TIMEOUT)
+        await asyncio.sleep(timeout / 1000)
         async with writing:
             answer = self.body_overdue(session)
             if answer is not None:

@@ -18,7 +18,7 @@ from support.toys.provider import Reply
 from support.toys.world import DEAD
 from support.waiting import DEADLINE, eventually_sync
 
-from extproc.policy.outcome import Flag
+from extproc.exchange.envoy_flags import Flag
 
 if TYPE_CHECKING:
     from support.toys.world import World

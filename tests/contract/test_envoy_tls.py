@@ -11,7 +11,7 @@ from support.toys.provider import ToyProvider
 from support.toys.tls_provider import CA_FILE, HOST, OTHER_CA_FILE, TlsProvider
 from support.toys.world import a_world
 
-from extproc.policy.outcome import Flag
+from extproc.exchange.envoy_flags import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from extproc.config.load import load
 from extproc.exchange.attempt_context import Exchange
-from extproc.exchange.events import BodyOverdue, ContinueProcessing
+from extproc.exchange.events import BodyOverdue, ContinueProcessing, ReadResponseBody
 from extproc.exchange.phase import UnexpectedEventError
 from extproc.exchange.session import Session
 from extproc.policy.blocks import Blocks
@@ -25,7 +25,7 @@ from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
 from extproc.policy.units import Instant
 from extproc.transport.codec.requests import UnhandledMessage, decode, read
-from extproc.transport.codec.responses import asks_for_body, continue_after, encode
+from extproc.transport.codec.responses import continue_after, encode
 from extproc.transport.errors import MessageError
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def had(conversation: Conversation, exchange: Exchange, *, late: bool) -> Heard:
             event = decode(read(message))
             heard.sent += 1
             if isinstance(event, UnhandledMessage):
-                answer = continue_after(event)
-            else:
-                answer = encode(session.receive(event, now=now), event)
-            heard.answers.append(answer.SerializeToString())
-            if late and asks_for_body(answer):
+                heard.answers.append(continue_after(event).SerializeToString())
+                continue
+            directive = session.receive(event, now=now)
+            heard.answers.append(encode(directive, event).SerializeToString())
+            if late and isinstance(directive, ReadResponseBody):
                 overdue = session.receive(BodyOverdue(), now=now)
                 if not isinstance(overdue, ContinueProcessing):
                     heard.answers.append(encode(overdue, BodyOverdue()).SerializeToString())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.policy.builders import NOW
 
-from extproc.policy.retry_after import read_retry_after
+from extproc.exchange.retry_after import read_retry_after
 
 HEADERS = (
     "retry-after",

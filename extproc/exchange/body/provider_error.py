@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from extproc.exchange.body.json_depth import is_too_deep
-from extproc.policy.retry_after import read_duration
+from extproc.exchange.retry_after import read_duration
 
 if TYPE_CHECKING:
     from extproc.policy.units import Millis

@@ -95,11 +95,6 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
             return _immediate_response(status, headers, body)
 
 
-def asks_for_body(response: pb.ProcessingResponse) -> bool:
-    """Return whether *response* makes Envoy send the body of the answer next."""
-    return response.HasField("mode_override")
-
-
 def _continue_processing(event: Event) -> pb.ProcessingResponse:
     match event:
         case RequestHeaders():

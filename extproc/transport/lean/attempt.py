@@ -15,7 +15,7 @@ from extproc.transport.errors import MessageError
 from extproc.transport.failure import describe
 from extproc.transport.lean.call import Call
 from extproc.transport.lean.status import Status
-from extproc.transport.service import BODY_TIMEOUT, CANNOT_FOLLOW, FAILED, STOPPING
+from extproc.transport.service import CANNOT_FOLLOW, FAILED, STOPPING
 
 if TYPE_CHECKING:
     import asyncio
@@ -123,7 +123,7 @@ class AttemptCall(Call):
             return
         self.send(*answer)
         if isinstance(directive, ReadResponseBody):
-            self._timer = self._loop.call_later(BODY_TIMEOUT, self._outside, self._body_overdue)
+            self._timer = self._loop.call_later(directive.timeout / 1000, self._outside, self._body_overdue)
 
     def _answer_large(self, message: bytes) -> None:
         if self.over:  # the client has gone meanwhile

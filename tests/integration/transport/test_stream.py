@@ -36,6 +36,7 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
+from extproc.exchange.response_phases import BODY_TIMEOUT
 from extproc.policy.units import Instant
 from extproc.transport.codec.state import encode_state
 
@@ -88,7 +89,7 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
 @pytest.mark.asyncio
 async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
     """What comes in time is judged, and is not overdue."""
-    session = ScriptedSession(ReadResponseBody(an_in_flight()), Redispatch(429, a_state()))
+    session = ScriptedSession(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
 
     first = await ask(call, response_headers(429))
@@ -102,7 +103,7 @@ async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) 
 @pytest.mark.asyncio
 async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
     """A provider that stalls in the middle of an error keeps nobody from the next one."""
-    session = ScriptedSession(ReadResponseBody(an_in_flight()), Redispatch(429, a_state()))
+    session = ScriptedSession(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
     await ask(call, response_headers(429))
 

@@ -10,8 +10,9 @@ import pytest
 from support.bodies.compressors import WAYS
 
 from extproc.exchange.classify import is_local_reply, needs_body, outcome_of
+from extproc.exchange.envoy_flags import Flag
 from extproc.exchange.events import ResponseHeaders
-from extproc.policy.outcome import Flag, Kind, Outcome, Refusal
+from extproc.policy.outcome import Kind, Outcome, Refusal
 from extproc.policy.rules import Policy, RetryAfterHandling, Rule
 from extproc.policy.units import Instant
 

@@ -16,6 +16,7 @@ from support.policy.builders import NOW, P, S, T, a_catalog, a_high_latency, a_p
 from extproc import names
 from extproc.exchange.attempt_context import Exchange
 from extproc.exchange.attempt_record import AttemptRecord, Result
+from extproc.exchange.envoy_flags import Flag
 from extproc.exchange.events import (
     BodyOverdue,
     ContinueProcessing,
@@ -39,7 +40,7 @@ from extproc.policy.blocks import Block, BlockKind, Blocks
 from extproc.policy.decision import StopReason
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
-from extproc.policy.outcome import Flag, Kind, Outcome
+from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.rules import Measure, Policy, RetryAfterHandling, Rule, Strategy
 from extproc.policy.target import Api, Credential, Freedom, TargetId
 from extproc.policy.units import Instant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.policy.retry_after import read_retry_after
+from extproc.exchange.retry_after import read_retry_after
 from extproc.policy.units import Instant
 
 NOON = Instant(1_793_275_200_000)

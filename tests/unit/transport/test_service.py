@@ -23,6 +23,7 @@ from extproc.exchange.events import (
     Send,
 )
 from extproc.exchange.phase import UnexpectedEventError
+from extproc.exchange.response_phases import BODY_TIMEOUT
 from extproc.policy.units import Instant
 from extproc.transport.service import Processor
 
@@ -204,7 +205,7 @@ async def test_a_fault_where_nobody_waits_is_told_unless_the_peer_has_gone(
     overdue: Directive | Exception, errors: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """An answer that is given unhandled fails beside the stream loop."""
-    session = ScriptedSession(ReadResponseBody(an_in_flight()), overdue)
+    session = ScriptedSession(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), overdue)
     stream = Stream(session, response_headers(429), stays=True)
     task = asyncio.create_task(stream.run())
     await eventually(lambda: len(stream.context.written) == 1)

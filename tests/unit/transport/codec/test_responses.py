@@ -21,9 +21,10 @@ from extproc.exchange.events import (
     ResponseHeaders,
     Send,
 )
+from extproc.exchange.response_phases import BODY_TIMEOUT
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
-from extproc.transport.codec.responses import asks_for_body, encode
+from extproc.transport.codec.responses import encode
 from extproc.transport.codec.state import decode_state
 from extproc.transport.errors import DirectiveError
 
@@ -109,9 +110,9 @@ def test_an_answer_that_was_read_is_delivered_with_its_body() -> None:
 
 def test_reading_the_answer_asks_for_its_whole_body() -> None:
     """Whole, so that the headers wait: both can still be replaced."""
-    answer = encode(ReadResponseBody(an_in_flight()), ANSWER)
+    answer = encode(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), ANSWER)
 
-    assert asks_for_body(answer)
+    assert answer.HasField("mode_override")
     assert answer.WhichOneof("response") == "response_headers"
     assert answer.mode_override.response_body_mode == pb.ProcessingMode.BUFFERED
 
@@ -133,7 +134,7 @@ def test_while_an_answer_is_read_its_headers_are_known() -> None:
     """Should its body break off, what they say is not lost."""
     in_flight = an_in_flight(Outcome(Kind.HTTP, 429, retry_after=2_000))
 
-    assert decode_state(kept(encode(ReadResponseBody(in_flight), ANSWER))) == in_flight
+    assert decode_state(kept(encode(ReadResponseBody(in_flight, BODY_TIMEOUT), ANSWER))) == in_flight
 
 
 def kept(answer: pb.ProcessingResponse) -> str:

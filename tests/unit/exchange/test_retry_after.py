@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.policy.builders import after
 
-from extproc.policy.retry_after import read_retry_after
+from extproc.exchange.retry_after import read_retry_after
 from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
