@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import assert_never
 
 from envoy_data_plane.envoy.config.accesslog.v3 import (
     AccessLog,
@@ -16,20 +17,35 @@ from envoy_data_plane.envoy.config.accesslog.v3 import (
 from envoy_data_plane.envoy.config.core.v3 import DataSource, RuntimeUInt32, SubstitutionFormatString
 from envoy_data_plane.envoy.extensions.access_loggers.stream.v3 import StderrAccessLog
 from envoy_data_plane.google.protobuf import Any as Packed
+from envoy_data_plane.google.protobuf import Struct
 
 from extproc import names
+from extproc.config.gateway import LogFormat
 
 BY_PROVIDER = ("UC", "UR", "LR", "UPE")
 BY_LIMIT = ("SI", "UT", "DT", "UMSDR")
 """Envoy's response flags: the connection broke, or a time limit ended the response."""
+
+_FIELDS = MappingProxyType(
+    {
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "listener": "",
+        "cluster": "%UPSTREAM_CLUSTER_RAW%",
+        "status": "%RESPONSE_CODE%",
+        "envoy_details": "%RESPONSE_CODE_DETAILS%",
+        "flags": "%RESPONSE_FLAGS%",
+        "bytes": "%BYTES_SENT%",
+        "total_ms": "%DURATION%",
+    }
+)
 
 CAUSES = MappingProxyType({names.ATTEMPT_LISTENER: (*BY_PROVIDER, *BY_LIMIT), names.EDGE_LISTENER: BY_LIMIT})
 """What each listener tells: to the edge, whatever the attempt listener cuts is a connection that broke, and told
 already."""
 
 
-def cut_responses(listener: str) -> AccessLog:
-    """Return the log of good responses that *listener* did not let come to their end.
+def cut_responses(listener: str, log_format: LogFormat) -> AccessLog:
+    """Return the log, in *log_format*, of good responses that *listener* did not let come to their end.
 
     The sidecar has let them pass by then and sees nothing of them; those that fail before are in its own log.
     """
@@ -40,14 +56,23 @@ def cut_responses(listener: str) -> AccessLog:
         AccessLogFilter(status_code_filter=StatusCodeFilter(comparison=good)),
         AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=list(CAUSES[listener]))),
     ]
-    line = (
-        f"%START_TIME% WARNING response_cut request_id=%REQ(X-REQUEST-ID)% listener={listener} "
-        "cluster=%UPSTREAM_CLUSTER_RAW% status=%RESPONSE_CODE% "
-        "envoy_details=%RESPONSE_CODE_DETAILS% flags=%RESPONSE_FLAGS% bytes=%BYTES_SENT% total_ms=%DURATION%\n"
-    )
-    text = SubstitutionFormatString(text_format_source=DataSource(inline_string=line))
     return AccessLog(
         name="envoy.access_loggers.stderr",
         filter=AccessLogFilter(and_filter=AndFilter(filters=filters)),
-        typed_config=Packed.pack(StderrAccessLog(log_format=text)),
+        typed_config=Packed.pack(StderrAccessLog(log_format=_line(listener, log_format))),
     )
+
+
+def _line(listener: str, log_format: LogFormat) -> SubstitutionFormatString:
+    """Return a line as the sidecar writes its own."""
+    fields = {**_FIELDS, "listener": listener}
+    match log_format:
+        case LogFormat.TEXT:
+            words = " ".join(f"{name}={value}" for name, value in fields.items())
+            line = f"%START_TIME% WARNING response_cut {words}\n"
+            return SubstitutionFormatString(text_format_source=DataSource(inline_string=line))
+        case LogFormat.JSON:
+            head = {"time": "%START_TIME%", "level": "warning", "event": "response_cut"}
+            return SubstitutionFormatString(json_format=Struct.from_dict({**head, **fields}))
+        case _:
+            assert_never(log_format)

@@ -55,6 +55,7 @@ from extproc.bootstrap.internal_headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
 from extproc.bootstrap.proto import duration, http_filter
 from extproc.bootstrap.timeouts import MARGIN
+from extproc.config.gateway import LogFormat
 from extproc.exchange.forwarded import FORWARDED, FORWARDED_PREFIXES
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def attempt_listener(
     read: Sequence[str] = (),
     clusters: Sequence[Cluster] = (),
     degraded: Degraded | None = None,
+    log_format: LogFormat = LogFormat.TEXT,
 ) -> Listener:
     """Return the internal listener; a sidecar may hold an attempt back for up to *longest_hold*.
 
@@ -95,7 +97,7 @@ def attempt_listener(
     """
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
-        access_log=[cut_responses(names.ATTEMPT_LISTENER)],
+        access_log=[cut_responses(names.ATTEMPT_LISTENER, log_format)],
         http_filters=[
             _ext_proc(longest_hold + MARGIN, (*FORWARDED, *read)),
             router(at_provider(), last_upstream_filter()),

@@ -35,6 +35,7 @@ from extproc.bootstrap.http_listener import filter_chains, only_host, only_route
 from extproc.bootstrap.local_replies import edge_replies
 from extproc.bootstrap.lua_filters import end_marked_answers
 from extproc.bootstrap.proto import BUFFER, duration, http_filter, socket_address
+from extproc.config.gateway import LogFormat
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Listener
@@ -65,7 +66,9 @@ LAST_BACK_OFF: Millis = 250
 """While no worker answers, tries come this far apart: a worker's restart is bridged, not rushed through."""
 
 
-def edge_listener(listener: Listener, *, silence: Millis, body_limit: int, retries: int) -> EnvoyListener:
+def edge_listener(
+    listener: Listener, *, silence: Millis, body_limit: int, retries: int, log_format: LogFormat = LogFormat.TEXT
+) -> EnvoyListener:
     """Return the listener that clients reach: bodies up to *body_limit* bytes, at most *retries* re-dispatches.
 
     *silence* is the longest that a provider may keep.
@@ -76,7 +79,7 @@ def edge_listener(listener: Listener, *, silence: Millis, body_limit: int, retri
     """
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
-        access_log=[cut_responses(names.EDGE_LISTENER)],
+        access_log=[cut_responses(names.EDGE_LISTENER, log_format)],
         early_header_mutation_extensions=[internal_headers.from_client()],
         http_filters=[
             *cors_filters(listener.origins),

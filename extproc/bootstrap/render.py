@@ -59,6 +59,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
                     silence=gateway.longest_silence,
                     body_limit=body_limit,
                     retries=most_calls + BRIDGING_TRIES,
+                    log_format=gateway.sidecar.log_format,
                 ),
                 attempt_listener(
                     longest_hold=gateway.longest_hold,
@@ -67,6 +68,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
                     read=named_by(gateway.catalog.policies.values()),
                     clusters=gateway.clusters,
                     degraded=degraded,
+                    log_format=gateway.sidecar.log_format,
                 ),
             ],
             clusters=[

@@ -85,7 +85,7 @@ def test_no_key_is_written(gateway: Gateway) -> None:
     text = _rendered(gateway)
 
     assert not any(key in text for key in KEYS.values())
-    assert "authorization" not in text
+    assert "Bearer" not in text
 
 
 def test_the_same_configuration_gives_the_same_file(gateway: Gateway) -> None:

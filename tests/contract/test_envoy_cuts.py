@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from support.toys.provider import Reply
 from support.toys.world import a_world
+
+from extproc.config.gateway import LogFormat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +41,25 @@ def test_who_has_cut_a_response_says_so_and_nobody_else(tmp_path: Path, listener
     (line,) = re.findall("WARNING response_cut .*", world.envoy.log.read_text())  # Envoy has written all: it has ended
     assert line.startswith(f"WARNING response_cut request_id=cut listener={listener} cluster={cluster} status=200 ")
     assert " envoy_details=stream_idle_timeout flags=SI bytes=" in line
+
+
+def test_with_a_json_log_the_line_is_an_object(tmp_path: Path) -> None:
+    with a_world(tmp_path, changed=lambda config: _cut_by("attempt", config), log_format=LogFormat.JSON) as world:
+        world.a.reply = Reply(chunks=[b"x", b"x"], gap=2)
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            world.post("a", headers={"x-request-id": 'a "cut"'})
+
+    (line,) = [line for line in world.envoy.log.read_text().splitlines() if "response_cut" in line]
+    told = json.loads(line)
+    assert {key: told[key] for key in ("level", "event", "request_id", "listener", "cluster", "status")} == {
+        "level": "warning",
+        "event": "response_cut",
+        "request_id": 'a "cut"',
+        "listener": "attempt",
+        "cluster": "a",
+        "status": 200,
+    }
+    assert (told["envoy_details"], told["flags"]) == ("stream_idle_timeout", "SI")
+    assert {type(told[key]) for key in ("bytes", "total_ms")} == {int}
+    assert datetime.fromisoformat(str(told["time"])).tzinfo is not None

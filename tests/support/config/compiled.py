@@ -25,6 +25,7 @@ def a_gateway(
     body_limit: int = 1 << 20,
     origins: Sequence[str] = (),
     catalog: Catalog | None = None,
+    log_format: LogFormat = LogFormat.TEXT,
 ) -> Gateway:
     """Return a gateway with these clusters, and with no target unless *catalog* has some."""
     return Gateway(
@@ -32,7 +33,7 @@ def a_gateway(
         catalog=Catalog(targets={}, names={}) if catalog is None else catalog,
         upstreams=Upstreams(by_id={}),
         clusters=tuple(clusters),
-        sidecar=SidecarSettings(TcpAddress(LOOPBACK, 0), 1, TcpAddress(LOOPBACK, 0), body_limit, LogFormat.TEXT),
+        sidecar=SidecarSettings(TcpAddress(LOOPBACK, 0), 1, TcpAddress(LOOPBACK, 0), body_limit, log_format),
         envoy=EnvoySettings(TcpAddress(LOOPBACK, admin)),
     )
 

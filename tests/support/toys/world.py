@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+import yaml
 
 from extproc import names
 from extproc.addresses import parse_address
 from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.bootstrap.render import bootstrap, to_yaml
+from extproc.config.gateway import LogFormat
 from support.config.compiled import a_cluster, a_gateway
 from support.envoy.process import Envoy, running_envoy
 from support.policy.builders import a_catalog, a_policy
@@ -81,6 +83,7 @@ def a_world(
     clusters: Sequence[Cluster] = (),
     more_workers: Sequence[str] = (),
     ca_file: str = CA_FILES[0],
+    log_format: LogFormat = LogFormat.TEXT,
     changed: Callable[[str], str] = str,
 ) -> Iterator[World]:
     """Start everything, with what is rendered *changed*, wait until it is healthy, end it at last."""
@@ -96,13 +99,23 @@ def a_world(
             body_limit=body_limit,
             catalog=a_catalog(policy=a_policy()),
             origins=origins,
+            log_format=log_format,
         )
         workers = [parse_address(one) for one in (sidecar.address, *more_workers)]
         config = to_yaml(bootstrap(gateway, sidecar_addresses=workers, ca_file=ca_file))
-        envoy = stack.enter_context(running_envoy(changed(config), admin, directory))
+        envoy = stack.enter_context(running_envoy(_with_all_headers(changed(config)), admin, directory))
         world = World(f"http://127.0.0.1:{port}", port, envoy, sidecar, a, b)
         eventually_sync(world.is_healthy, what=f"{names.EDGE_LISTENER} is healthy\n{envoy.log.read_text()}")
         yield world
+
+
+def _with_all_headers(config: str) -> str:
+    """Return *config* with an ext_proc that shows every header: tests tell the toy sidecar in some what to do."""
+    tree = yaml.safe_load(config)
+    (attempt,) = [one for one in tree["static_resources"]["listeners"] if one["name"] == names.ATTEMPT_LISTENER]
+    ext_proc, *_ = attempt["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+    del ext_proc["typed_config"]["forward_rules"]
+    return str(yaml.safe_dump(tree))
 
 
 @contextmanager
