@@ -30,7 +30,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def test_an_answer_nobody_judged_is_delivered(world: World) -> None:
+def test_an_unprocessed_response_is_delivered(world: World) -> None:
     """A worker that dies while a provider generates costs no second generation."""
     world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, chunks=[b"a", b"b"])
 
@@ -40,7 +40,7 @@ def test_an_answer_nobody_judged_is_delivered(world: World) -> None:
     assert (answer.status_code, answer.text, len(world.a.calls)) == (200, "ab", 1)
 
 
-def test_a_stream_outlives_the_worker_that_judged_it(world: World) -> None:
+def test_a_stream_outlives_the_worker_that_processed_it(world: World) -> None:
     """Nothing of an answer depends on the sidecar once its headers have passed."""
     world.a.reply = Reply(chunks=[b"a", b"b", b"c"], gap=0.4)
 
@@ -50,7 +50,7 @@ def test_a_stream_outlives_the_worker_that_judged_it(world: World) -> None:
     assert (answer.status_code, answer.text, len(world.a.calls)) == (200, "abc", 1)
 
 
-def test_an_error_nobody_judged_is_tried_again(world: World) -> None:
+def test_an_unprocessed_error_is_retried(world: World) -> None:
     """Its worker has died meanwhile; the next one knows whom the first has called, and calls the next."""
     world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=429)
 

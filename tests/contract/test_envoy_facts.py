@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from support.toys.world import World
 
 
-def test_a_refused_connection_is_told_to_the_sidecar(world: World) -> None:
+def test_a_refused_connection_is_reported_to_the_sidecar(world: World) -> None:
     """It arrives as the headers of Envoy's own answer, with the flag UF."""
     world.post(DEAD)
 
@@ -34,7 +34,7 @@ def test_a_refused_connection_is_told_to_the_sidecar(world: World) -> None:
     assert stream.details.startswith("upstream_reset_before_response_started{")
 
 
-def test_a_reset_is_told_to_the_sidecar(world: World) -> None:
+def test_a_reset_is_reported_to_the_sidecar(world: World) -> None:
     """It arrives as the headers of Envoy's own answer, with the flag UC."""
     world.a.reply = Reply(reset=True)
 
@@ -46,7 +46,7 @@ def test_a_reset_is_told_to_the_sidecar(world: World) -> None:
     assert stream.details.startswith("upstream_reset_before_response_started{")
 
 
-def test_a_time_limit_set_by_the_sidecar_is_obeyed_and_told_to_it(world: World) -> None:
+def test_a_timeout_set_by_the_sidecar_is_enforced_and_reported(world: World) -> None:
     """An attempt without headers in time ends as Envoy's own 504 with the flag UT."""
     world.a.reply = Reply(pause=DEADLINE)
     began = time.monotonic()
@@ -59,7 +59,7 @@ def test_a_time_limit_set_by_the_sidecar_is_obeyed_and_told_to_it(world: World) 
     assert stream.details == "upstream_per_try_timeout"
 
 
-def test_a_time_limit_never_cuts_an_answer_that_has_begun(world: World) -> None:
+def test_a_timeout_never_aborts_a_response_that_has_begun(world: World) -> None:
     """It is for the headers: a stream four times as long as the limit comes through whole."""
     world.a.reply = Reply(chunks=[b"x"] * 10, gap=0.12)
 
@@ -77,7 +77,7 @@ def test_a_providers_own_answer_is_told_from_envoys(world: World) -> None:
     assert (stream.status, stream.flags, stream.details) == ("503", 0, "via_upstream")
 
 
-def test_a_marked_answer_makes_the_edge_try_again(world: World) -> None:
+def test_a_marked_response_makes_the_edge_retry(world: World) -> None:
     """The mark and the state on an empty answer lead to the next attempt, which knows of the one before."""
     world.a.reply = Reply(status=429, chunks=[b"x" * 100_000])
 
@@ -88,7 +88,7 @@ def test_a_marked_answer_makes_the_edge_try_again(world: World) -> None:
     assert [stream.headers.get("x-extproc-state") for stream in world.sidecar.streams] == [None, "1", "2"]
 
 
-def test_a_marked_answer_resets_nothing(world: World) -> None:
+def test_a_marked_response_resets_no_stream(world: World) -> None:
     """An empty answer is complete, so the edge has nothing to cut off inside.
 
     Resets would add up: after some hundreds Envoy closes the inner connection with all that is on it.
@@ -102,7 +102,7 @@ def test_a_marked_answer_resets_nothing(world: World) -> None:
     assert world.envoy.counter("http.attempt.downstream_cx_destroy_remote_active_rq") == 0
 
 
-def test_an_answer_with_a_body_replaces_the_failed_one(world: World) -> None:
+def test_an_immediate_response_with_a_body_replaces_the_failed_one(world: World) -> None:
     """Also where the failed one is Envoy's own: that is how the sidecar says that everything was tried."""
     world.a.reply = Reply(status=429, headers=[("x-from", "a")])
 
@@ -140,7 +140,7 @@ def test_a_large_body_is_replayed_byte_for_byte(world: World) -> None:
         assert hashlib.sha256(call.body).digest() == digest
 
 
-def test_a_stream_passes_event_by_event(world: World) -> None:
+def test_a_stream_is_passed_through_event_by_event(world: World) -> None:
     """No part of an answer waits for a later one."""
     world.a.reply = Reply(status=429)
     world.b.reply = Reply(chunks=[b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"], gap=0.2)
@@ -152,7 +152,7 @@ def test_a_stream_passes_event_by_event(world: World) -> None:
     assert all(later - earlier > 0.1 for earlier, later in pairwise(arrivals))
 
 
-def test_the_stream_to_the_sidecar_ends_when_the_answer_does(world: World) -> None:
+def test_the_stream_to_the_sidecar_ends_with_the_response(world: World) -> None:
     """So its end tells the total latency, without any response body being sent there."""
     world.a.reply = Reply(chunks=[b"x"] * 3, gap=0.2)
 
@@ -181,7 +181,7 @@ def test_many_attempts_can_be_held_at_the_same_time(world: World) -> None:
     assert 1 <= time.monotonic() - began < 3
 
 
-def test_a_client_that_hangs_up_ends_the_hold(world: World) -> None:
+def test_a_disconnecting_client_ends_the_hold(world: World) -> None:
     """The stream to the sidecar is cancelled at once, and no provider is called."""
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{world.url}/v1/x", content=b"{}", headers={"plan": "a", "hold": "5"}, timeout=0.3)
@@ -204,7 +204,7 @@ def test_200_requests_can_fail_over_at_the_same_time(world: World) -> None:
     assert (len(world.a.calls), len(world.b.calls)) == (200, 200)
 
 
-def test_what_the_edge_takes_the_inside_takes(world: World) -> None:
+def test_a_body_that_the_edge_accepts_reaches_the_attempt_listener(world: World) -> None:
     """The attempt state and a few headers of our own come on top of a client's, and of a provider's."""
     many = {f"x-{number}": "x" * 500 for number in range(90)}
     world.a.reply = Reply(status=500)
