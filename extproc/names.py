@@ -18,21 +18,21 @@ REDISPATCH = "x-extproc-redispatch"
 SPENT = "spent"
 """Value of `REDISPATCH` where Envoy itself ends a request that has called providers more often than any policy says."""
 
-UNJUDGED = "x-extproc-unjudged"
-"""Response: the status of an answer the sidecar has not looked at, or `judged`."""
+UNPROCESSED = "x-extproc-unprocessed"
+"""Response: the status of a response that the sidecar has not processed, or `processed`."""
 
-RETRIED_UNJUDGED = "0|408|425|429|5..|timeout|connection_error"
-"""Regex for the values of `UNJUDGED` on which the edge tries again; `0`: no worker was there to name a cluster."""
+RETRIED_UNPROCESSED = "0|408|425|429|5..|timeout|connection_error"
+"""Regex for the values of `UNPROCESSED` on which the edge tries again; `0`: no worker was there to name a cluster."""
 
 LOST = "x-extproc-lost"
 """Response, inside: Envoy has made it itself because there is none of a provider's: `TIMED_OUT` or `BROKEN`, and
 why."""
 
 TIMED_OUT = "timeout"
-"""Value of `LOST`, and then of `UNJUDGED`: no response within a time limit."""
+"""Value of `LOST`, and then of `UNPROCESSED`: no response within a time limit."""
 
 BROKEN = "connection_error"
-"""Value of `LOST`, and then of `UNJUDGED`: refused, reset, or broken off before anything had reached the client."""
+"""Value of `LOST`, and then of `UNPROCESSED`: refused, reset, or broken off before anything had reached the client."""
 
 IN_FLIGHT = "x-extproc-in-flight"
 """Response, inside: the state of the attempt that it answers, in case nobody decides on it. Not for the sidecar."""
@@ -40,8 +40,8 @@ IN_FLIGHT = "x-extproc-in-flight"
 FINAL = "final"
 """Value of `IN_FLIGHT` where no attempt may follow, whatever the response is: there is no retry policy."""
 
-JUDGED = "judged"
-"""Value of `UNJUDGED` in every answer the sidecar has looked at."""
+PROCESSED = "processed"
+"""Value of `UNPROCESSED` in every response that the sidecar has processed."""
 
 DEGRADED = "x-extproc-degraded"
 """Request, inside: the default target may be asked without the sidecar. Response, to the client: it was."""

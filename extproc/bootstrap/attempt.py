@@ -190,7 +190,7 @@ def _targets(body_limit: int, clusters: Sequence[Cluster], degraded: Degraded | 
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[
-            _if_absent(names.UNJUDGED, "%RESPONSE_CODE%"),
+            _if_absent(names.UNPROCESSED, "%RESPONSE_CODE%"),
             _if_absent(names.IN_FLIGHT, f"%DYNAMIC_METADATA({names.STATE_METADATA}:{names.STATE_KEY})%"),
         ],
         routes=named if degraded is None else [*degraded_routes(degraded), *named],
@@ -224,7 +224,7 @@ def _limited(cluster: str, silence: Millis) -> Route:
 def _if_absent(name: str, value: str) -> HeaderValueOption:
     """Return a header that every response carries, Envoy's own too, unless it has it already.
 
-    `UNJUDGED` and `IN_FLIGHT` are how the edge learns what became of an attempt on which nobody has decided.
+    `UNPROCESSED` and `IN_FLIGHT` are how the edge learns what became of an attempt on which nobody has decided.
     """
     return HeaderValueOption(
         header=HeaderValue(key=name, value=value),

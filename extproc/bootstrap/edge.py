@@ -158,8 +158,8 @@ def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
                     retriable_headers=[
                         HeaderMatcher(name=names.REDISPATCH, string_match=StringMatcher(exact="1")),
                         HeaderMatcher(
-                            name=names.UNJUDGED,
-                            string_match=StringMatcher(safe_regex=RegexMatcher(regex=names.RETRIED_UNJUDGED)),
+                            name=names.UNPROCESSED,
+                            string_match=StringMatcher(safe_regex=RegexMatcher(regex=names.RETRIED_UNPROCESSED)),
                         ),
                     ],
                     num_retries=retries,

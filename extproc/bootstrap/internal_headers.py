@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.config.core.v3 import TypedExtensionConfig
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
-NOT_FOR_CLIENTS = (names.STATE, names.UNJUDGED, names.IN_FLIGHT, names.LOST)
+NOT_FOR_CLIENTS = (names.STATE, names.UNPROCESSED, names.IN_FLIGHT, names.LOST)
 """Headers of the attempt listener's answers that the edge drops; the mark for re-dispatch goes by other means, and
 `x-extproc-model` and `x-extproc-attempts` are meant for the client."""
 

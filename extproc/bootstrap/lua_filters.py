@@ -48,14 +48,14 @@ end
 -- What became of an attempt on which nobody has decided: its response's status, or that it has none; and why.
 local function undecided(headers, mark, in_flight)
   local lost = taken(headers, "{names.LOST}") or mark == "0" and in_flight and "{names.BROKEN}"
-  if not lost or mark == "{names.JUDGED}" then return mark, mark end
+  if not lost or mark == "{names.PROCESSED}" then return mark, mark end
   local word, why = lost:match("^(%S+)(.*)$")
   local told = word
   if mark and (tonumber(mark) or 0) >= 400 then
     told = mark
     headers:replace(":status", mark) -- should no try follow: Envoy's own would be a 502, which clients repeat
   end
-  headers:replace("{names.UNJUDGED}", word)
+  headers:replace("{names.UNPROCESSED}", word)
   return word, told .. why
 end
 
@@ -64,7 +64,7 @@ function envoy_on_request(handle)
   local kept = metadata:get(KEPT) or {{}}
   if kept["state"] then
     headers:replace("{names.STATE}", kept["state"])
-    if kept["undecided"] then headers:replace("{names.UNJUDGED}", kept["undecided"]) end
+    if kept["undecided"] then headers:replace("{names.UNPROCESSED}", kept["undecided"]) end
   end
   local since = alone_since(kept)
   if LET_THROUGH and since and (gone or is_over(handle, since)) then
@@ -78,33 +78,33 @@ function envoy_on_response(handle)
   local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
   local kept = metadata:get(KEPT) or {{}}
   local said, in_flight = taken(headers, "{names.STATE}"), taken(headers, "{names.IN_FLIGHT}")
-  local mark, told = undecided(headers, headers:get("{names.UNJUDGED}"), in_flight)
+  local mark, told = undecided(headers, headers:get("{names.UNPROCESSED}"), in_flight)
   local since = alone_since(kept)
-  local judged = mark == "{names.JUDGED}"
+  local processed = mark == "{names.PROCESSED}"
   -- Nobody is to follow a provider, be it by a redirect or by a 304 that is delivered.
   if (mark and mark:find("^3")) or (headers:get(":status") or ""):find("^3") then headers:remove("location") end
   if mark == "0" then
     if not since then
       metadata:set(KEPT, "alone_since", handle:timestamp())
     elseif kept["let_through"] or not LET_THROUGH and is_over(handle, since) then
-      headers:remove("{names.UNJUDGED}") -- this answer is delivered: no more tries
+      headers:remove("{names.UNPROCESSED}") -- this answer is delivered: no more tries
     end
     return
   end
   if since then metadata:set(KEPT, "alone_since", 0) end
-  if judged and not headers:get("{names.DEGRADED}") then gone = false end
+  if processed and not headers:get("{names.DEGRADED}") then gone = false end
   local state = said
-  if not judged then state = in_flight end
+  if not processed then state = in_flight end
   if state == "{names.FINAL}" then
-    headers:remove("{names.UNJUDGED}") -- no attempt may follow this one
-  elseif headers:get("{names.REDISPATCH}") or not judged then
+    headers:remove("{names.UNPROCESSED}") -- no attempt may follow this one
+  elseif headers:get("{names.REDISPATCH}") or not processed then
     local calls = (kept["calls"] or 0) + 1
     metadata:set(KEPT, "calls", calls)
-    metadata:set(KEPT, "undecided", not judged and told or false)
+    metadata:set(KEPT, "undecided", not processed and told or false)
     if state then metadata:set(KEPT, "state", state) end
     if calls > MOST_CALLS or not state and calls > BLIND_CALLS then
-      headers:remove("{names.UNJUDGED}")
-      if judged then headers:replace("{names.REDISPATCH}", "{names.SPENT}") end
+      headers:remove("{names.UNPROCESSED}")
+      if processed then headers:replace("{names.REDISPATCH}", "{names.SPENT}") end
     end
   end
 end

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
     from extproc.exchange.headers import HeaderChanges
 
-ON_RESPONSES = (names.UNJUDGED, names.MODEL, names.ATTEMPTS)
+ON_RESPONSES = (names.UNPROCESSED, names.MODEL, names.ATTEMPTS)
 """Set on a provider's response. Those of a response that the sidecar itself makes need no permission: Envoy applies
 rules of its own to them (`ImmediateMutationChecker` in its ext_proc.cc)."""
 

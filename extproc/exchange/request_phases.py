@@ -67,7 +67,7 @@ class AwaitingRequestHeaders:
             return _refuse(context, errors.state_unreadable(context.api, request_id=context.request_id), None)
         state = event.carried
         if isinstance(state, InFlight):
-            charged = _charge(context, state, headers.get(names.UNJUDGED, ""), now)
+            charged = _charge(context, state, headers.get(names.UNPROCESSED, ""), now)
             if isinstance(charged, tuple):
                 return charged
             context, state = charged.context, charged.state

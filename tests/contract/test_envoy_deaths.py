@@ -61,7 +61,7 @@ def test_an_unprocessed_error_is_retried(world: World) -> None:
 
 
 def test_a_clients_own_mistake_is_not_tried_again(world: World) -> None:
-    """An error that no other provider would answer differently is delivered, judged or not."""
+    """An error that no other provider would answer differently is delivered, processed or not."""
     world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=422)
 
     with the_worker_dying(world, when=lambda: bool(world.a.calls)):

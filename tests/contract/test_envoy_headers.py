@@ -30,7 +30,7 @@ STEERING = {
     "X-Envoy-Attempt-Count": "9",
     "x-extproc-state": "9",
     "X-ExtProc-Redispatch": "1",
-    "x-extproc-unjudged": "0",
+    "x-extproc-unprocessed": "0",
     "x-extproc-anything": "1",
     "X-Arch-LLM-Provider": DEAD,
 }
@@ -39,7 +39,7 @@ STEERING = {
 MISLEADING = [
     ("x-extproc-redispatch", "1"),
     ("x-extproc-state", "9"),
-    ("x-extproc-unjudged", "0"),
+    ("x-extproc-unprocessed", "0"),
     ("x-extproc-model", "theirs"),
     ("x-arch-llm-provider", DEAD),
     ("x-envoy-overloaded", "true"),
@@ -119,7 +119,7 @@ def test_a_provider_cannot_steer_envoy(world: World) -> None:
     answer = world.post("a,b")
 
     assert (answer.status_code, len(world.a.calls), len(world.b.calls)) == (200, 1, 1)
-    assert [_internal(set(stream.answer)) for stream in world.sidecar.streams] == [{names.UNJUDGED}] * 2
+    assert [_internal(set(stream.answer)) for stream in world.sidecar.streams] == [{names.UNPROCESSED}] * 2
     assert _internal(set(answer.headers)) == {names.MODEL}
     assert answer.headers[names.MODEL] == "toy"
 

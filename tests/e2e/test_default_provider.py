@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120
 TRACEBACK = "Traceback (most recent call last)"
 MINI = "openai/gpt-4o-mini"
 CLIENTS_OWN = {"x-api-key": CLIENT_KEY, "api-key": CLIENT_KEY, "cookie": CLIENT_KEY, "openai-organization": CLIENT_KEY}
-MARKS = {names.DEGRADED: "1", names.CLUSTER: "mistral", names.UNJUDGED: "judged", names.STATE: "AAAA"}
+MARKS = {names.DEGRADED: "1", names.CLUSTER: "mistral", names.UNPROCESSED: "processed", names.STATE: "AAAA"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

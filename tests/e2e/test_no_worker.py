@@ -77,7 +77,7 @@ async def test_an_answer_under_way_outlives_all_workers(gateway: Gateway) -> Non
 
 
 async def test_a_redirect_that_nobody_sees_leads_nowhere(gateway: Gateway) -> None:
-    """Nobody has judged it, so it is delivered; but no client can follow it with its prompt."""
+    """It is unprocessed, so it is delivered; but no client can follow it with its prompt."""
     gateway.play(p='307(delay=0.7, headers={"location": "https://elsewhere.test"})')
     request = asyncio.create_task(gateway.chat())
     await eventually(lambda: gateway.p.log.completed == 1)

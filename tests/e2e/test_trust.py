@@ -23,7 +23,7 @@ FORGED_BY_CLIENT = {
     "x-arch-llm-provider": "anthropic",
     "x-extproc-state": STATE,
     "x-extproc-redispatch": "1",
-    "x-extproc-unjudged": "503",
+    "x-extproc-unprocessed": "503",
     "x-extproc-model": S,
     "x-extproc-attempts": "7",
     "x-envoy-upstream-rq-timeout-ms": "1",
@@ -51,7 +51,7 @@ FORGED_BY_PROVIDER = {
     "x-arch-llm-provider": "mistral",
     "x-extproc-state": STATE,
     "x-extproc-redispatch": "1",
-    "x-extproc-unjudged": "503",
+    "x-extproc-unprocessed": "503",
     "x-extproc-model": "stolen/model",
     "x-extproc-attempts": "99",
     "x-envoy-ratelimited": "true",
@@ -118,7 +118,7 @@ async def test_a_provider_gains_nothing_by_an_internal_header(trio: Gateway, nam
 
 
 async def test_a_provider_gains_nothing_by_all_of_them_on_a_failure(trio: Gateway) -> None:
-    """A failure is judged by its status alone: one call each, in the usual order."""
+    """A failure is classified by its status alone: one call each, in the usual order."""
     trio.play(p=f"429(headers={as_json(FORGED_BY_PROVIDER)})", s=f"503(headers={as_json(FORGED_BY_PROVIDER)})")
 
     response = await trio.chat()

@@ -24,7 +24,7 @@ _PAUSE = 0.02  # the machine is there for the others
 _LISTENERS = 600_000
 """Milliseconds that a request may take until response headers."""
 
-_JUDGED = {names.UNJUDGED: b"judged"}
+_PROCESSED = {names.UNPROCESSED: b"processed"}
 
 
 class Witness:
@@ -72,7 +72,7 @@ async def _steady(channel: grpc.aio.Channel) -> None:
         "content-length": b"32",
     }
     assert asked.response.body_mutation.body == b'{"model": "one", "messages": []}'
-    assert _told(answered) == {names.MODEL: STEADY.encode(), names.ATTEMPTS: b"1", **_JUDGED}
+    assert _told(answered) == {names.MODEL: STEADY.encode(), names.ATTEMPTS: b"1", **_PROCESSED}
 
 
 async def _relay(channel: grpc.aio.Channel, other: grpc.aio.Channel) -> None:
@@ -83,12 +83,12 @@ async def _relay(channel: grpc.aio.Channel, other: grpc.aio.Channel) -> None:
     second, answered = await _attempt(other, RELAY[0], response_headers(200), (names.STATE, state))
 
     assert failed.immediate_response.status.code == 503
-    assert redispatch == {names.REDISPATCH: b"1", **_JUDGED}
+    assert redispatch == {names.REDISPATCH: b"1", **_PROCESSED}
     assert [one.response.body_mutation.body for one in (first, second)] == [
         b'{"model": "first", "messages": []}',
         b'{"model": "second", "messages": []}',
     ]
-    assert _told(answered) == {names.MODEL: RELAY[1].encode(), names.ATTEMPTS: b"2", **_JUDGED}
+    assert _told(answered) == {names.MODEL: RELAY[1].encode(), names.ATTEMPTS: b"2", **_PROCESSED}
 
 
 async def _attempt(

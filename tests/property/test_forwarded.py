@@ -62,7 +62,7 @@ WITH_PREFIX = (
     "retry-after-ms",
     "x-arch-llm-provider-hint",
     "x-envoy-attempt-count",
-    "x-extproc-unjudged",
+    "x-extproc-unprocessed",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
     "x-ratelimit-reset-requests-day",

@@ -17,7 +17,7 @@ tokens = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=
 header_names = st.one_of(
     tokens,
     st.builds("{}{}".format, st.sampled_from(names.INTERNAL_PREFIXES), tokens),
-    st.sampled_from([*CREDENTIALS, *SET_BY_US, names.HINT, names.STATE, names.REDISPATCH, names.UNJUDGED]),
+    st.sampled_from([*CREDENTIALS, *SET_BY_US, names.HINT, names.STATE, names.REDISPATCH, names.UNPROCESSED]),
     st.sampled_from([":path", ":authority", ":method", "content-length", "anthropic-version", "x-forwarded-proto"]),
 )
 clients = st.dictionaries(header_names, st.just("the client's"), max_size=20)

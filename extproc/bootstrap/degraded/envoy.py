@@ -62,7 +62,7 @@ def _route(path: str, degraded: Degraded) -> Route:
             host_rewrite_literal=degraded.authority,
         ),
         response_headers_to_remove=["location"],  # nobody is to follow a provider's redirect
-        response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNJUDGED, names.JUDGED)],
+        response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNPROCESSED, names.PROCESSED)],
     )
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from extproc.doctor.model.listeners import Manager
     from extproc.doctor.model.matching import TextMatch
 
-OWN = (names.CLUSTER, names.STATE, names.REDISPATCH, names.UNJUDGED)
+OWN = (names.CLUSTER, names.STATE, names.REDISPATCH, names.UNPROCESSED)
 STEERING = ("x-envoy-retry-on", "x-envoy-max-retries", names.TRY_TIMEOUT, names.RESPONSE_TIMEOUT)
 """Headers by which a client would steer Envoy's router. A route's own removals come too late for them."""
 
-_OF_RESPONSES = (names.STATE, names.REDISPATCH, names.UNJUDGED, names.IN_FLIGHT, names.LOST)
+_OF_RESPONSES = (names.STATE, names.REDISPATCH, names.UNPROCESSED, names.IN_FLIGHT, names.LOST)
 OF_PROVIDERS = (*_OF_RESPONSES, "x-envoy-overloaded", "x-envoy-ratelimited")
 TO_CLIENTS = _OF_RESPONSES
 

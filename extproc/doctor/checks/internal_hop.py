@@ -91,21 +91,21 @@ def carries(script: str) -> bool:
     return names.STATE in script and all(half in script for half in _HALVES)
 
 
-def unjudged_mark(case: Case) -> Iterator[Flaw]:
-    """Find that an answer does not say that nobody has judged it."""
+def unprocessed_mark(case: Case) -> Iterator[Flaw]:
+    """Find that a response does not say that the sidecar has not processed it."""
     for manager in case.roles.attempts:
         for route in (route for route in case.roles.outward() if route in manager.routes):
-            marks = [header for header in route.added if header.name == names.UNJUDGED]
+            marks = [header for header in route.added if header.name == names.UNPROCESSED]
             if not marks:
                 yield error(
                     f"{route.place}.response_headers_to_add",
-                    "no answer says that nobody has judged it: when a worker dies, its provider's error is delivered",
-                    f"Add {names.UNJUDGED}: %RESPONSE_CODE%, with append_action ADD_IF_ABSENT.",
+                    "no response is marked as unprocessed: when a worker dies, its provider's error is delivered",
+                    f"Add {names.UNPROCESSED}: %RESPONSE_CODE%, with append_action ADD_IF_ABSENT.",
                 )
             for header in marks:
                 if header.value != "%RESPONSE_CODE%" or not header.if_absent:
                     yield error(
                         header.place,
-                        f"{names.UNJUDGED} must tell the status of answers that nobody has judged, and of no others",
+                        f"{names.UNPROCESSED} must be the status of unprocessed responses, and of no others",
                         "Set its value to %RESPONSE_CODE% and append_action to ADD_IF_ABSENT.",
                     )

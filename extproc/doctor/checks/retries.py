@@ -24,7 +24,7 @@ UNSEEN_BY_PROVIDER = frozenset({"refused-stream"})
 """What may be sent again within an attempt: HTTP/2 says that nobody has looked at it."""
 
 RETRIED = ("0", "408", "425", "429", "500", "503", "529", names.TIMED_OUT, names.BROKEN)
-DELIVERED = ("200", "400", "404", names.JUDGED)
+DELIVERED = ("200", "400", "404", names.PROCESSED)
 
 LONGEST_FIRST_BACK_OFF = 10
 SHORTEST_LAST_BACK_OFF = 100
@@ -69,25 +69,27 @@ def by_mark(case: Case) -> Iterator[Flaw]:
             )
 
 
-def unjudged(case: Case) -> Iterator[Flaw]:
-    """Find an edge that delivers an error which nobody has judged, or repeats what was judged."""
+def unprocessed(case: Case) -> Iterator[Flaw]:
+    """Find an edge that delivers an unprocessed error, or retries what was processed."""
     for retry in _policies(case):
         if BY_MARK not in retry.on:
             continue
-        matches = [match for match in retry.headers if match.name == names.UNJUDGED]
+        matches = [match for match in retry.headers if match.name == names.UNPROCESSED]
         lost = [status for status in RETRIED if not any(match.fits(status) for match in matches)]
         repeated = [status for status in DELIVERED if any(match.fits(status) for match in matches)]
         place, mend = (
             f"{retry.place}.retriable_headers",
-            f"Match {names.UNJUDGED} by the regex {names.RETRIED_UNJUDGED}",
+            f"Match {names.UNPROCESSED} by the regex {names.RETRIED_UNPROCESSED}",
         )
         if lost:
             yield error(
-                place, f"answers with {names.UNJUDGED}: {', '.join(lost)} are lost when a worker has died", f"{mend}."
+                place,
+                f"answers with {names.UNPROCESSED}: {', '.join(lost)} are lost when a worker has died",
+                f"{mend}.",
             )
         if repeated:
             yield error(
-                place, f"answers with {names.UNJUDGED}: {', '.join(repeated)} are good, and made again", f"{mend}."
+                place, f"answers with {names.UNPROCESSED}: {', '.join(repeated)} are good, and made again", f"{mend}."
             )
 
 

@@ -122,7 +122,7 @@ WORKERS = (
     Loss(
         "upstream_rq_pending_overflow",
         WARNING,
-        "attempts went unjudged, because the circuit breaker let no more through to the sidecar",
+        "attempts went unprocessed, because the circuit breaker let no more through to the sidecar",
         "Raise max_pending_requests and max_requests of the cluster's circuit breaker.",
     ),
 )

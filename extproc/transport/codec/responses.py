@@ -41,7 +41,7 @@ _BAD_GATEWAY = 502
 _BODILESS = frozenset({204, 205, 304})
 """Statuses whose answers have no body (RFC 9110): Envoy makes a protocol error of one that has."""
 
-_JUDGED = (names.UNJUDGED, names.JUDGED)
+_PROCESSED = (names.UNPROCESSED, names.PROCESSED)
 
 # Answers that change nothing, by the kind of message they answer. Shared, so nobody may write to them.
 _CONTINUE: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
@@ -151,7 +151,7 @@ def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
             mutation = response.response_body.response.header_mutation
         case _:
             raise DirectiveError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
-    _mutate(mutation, (*directive.set_headers, _JUDGED), directive.remove_headers)
+    _mutate(mutation, (*directive.set_headers, _PROCESSED), directive.remove_headers)
     return response
 
 
@@ -162,7 +162,7 @@ def _immediate_response(status: int, headers: Iterable[tuple[str, str]], body: b
     usable = 200 <= status <= 599 and not (body and status in _BODILESS)
     immediate.status.code = status if usable else _BAD_GATEWAY
     immediate.body = body
-    _mutate(immediate.headers, (*headers, _JUDGED))
+    _mutate(immediate.headers, (*headers, _PROCESSED))
     return response
 
 

@@ -61,7 +61,7 @@ async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
     assert first.WhichOneof("response") == "request_headers"
     assert second.request_body.response.body_mutation.body == SENT.body
     assert mutations(second.request_body.response.header_mutation) == {names.CLUSTER: b"openai"}
-    assert mutations(third.response_headers.response.header_mutation)[names.UNJUDGED] == b"judged"
+    assert mutations(third.response_headers.response.header_mutation)[names.UNPROCESSED] == b"processed"
     assert session.finished == []
 
     await call.done_writing()
@@ -88,7 +88,7 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
 
 @pytest.mark.asyncio
 async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
-    """What comes in time is judged, and is not overdue."""
+    """What comes in time is processed, and is not overdue."""
     session = ScriptedSession(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
 

@@ -1,4 +1,4 @@
-"""What the rules allow at the moment of a decision, judged naively: straight from the rules, at any cost."""
+"""What the rules allow at the moment of a decision, evaluated naively: straight from the rules, at any cost."""
 
 from __future__ import annotations
 

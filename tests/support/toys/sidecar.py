@@ -136,9 +136,9 @@ class ToySidecar:
                     yield _body(stream)
                 case "response_headers":
                     _take_answer(stream, request)
-                    yield _READ if "read" in stream.headers else self._judge(stream)
+                    yield _READ if "read" in stream.headers else self._respond(stream)
                 case "response_body":
-                    yield self._judge(stream)
+                    yield self._respond(stream)
                 case kind:
                     raise AssertionError(f"not asked for: {kind}")
 
@@ -152,11 +152,11 @@ class ToySidecar:
             _keep(stream, answer)
         return answer
 
-    def _judge(self, stream: Stream) -> wire.ProcessingResponse:
+    def _respond(self, stream: Stream) -> wire.ProcessingResponse:
         if stream.status == "200" or "deliver" in stream.headers:
             answer = wire.ProcessingResponse()
             mutation = answer.response_headers.response.header_mutation
-            mutation.set_headers.extend([_option(names.UNJUDGED, names.JUDGED), _option(names.MODEL, "toy")])
+            mutation.set_headers.extend([_option(names.UNPROCESSED, names.PROCESSED), _option(names.MODEL, "toy")])
             return answer
         tried = _tried(stream) + 1
         status = int(stream.status)
@@ -169,7 +169,7 @@ class ToySidecar:
         answer = wire.ProcessingResponse()
         answer.immediate_response.status.code = status
         answer.immediate_response.body = body
-        answer.immediate_response.headers.set_headers.append(_option(names.UNJUDGED, names.JUDGED))
+        answer.immediate_response.headers.set_headers.append(_option(names.UNPROCESSED, names.PROCESSED))
         if body:
             answer.immediate_response.headers.set_headers.append(_option("content-type", "application/json"))
             answer.immediate_response.headers.set_headers.append(_option(names.ATTEMPTS, "7"))

@@ -12,16 +12,16 @@ from extproc.bootstrap.lua_filters import END_MARKED_ANSWERS, state_script
 from extproc.bootstrap.timeouts import BRIDGED
 
 MOST_CALLS = 3
-NOBODY = {":status": "503", names.UNJUDGED: "0"}
-JUDGED = {
+NOBODY = {":status": "503", names.UNPROCESSED: "0"}
+PROCESSED = {
     ":status": "429",
-    names.UNJUDGED: names.JUDGED,
+    names.UNPROCESSED: names.PROCESSED,
     names.REDISPATCH: "1",
     names.STATE: "state of one",
 }
-GOOD = {":status": "200", names.UNJUDGED: names.JUDGED, names.IN_FLIGHT: "in flight"}
-DIED = {":status": "500", names.UNJUDGED: "500"}
-DEGRADED = {":status": "200", names.UNJUDGED: names.JUDGED, names.DEGRADED: "true"}
+GOOD = {":status": "200", names.UNPROCESSED: names.PROCESSED, names.IN_FLIGHT: "in flight"}
+DIED = {":status": "500", names.UNPROCESSED: "500"}
+DEGRADED = {":status": "200", names.UNPROCESSED: names.PROCESSED, names.DEGRADED: "true"}
 MARKED = {names.DEGRADED: "1"}
 
 
@@ -65,7 +65,7 @@ def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
     tries = Tries(either)
     assert tries.sent() == {}
 
-    assert names.STATE not in tries.answered(dict(JUDGED))
+    assert names.STATE not in tries.answered(dict(PROCESSED))
     assert tries.sent() == {names.STATE: "state of one"}
     assert tries.answered(dict(NOBODY)) == NOBODY
     assert tries.sent() == {names.STATE: "state of one"}
@@ -73,7 +73,7 @@ def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
 
 def undecided(mark: str, lost: str | None = None, *, state: str | None = "in flight") -> dict[str, str]:
     """Return the headers of a response on which nobody has decided."""
-    headers = {":status": "502", names.UNJUDGED: mark, names.LOST: lost, names.IN_FLIGHT: state}
+    headers = {":status": "502", names.UNPROCESSED: mark, names.LOST: lost, names.IN_FLIGHT: state}
     return {name: value for name, value in headers.items() if value is not None}
 
 
@@ -101,8 +101,8 @@ def test_what_nobody_has_decided_on_is_told_to_the_next_try(
     """
     tries = Tries(either)
 
-    assert tries.answered(undecided(mark, lost)) == {":status": status, names.UNJUDGED: seen}
-    assert tries.sent() == {names.STATE: "in flight", names.UNJUDGED: told}
+    assert tries.answered(undecided(mark, lost)) == {":status": status, names.UNPROCESSED: seen}
+    assert tries.sent() == {names.STATE: "in flight", names.UNPROCESSED: told}
 
 
 @pytest.mark.parametrize(("mark", "told"), [("429", "429 why{so}"), ("200", f"{names.BROKEN} why{{so}}")])
@@ -112,21 +112,21 @@ def test_envoys_reason_goes_along(either: Script, mark: str, told: str) -> None:
 
     answered = tries.answered(undecided(mark, f"{names.BROKEN} why{{so}}"))
 
-    assert answered[names.UNJUDGED] == names.BROKEN
-    assert tries.sent()[names.UNJUDGED] == told
+    assert answered[names.UNPROCESSED] == names.BROKEN
+    assert tries.sent()[names.UNPROCESSED] == told
 
 
 def test_what_somebody_has_decided_on_is_not(either: Script) -> None:
     """The state that a verdict carries replaces that of the attempt under way."""
     tries = Tries(either)
     tries.answered(undecided("429"))
-    tries.answered({**JUDGED, names.LOST: names.BROKEN})
+    tries.answered({**PROCESSED, names.LOST: names.BROKEN})
 
     assert tries.sent() == {names.STATE: "state of one"}
 
 
 def test_a_good_answer_leaves_no_trace(either: Script) -> None:
-    assert Tries(either).answered(dict(GOOD)) == {":status": "200", names.UNJUDGED: names.JUDGED}
+    assert Tries(either).answered(dict(GOOD)) == {":status": "200", names.UNPROCESSED: names.PROCESSED}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_has_been_made_may_say_where_it_is(either: Script) -> None:
     assert Tries(either).answered(created)["location"] == "/v1/realtime/calls/1"
 
 
-@pytest.mark.parametrize("answer", [JUDGED, undecided("429"), undecided("0", names.BROKEN)])
+@pytest.mark.parametrize("answer", [PROCESSED, undecided("429"), undecided("0", names.BROKEN)])
 def test_there_is_a_most_that_any_request_calls(either: Script, answer: dict[str, str]) -> None:
     """Whatever the sidecar says or fails to say: one call more than any policy allows, and no further one."""
     tries = Tries(either)
@@ -178,12 +178,12 @@ def is_retried(headers: dict[str, str]) -> bool:
     """Return whether the edge's router makes another try, by the headers that it looks at."""
     return (
         headers.get(names.REDISPATCH) == "1"
-        or re.fullmatch(names.RETRIED_UNJUDGED, headers.get(names.UNJUDGED, "")) is not None
+        or re.fullmatch(names.RETRIED_UNPROCESSED, headers.get(names.UNPROCESSED, "")) is not None
     )
 
 
 def test_requests_have_nothing_to_do_with_each_other(either: Script) -> None:
-    Tries(either).answered(dict(JUDGED))
+    Tries(either).answered(dict(PROCESSED))
 
     assert Tries(either).sent() == {}
 
@@ -201,7 +201,7 @@ def test_a_request_that_meets_no_worker_is_tried_for_a_while(refusing: Script) -
     assert tries.answered(dict(NOBODY)) == {":status": "503"}
 
 
-@pytest.mark.parametrize("answer", [JUDGED, DIED])
+@pytest.mark.parametrize("answer", [PROCESSED, DIED])
 def test_a_worker_in_between_begins_a_new_while(refusing: Script, answer: dict[str, str]) -> None:
     """Workers that come and go are no sidecar that has gone."""
     tries = Tries(refusing)
@@ -237,7 +237,7 @@ def gone(script: Script) -> None:
 def test_in_the_end_it_is_let_through(letting: Script) -> None:
     """With the state that it may have: a worker might be there just now."""
     tries = Tries(letting)
-    tries.answered(dict(JUDGED))
+    tries.answered(dict(PROCESSED))
     tries.answered(dict(NOBODY))
     tries.wait(BRIDGED)
 
@@ -279,7 +279,7 @@ def test_once_it_is_known_nobody_waits(letting: Script) -> None:
 
 def test_the_first_answer_of_a_worker_ends_that(letting: Script) -> None:
     gone(letting)
-    Tries(letting).answered(dict(JUDGED))
+    Tries(letting).answered(dict(PROCESSED))
     tries = Tries(letting)
 
     assert tries.answered(dict(NOBODY)) == NOBODY

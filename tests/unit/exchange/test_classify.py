@@ -26,34 +26,34 @@ def answer(status: int, *, flags: int = 0, details: str = "via_upstream", **head
     return ResponseHeaders(status, {name.replace("_", "-"): value for name, value in headers.items()}, flags, details)
 
 
-def judged(event: ResponseHeaders, policy: Policy | None = None, *, limit: int | None = None) -> Outcome:
+def classified(event: ResponseHeaders, policy: Policy | None = None, *, limit: int | None = None) -> Outcome:
     return outcome_of(event, policy, limit=limit, now=NOW)
 
 
 def test_a_providers_429_brings_its_wait() -> None:
-    assert judged(answer(429, retry_after="2")) == Outcome(Kind.HTTP, 429, retry_after=2000)
+    assert classified(answer(429, retry_after="2")) == Outcome(Kind.HTTP, 429, retry_after=2000)
 
 
 def test_a_final_answers_wait_is_not_read() -> None:
     """Retry-After is read from retriable answers only: a 404 blocks nobody."""
-    assert judged(answer(404, retry_after="2")) == Outcome(Kind.FINAL, 404)
+    assert classified(answer(404, retry_after="2")) == Outcome(Kind.FINAL, 404)
 
 
 def test_envoys_timeout_carries_the_limit_it_ran_into() -> None:
     event = answer(504, flags=Flag.UPSTREAM_REQUEST_TIMEOUT, details="response_timeout")
 
-    assert judged(event, limit=2000) == Outcome(Kind.TIMEOUT, 504, limit=2000)
+    assert classified(event, limit=2000) == Outcome(Kind.TIMEOUT, 504, limit=2000)
 
 
 def test_a_refused_connection_is_a_502_whatever_envoy_calls_it() -> None:
     event = answer(503, flags=Flag.UPSTREAM_CONNECTION_FAILURE, details="upstream_reset_before_response_started{…}")
 
-    assert judged(event, limit=2000) == Outcome(Kind.CONNECTION_ERROR, 502)
+    assert classified(event, limit=2000) == Outcome(Kind.CONNECTION_ERROR, 502)
 
 
 def test_a_local_reply_without_flags_ends_the_request() -> None:
     """Envoy's own 413 is about the request itself: no other provider would see it differently."""
-    assert judged(answer(413, details="request_payload_too_large")) == Outcome(Kind.REJECTED, 413)
+    assert classified(answer(413, details="request_payload_too_large")) == Outcome(Kind.REJECTED, 413)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_provider_is_told_from_envoy_by_details_and_flags(event: ResponseHeade
 def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, hint: str, kind: Kind) -> None:
     policy = Policy(Rule("default"), on_status={418: Rule("on_status_codes[0]")})
 
-    assert judged(answer(status, x_should_retry=hint), policy).kind is kind
+    assert classified(answer(status, x_should_retry=hint), policy).kind is kind
 
 
 def readable(status: int = 429, *, length: str = "80", details: str = "via_upstream") -> ResponseHeaders:
@@ -233,4 +233,4 @@ def test_only_a_429_asks_to_be_left_alone_for_its_account() -> None:
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_keys_wait_is_read(status: int) -> None:
     """Final for the request, unless another key is there; the refused one rests for as long as was said."""
-    assert judged(answer(status, retry_after="2")) == Outcome(Kind.FINAL, status, retry_after=2000)
+    assert classified(answer(status, retry_after="2")) == Outcome(Kind.FINAL, status, retry_after=2000)

@@ -669,7 +669,7 @@ class TestReadingAnAnswer:
         assert isinstance(asked, ReadResponseBody)
 
         next_session = Session(an_exchange(a_policy()), always(0.0))
-        headers = request_headers(**{names.UNJUDGED: names.BROKEN})
+        headers = request_headers(**{names.UNPROCESSED: names.BROKEN})
         directive = next_session.receive(RequestHeaders(headers, end_of_stream=False, carried=asked.in_flight), now=NOW)
 
         assert isinstance(directive, ImmediateResponse)
@@ -774,7 +774,7 @@ class TestAnAttemptNobodyDecidedOn:
         exchange = an_exchange(a_policy(default=Rule("default", backoff=backoff)))
 
         session = Session(exchange, always(0.0))
-        headers = {**request_headers(), names.UNJUDGED: "503"}
+        headers = {**request_headers(), names.UNPROCESSED: "503"}
         directive = session.receive(RequestHeaders(headers, end_of_stream=False, carried=in_flight(exchange)), now=NOW)
 
         assert directive == ContinueProcessing(Instant(NOW + 500))
@@ -863,7 +863,7 @@ def in_flight(exchange: Exchange) -> InFlight:
 
 def following(exchange: Exchange, attempt: InFlight, response: str, *, now: Instant = NOW) -> tuple[Session, Directive]:
     """Return the session after *attempt*, of which Envoy says *response*, and what it answers."""
-    return opened(exchange, carried=attempt, headers={**request_headers(), names.UNJUDGED: response}, now=now)
+    return opened(exchange, carried=attempt, headers={**request_headers(), names.UNPROCESSED: response}, now=now)
 
 
 class TestTheAttemptState:

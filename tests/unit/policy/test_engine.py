@@ -146,7 +146,7 @@ def test_what_is_not_configured_any_more_has_no_alternative() -> None:
     ],
 )
 def test_an_answer_of_what_is_not_configured_any_more_is_delivered(state: AttemptState) -> None:
-    """Nothing is known by which it could be judged, nor learnt from it."""
+    """Nothing is known by which it could be classified, and nothing is recorded of it."""
     engine = an_engine(policy=a_policy())
 
     decision = engine.after(state, http(503), Api.CHAT, duration=0, now=NOW, rng=LOW)

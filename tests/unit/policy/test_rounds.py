@@ -81,7 +81,7 @@ def test_one_failure_of_another_kind_rules_out_another_round(failure: Outcome) -
         assert (journey.path, journey.decision.reason) == ([P, S], StopReason.NO_CANDIDATE)
 
 
-def test_each_round_is_judged_by_its_own_failures() -> None:
+def test_each_round_is_decided_by_its_own_failures() -> None:
     """A 429 in the second round rules out the third."""
     policy = a_policy(default=a_rule(max_attempts=9), rounds=3)
 

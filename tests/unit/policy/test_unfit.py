@@ -214,7 +214,7 @@ def test_a_rule_of_the_operators_wins() -> None:
 
 
 def test_it_blocks_nobody() -> None:
-    """What one request is refused for may be that request's own: the next one is judged by itself."""
+    """What one request is refused for may be that request's own: the next one is classified by itself."""
     blocks = Blocks()
     engine = an_engine(policy=IN_TURN, blocks=blocks)
     Journey(engine).gets(http(503), final(401), SUCCESS)

@@ -49,7 +49,7 @@ def test_a_filter_may_remove_them() -> None:
 @pytest.mark.parametrize("level", [EDGE_ROUTE, EDGE_HOST, f"{EDGE}.route_config"])
 def test_a_route_may_remove_our_own(level: str) -> None:
     """They only matter behind the edge's router."""
-    ours = ["X-Arch-LLM-Provider", "x-extproc-state", "x-extproc-redispatch", "x-extproc-unjudged"]
+    ours = ["X-Arch-LLM-Provider", "x-extproc-state", "x-extproc-redispatch", "x-extproc-unprocessed"]
     operator = an_operator().put(f"{level}.request_headers_to_remove", ours)
     operator.drop(f"{EARLY}[0].typed_config.mutations[2]").drop(f"{EARLY}[0].typed_config.mutations[1]")
 
@@ -65,7 +65,7 @@ def test_a_route_removes_envoys_own_too_late() -> None:
     assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
 
 
-@pytest.mark.parametrize("name", ["x-extproc-state", "x-extproc-unjudged"])
+@pytest.mark.parametrize("name", ["x-extproc-state", "x-extproc-unprocessed"])
 def test_clients_are_not_shown_what_is_inside(name: str) -> None:
     place = f"{EDGE_HOST}.response_headers_to_remove"
     operator = an_operator()
@@ -110,7 +110,7 @@ def test_a_providers_own_headers_for_envoy_are_not_believed() -> None:
 
 def test_a_route_may_remove_ours_from_what_a_provider_answers() -> None:
     operator = an_operator().drop(f"{MUTATIONS}.response_mutations[0]")
-    told_inside = ["state", "redispatch", "unjudged", "in-flight", "lost"]
+    told_inside = ["state", "redispatch", "unprocessed", "in-flight", "lost"]
     ours = [f"x-extproc-{name}" for name in told_inside]
 
     assert told(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", ours)) == []
@@ -132,7 +132,7 @@ def test_a_cluster_with_a_chain_of_its_own_does_without_the_routers() -> None:
 
 def test_no_value_of_a_header_is_ever_shown() -> None:
     """It may be a credential."""
-    secret = {"header": {"key": "x-extproc-unjudged", "value": "sk-secret"}, "append_action": "ADD_IF_ABSENT"}
+    secret = {"header": {"key": "x-extproc-unprocessed", "value": "sk-secret"}, "append_action": "ADD_IF_ABSENT"}
     operator = an_operator().put(f"{EDGE_HOST}.request_headers_to_add", [secret])
     operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_add", [secret])
 

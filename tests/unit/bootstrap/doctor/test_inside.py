@@ -128,9 +128,9 @@ def test_the_edges_router_may_carry_it() -> None:
     assert told(operator) == []
 
 
-def test_answers_say_that_nobody_has_judged_them() -> None:
+def test_unprocessed_responses_are_marked() -> None:
     assert told(an_operator().drop(f"{ATTEMPT_HOST}.response_headers_to_add[0]")) == [
-        (ERROR, "unjudged-mark", f"{ATTEMPT_ROUTE}.response_headers_to_add")
+        (ERROR, "unprocessed-mark", f"{ATTEMPT_ROUTE}.response_headers_to_add")
     ]
 
 
@@ -139,10 +139,10 @@ def test_answers_say_that_nobody_has_judged_them() -> None:
     [("header.value", "yes"), ("append_action", "OVERWRITE_IF_EXISTS_OR_ADD"), ("append_action", None)],
 )
 def test_only_those_and_with_their_status(setting: str, value: object) -> None:
-    """Overwriting it would call every answer unjudged."""
+    """Overwriting it would mark every response as unprocessed."""
     place = f"{ATTEMPT_HOST}.response_headers_to_add[0]"
 
-    assert told(an_operator().put(f"{place}.{setting}", value)) == [(ERROR, "unjudged-mark", place)]
+    assert told(an_operator().put(f"{place}.{setting}", value)) == [(ERROR, "unprocessed-mark", place)]
 
 
 def test_a_route_may_mark_them_as_well() -> None:

@@ -80,24 +80,26 @@ def test_all_requests_may_be_tried_again() -> None:
 
 
 @pytest.mark.parametrize("regex", ["0", "0|408|425|429", "nothing", "[", "0|408|425|429|500"])
-def test_errors_that_nobody_has_judged_are_tried_again(regex: str) -> None:
+def test_unprocessed_errors_are_tried_again(regex: str) -> None:
     operator = an_operator().put(f"{RETRY}.retriable_headers[1].string_match.safe_regex.regex", regex)
 
-    assert told(operator) == [(ERROR, "retry-unjudged", f"{RETRY}.retriable_headers")]
+    assert told(operator) == [(ERROR, "retry-unprocessed", f"{RETRY}.retriable_headers")]
 
 
 def test_without_a_matcher_nothing_bridges_a_workers_death() -> None:
     assert told(an_operator().drop(f"{RETRY}.retriable_headers[1]")) == [
-        (ERROR, "retry-unjudged", f"{RETRY}.retriable_headers")
+        (ERROR, "retry-unprocessed", f"{RETRY}.retriable_headers")
     ]
 
 
-def test_answers_that_were_judged_are_not_made_again() -> None:
+def test_processed_responses_are_not_retried() -> None:
     """Matching the header's presence would repeat every answer."""
-    operator = an_operator().put(f"{RETRY}.retriable_headers[1]", {"name": "x-extproc-unjudged", "present_match": True})
+    operator = an_operator().put(
+        f"{RETRY}.retriable_headers[1]", {"name": "x-extproc-unprocessed", "present_match": True}
+    )
 
-    assert told(operator) == [(ERROR, "retry-unjudged", f"{RETRY}.retriable_headers")]
-    assert "judged" in words(operator)
+    assert told(operator) == [(ERROR, "retry-unprocessed", f"{RETRY}.retriable_headers")]
+    assert "processed" in words(operator)
 
 
 @pytest.mark.parametrize("more", ["5xx", "gateway-error", "retriable-4xx", "retriable-status-codes", "reset"])

@@ -52,7 +52,7 @@ def test_a_failover_that_was_lost_silently_is_told(name: str) -> None:
         "cluster.extproc.upstream_rq_pending_overflow",
     ],
 )
-def test_an_attempt_that_nobody_judged_is_a_warning(name: str) -> None:
+def test_an_unprocessed_attempt_is_a_warning(name: str) -> None:
     """Another one was made instead."""
     assert told(replace(an_operator().installation(), stats={name: 1})) == [(WARNING, "counters", name)]
 

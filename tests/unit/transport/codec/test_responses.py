@@ -31,7 +31,7 @@ from extproc.transport.errors import DirectiveError
 HEADERS = RequestHeaders({":path": "/"}, end_of_stream=False)
 BODY = RequestBody(b"{}")
 ANSWER = ResponseHeaders(200, {":status": "200"})
-JUDGED = {"x-extproc-unjudged": b"judged"}
+PROCESSED = {"x-extproc-unprocessed": b"processed"}
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_send_in_answer_to_headers() -> None:
     assert mutations(answer.request_headers.response.header_mutation) == {names.CLUSTER: b"openai"}
 
 
-def test_deliver_marks_the_answer_as_judged() -> None:
+def test_deliver_marks_the_response_as_processed() -> None:
     """Its headers change as told, and the edge is told that it has been looked at."""
     answer = encode(Deliver(set_headers=((names.MODEL, "openai/gpt-4o"),), remove_headers=("x-arch-a",)), ANSWER)
 
     mutation = answer.response_headers.response.header_mutation
     assert answer.WhichOneof("response") == "response_headers"
-    assert mutations(mutation) == {names.MODEL: b"openai/gpt-4o"} | JUDGED
+    assert mutations(mutation) == {names.MODEL: b"openai/gpt-4o"} | PROCESSED
     assert list(mutation.remove_headers) == ["x-arch-a"]
 
 
@@ -105,7 +105,7 @@ def test_an_answer_that_was_read_is_delivered_with_its_body() -> None:
     """Envoy has held the headers back until now."""
     answer = encode(Deliver(((names.MODEL, "openai/gpt-4o"),)), ResponseBody(b"{}"))
 
-    assert mutations(answer.response_body.response.header_mutation) == {names.MODEL: b"openai/gpt-4o"} | JUDGED
+    assert mutations(answer.response_body.response.header_mutation) == {names.MODEL: b"openai/gpt-4o"} | PROCESSED
 
 
 def test_reading_the_answer_asks_for_its_whole_body() -> None:
@@ -149,7 +149,7 @@ def test_redispatch_replaces_the_answer_by_an_empty_one() -> None:
     assert answer.immediate_response.status.code == 429
     assert answer.immediate_response.body == b""
     assert decode_state(fields.pop(names.STATE).decode()) == a_state()
-    assert fields == {names.REDISPATCH: b"1"} | JUDGED
+    assert fields == {names.REDISPATCH: b"1"} | PROCESSED
 
 
 @pytest.mark.parametrize("event", [HEADERS, BODY, ANSWER])
@@ -159,7 +159,7 @@ def test_an_answer_of_our_own_can_be_given_at_any_time(event: Event) -> None:
 
     assert answer.immediate_response.status.code == 503
     assert answer.immediate_response.body == b"{}"
-    assert mutations(answer.immediate_response.headers) == {"content-type": b"application/json"} | JUDGED
+    assert mutations(answer.immediate_response.headers) == {"content-type": b"application/json"} | PROCESSED
 
 
 @pytest.mark.parametrize(("status", "sent"), [(0, 502), (101, 502), (199, 502), (200, 200), (599, 599), (600, 502)])
