@@ -30,24 +30,33 @@ class Availability:
     def blocked_until(self, target: Target) -> Instant | None:
         """Return until when *target* is blocked by its provider; None: it is not.
 
-        A target whose keys are all on cooldown is blocked until the first of these ends. Where only its first key will
-        do, that one counts alone.
+        A target whose keys are all on cooldown is blocked until the first ends that the provider asked for.
         """
         asked = self._latest(self._blocks.retry_after, target)
-        if target.keys <= 1:
+        if self.keys_blocked_until(target) is None:
             return asked
-        first_key = min(
-            self.key_blocked_until(target, key) or _FREE for key in range(1 if self._first_key_only else target.keys)
-        )
-        return max(asked or _FREE, first_key) or None
+        keys = [until for subject in self._keys(target) if (until := self._blocks.keys.until(subject, self._now))]
+        return max(asked or _FREE, min(keys, default=_FREE)) or None
 
     def deprioritized_until(self, target: Target) -> Instant | None:
-        """Return until when *target* is deprioritized after slow responses or a timeout; None: it is not."""
-        return self._latest(self._blocks.latency, target)
+        """Return until when *target* is deprioritized after slow responses, or a timeout, or for want of a key.
+
+        None: it is not. For how long a refused key stays so is our guess: nobody is to wait for that.
+        """
+        slow, keys = self._latest(self._blocks.latency, target), self.keys_blocked_until(target)
+        return max(slow or _FREE, keys or _FREE) or None
+
+    def keys_blocked_until(self, target: Target) -> Instant | None:
+        """Return until when all keys of *target* that will do are on cooldown; None: one is not, or is the only one."""
+        if target.keys <= 1:
+            return None
+        return (
+            min(self._blocks.key_blocked_until(subject, self._now) or _FREE for subject in self._keys(target)) or None
+        )
 
     def key_blocked_until(self, target: Target, key: int) -> Instant | None:
         """Return until when that key of *target* is on cooldown; None: it is not."""
-        return self._blocks.keys.until(key_subject(target, key), self._now)
+        return self._blocks.key_blocked_until(key_subject(target, key), self._now)
 
     def key(self, target: Target, position: int) -> int:
         """Return which of its keys to use: the first, from *position* on, of those whose cooldown ends first."""
@@ -55,6 +64,9 @@ class Availability:
             range(target.keys),
             key=lambda key: (self.key_blocked_until(target, key) or _FREE, (key - position) % target.keys),
         )
+
+    def _keys(self, target: Target) -> list[str]:
+        return [key_subject(target, key) for key in range(1 if self._first_key_only else target.keys)]
 
     def _latest(self, ledger: Ledger, target: Target) -> Instant | None:
         """Return the end of the last block on *target*, be it about the model, its provider or its endpoint."""

@@ -29,7 +29,8 @@ class BlockKind(StrEnum):
 
     RETRY_AFTER = "retry_after"
     LATENCY = "latency"
-    KEY = "key"  # one access key of a target is on cooldown
+    KEY = "key"  # one access key of a target is on cooldown, for as long as the provider asked
+    REFUSED_KEY = "refused_key"  # the same, but for how long is our guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def subject_of(target: Target, scope: Scope) -> str:
 
 
 def key_subject(target: Target, key: int) -> str:
-    """Return what a block of kind KEY is about: one access key, by its place in the list."""
+    """Return what a block of kind KEY or REFUSED_KEY is about: one access key, by its place in the list."""
     return f"{target.entry}#{key}"
 
 
@@ -116,7 +117,13 @@ class Blocks:
         self.retry_after = Ledger(BlockKind.RETRY_AFTER)
         self.latency = Ledger(BlockKind.LATENCY)
         self.keys = Ledger(BlockKind.KEY)
+        self.refused_keys = Ledger(BlockKind.REFUSED_KEY)
         self._publish = publish
+
+    def key_blocked_until(self, subject: str, now: Instant) -> Instant | None:
+        """Return until when the key *subject* is on cooldown, for whatever reason; None: it is not."""
+        asked, refused = self.keys.until(subject, now), self.refused_keys.until(subject, now)
+        return refused if asked is None or (refused is not None and refused > asked) else asked
 
     def add(self, block: Block, *, now: Instant) -> None:
         """Take note of *block* and tell the others, unless a later one is known already."""
@@ -141,6 +148,8 @@ class Blocks:
                 return self.latency
             case BlockKind.KEY:
                 return self.keys
+            case BlockKind.REFUSED_KEY:
+                return self.refused_keys
             case _:
                 assert_never(kind)
 

@@ -109,12 +109,12 @@ class OutcomeRecorder:
         """
         if not _is_about_key(target, outcome):
             return False
-        cooldown = (
-            KEY_COOLDOWN if outcome.retry_after is None else min(outcome.retry_after, self.policy.retry_after.cap)
-        )
         # The attempt state may come from a process that was configured with more keys: this is the one that was sent.
-        key = state.next.key % target.keys
-        block = Block(BlockKind.KEY, key_subject(target, key), Instant(self.now + cooldown))
+        subject, asked = key_subject(target, state.next.key % target.keys), outcome.retry_after
+        if asked is None:
+            block = Block(BlockKind.REFUSED_KEY, subject, Instant(self.now + KEY_COOLDOWN))
+        else:
+            block = Block(BlockKind.KEY, subject, Instant(self.now + min(asked, self.policy.retry_after.cap)))
         self.shared.blocks.add(block, now=self.now)
         return True
 

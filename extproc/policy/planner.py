@@ -63,7 +63,8 @@ class Plan:
         blocked_until = availability.blocked_until(primary)
         if not self._bound and (blocked_until is not None or availability.deprioritized_until(primary) is not None):
             reason = Reason.PRIMARY_BLOCKED
-            strategy = self.policy.default.strategy if blocked_until is not None else self.policy.when_deprioritized
+            is_slow = blocked_until is None and availability.keys_blocked_until(primary) is None
+            strategy = self.policy.when_deprioritized if is_slow else self.policy.default.strategy
             if strategy is not Strategy.SAME_MODEL:
                 pool = self.shared.candidate_index.candidates(self.context, strategy, primary)
                 # Being blocked, the primary comes after every free candidate; but it is better than no answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,7 @@ MODELS = [
     "openai/no-strategy-step",
     "openai/comes-back",
 ]
+ALONE = "openai/alone"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,6 +41,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         models=lambda providers: [
             *(a_model(model, providers.p, None, access_keys=KEYS, retry_policy=policy) for model in MODELS),
             a_model("openai/single", providers.p, P_KEY, retry_policy=policy),
+            a_model(ALONE, providers.p, None, access_keys=KEYS, retry_policy={"default_strategy": "same_model"}),
             a_model(S, providers.s, S_KEY),
         ]
     ) as gateway:
@@ -93,6 +96,17 @@ async def test_when_all_keys_are_refused_the_next_provider_answers(gateway: Gate
     check_delivered(second, by="S", target=S, attempts=1)
     assert gateway.order == "PPPSS"
     assert sorted(keys_used(gateway)) == sorted(KEYS)
+
+
+async def test_with_nobody_else_to_ask_the_provider_itself_says_what_is_wrong(gateway: Gateway) -> None:
+    """Every time and at once: for how long a refused key is not used is our guess, and nobody waits for that."""
+    for calls in (3, 1):
+        gateway.play(p="401")
+        began = time.monotonic()
+        response = await gateway.chat(ALONE)
+
+        assert (response.status_code, len(gateway.p.calls)) == (401, calls)
+        assert time.monotonic() - began < 2
 
 
 async def test_keys_are_used_in_turn(gateway: Gateway) -> None:

@@ -128,3 +128,20 @@ async def test_a_file_is_sent_to_one_provider_with_one_key(gateway: Gateway) -> 
 
     check_delivered(response, by="P", target=P, attempts=2)
     assert [call.header("authorization") for call in gateway.calls] == [f"Bearer {P_KEY}"] * 2
+
+
+@pytest.mark.parametrize("path", [RESPONSES, "/v1/files"])
+async def test_a_key_that_is_refused_is_asked_with_at_once(gateway: Gateway, path: str) -> None:
+    """Though others use the next one: no other has it, and the provider says best what is wrong."""
+    gateway.play(p="401, 200")
+    await gateway.chat()  # refused with the first key, at the latest the second time
+    gateway.play(p="401, 200")
+    await gateway.chat()
+    gateway.play(p="401")
+    began = time.monotonic()
+
+    response = await gateway.client.post(path, json={"model": P, **STATE[0]}, headers=CLIENT)
+
+    assert response.status_code == 401
+    assert time.monotonic() - began < 2
+    assert [call.header("authorization") for call in gateway.calls] == [f"Bearer {P_KEY}"]

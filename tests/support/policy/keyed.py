@@ -27,5 +27,10 @@ def keys(journey: Journey) -> list[tuple[str, int]]:
 
 
 def on_cooldown(until: int, number: int) -> Block:
-    """Return the cooldown of P's key of that *number*, until *until* milliseconds from the beginning."""
+    """Return the cooldown of P's key of that *number*, as asked for, until *until* milliseconds from the beginning."""
     return Block(BlockKind.KEY, f"{P}#{number}", after(until))
+
+
+def refused(until: int, number: int) -> Block:
+    """Return the same of a key that was refused without a wish of the provider's."""
+    return Block(BlockKind.REFUSED_KEY, f"{P}#{number}", after(until))

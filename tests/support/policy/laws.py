@@ -73,9 +73,8 @@ def nobody_blocked_is_called_while_somebody_else_is_not(choice: Choice) -> None:
 
 def a_key_on_cooldown_is_used_only_if_all_are(choice: Choice) -> None:
     """And then the one whose cooldown ends first."""
-    ends = {block.subject: block.until for block in choice.moment.known if block.kind is BlockKind.KEY}
-    block_ends = [ends.get(f"{choice.target.entry}#{key}", 0) for key in range(choice.target.keys)]
-    assert choice.bound or choice.target.keys <= 1 or block_ends[choice.state.next.key] == min(block_ends)
+    ends = choice.keys(choice.target, BlockKind.KEY, BlockKind.REFUSED_KEY)
+    assert choice.bound or choice.target.keys <= 1 or ends[choice.state.next.key] == min(ends)
 
 
 def no_key_is_refused_twice_in_a_row(choice: Choice) -> None:
@@ -175,9 +174,9 @@ def a_key_that_is_not_on_cooldown_is_tried_before_anything_else(moment: Moment) 
         return
     target = moment.catalog[attempted.next.target]
     tried = {attempted.next.key, *(one.key for one in attempted.failures if one.target == target.id)}
-    on_cooldown = {block.subject for block in moment.known if block.kind is BlockKind.KEY and block.until > moment.now}
     now = Situation(moment, attempted, policy)
-    free = [key for key in range(target.keys) if key not in tried and f"{target.entry}#{key}" not in on_cooldown]
+    ends = now.keys(target, BlockKind.KEY, BlockKind.REFUSED_KEY)
+    free = [key for key, end in enumerate(ends) if key not in tried and end <= 0]
     if (
         free
         and not now.bound

@@ -116,16 +116,31 @@ class Situation:
         return max((b.until - self.moment.now for b in blocks if b.kind in kinds and b.subject in subjects), default=0)
 
     def must_wait(self, target: Target) -> Millis:
-        """Return how long *target* has asked to be left alone, or else its keys have."""
-        keys = {b.subject: b.until - self.moment.now for b in self.moment.known if b.kind is BlockKind.KEY}
+        """Return how long *target* has asked to be left alone, or else its keys have.
+
+        For how long a key is not used that was refused without such a wish is our guess: nobody waits for that.
+        """
+        asked, keys = self.remaining(target, BlockKind.RETRY_AFTER), 0
+        if self.lacks_key(target):
+            keys = min((end for end in self.keys(target, BlockKind.KEY) if end > 0), default=0)
+        return max(0, asked, keys)
+
+    def lacks_key(self, target: Target) -> bool:
+        """Return whether all keys of *target* are on cooldown that will do; the only one is always used."""
+        return target.keys > 1 and min(self.keys(target, BlockKind.KEY, BlockKind.REFUSED_KEY)) > 0
+
+    def keys(self, target: Target, *kinds: BlockKind) -> list[Millis]:
+        """Return for each key of *target* that will do how long it still is on cooldown, for one of those reasons."""
         usable = range(min(1, target.keys) if self.bound else target.keys)
-        first_key = min((keys.get(f"{target.entry}#{key}", 0) for key in usable), default=0)
-        asked = self.remaining(target, BlockKind.RETRY_AFTER)
-        return max(0, asked, first_key if target.keys > 1 else 0)
+        now, known = self.moment.now, [block for block in self.moment.known if block.kind in kinds]
+        return [
+            max((block.until - now for block in known if block.subject == f"{target.entry}#{key}"), default=0)
+            for key in usable
+        ]
 
     def slow(self, target: Target) -> bool:
-        """Return whether *target* is deprioritized after slow responses or a timeout."""
-        return self.remaining(target, BlockKind.LATENCY) > 0
+        """Return whether *target* is deprioritized, after slow responses or a timeout or because it lacks a key."""
+        return self.remaining(target, BlockKind.LATENCY) > 0 or self.lacks_key(target)
 
     def candidates(self) -> list[Target]:
         """Return everyone who may get this attempt, blocked or not."""
@@ -133,7 +148,7 @@ class Situation:
         if self.bound:
             return [primary]
         if self.begins_round:
-            if self.must_wait(primary):
+            if self.must_wait(primary) or self.lacks_key(primary):
                 strategy = self.policy.default.strategy
             elif self.slow(primary):
                 slow, silent, default = self.policy.high_latency, self.policy.on_timeout, self.policy.default

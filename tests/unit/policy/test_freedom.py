@@ -8,6 +8,7 @@ import pytest
 from support.policy.builders import (
     NOW,
     P2,
+    SUCCESS,
     TIMEOUT,
     P,
     S,
@@ -106,9 +107,9 @@ class TestThere:
 
         assert keys == [0, 0, 0]
 
-    @pytest.mark.parametrize(("outcome", "wait"), [(http(429, 3000), 3000), (http(429), 60_000)])
+    @pytest.mark.parametrize(("outcome", "wait"), [(http(429, 3000), 3000), (http(429), 500)])
     def test_no_other_key_takes_its_place(self, outcome: Outcome, wait: int) -> None:
-        """It rests as a key does, and is waited for."""
+        """It is waited for as its provider asks; where that has not asked, no longer than after any failure."""
         journey = Journey(an_engine(KEYED, S, policy=a_policy()), freedom=Freedom.THERE).gets(outcome)
 
         assert [(call.target, call.key, call.waited) for call in journey.calls] == [(P, 0, 0), (P, 0, wait)]
@@ -118,6 +119,25 @@ class TestThere:
 
         assert isinstance(journey.decision, Deliver)
         assert journey.path == [P]
+
+    def test_a_key_that_others_were_refused_with_is_asked_with_at_once(self) -> None:
+        """No other will do, and its provider says best what is wrong with it: nobody is to wait for our guess."""
+        engine = an_engine(KEYED, S, policy=a_policy())
+        Journey(engine).gets(final(401), SUCCESS)
+
+        journey = Journey(engine, freedom=Freedom.THERE).gets(final(401))
+
+        assert [(call.target, call.key, call.waited) for call in journey.calls] == [(P, 0, 0)]
+        assert isinstance(journey.decision, Deliver)
+
+    @pytest.mark.parametrize(("retry_after", "waits"), [(3000, [3000]), (61_000, [])])
+    def test_a_key_that_its_provider_wants_left_alone_is_waited_for_or_given_up(
+        self, retry_after: int, waits: list[int]
+    ) -> None:
+        engine = an_engine(KEYED, S, policy=a_policy())
+        Journey(engine).gets(http(429, retry_after), SUCCESS)
+
+        assert Journey(engine, freedom=Freedom.THERE).waits == waits
 
     @pytest.mark.parametrize("api", [Api.OTHER, Api.ANTHROPIC])
     def test_what_a_provider_keeps_is_such_a_request(self, api: Api) -> None:

@@ -11,6 +11,7 @@ from support.policy.builders import (
     SUCCESS,
     P,
     S,
+    a_high_latency,
     a_next_attempt,
     a_policy,
     a_rule,
@@ -23,13 +24,16 @@ from support.policy.builders import (
     http,
 )
 from support.policy.journeys import Journey, Reply
-from support.policy.keyed import KEYED, engine_of, keys, on_cooldown
+from support.policy.keyed import KEYED, engine_of, keys, on_cooldown, refused
 
 from extproc.policy.blocks import Block, BlockKind, Blocks
+from extproc.policy.decision import Deliver
 from extproc.policy.rules import CandidateOrder, Lifetime, RetryAfterHandling, Strategy
 from extproc.policy.target import Api
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from extproc.policy.outcome import Outcome
 
 
@@ -77,22 +81,22 @@ def test_keys_rotate_across_attempts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "rest"),
+    ("outcome", "rest", "cooldown"),
     [
-        (final(401), 60_000),
-        (http(429), 60_000),
-        (http(429, retry_after=2000), 2000),
-        (final(401, retry_after=90_000), 90_000),
-        (http(429, retry_after=10**9), 300_000),
+        (final(401), 60_000, refused),
+        (http(429), 60_000, refused),
+        (http(429, retry_after=2000), 2000, on_cooldown),
+        (final(401, retry_after=90_000), 90_000, on_cooldown),
+        (http(429, retry_after=10**9), 300_000, on_cooldown),
     ],
 )
-def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int) -> None:
+def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int, cooldown: Callable[[int, int], Block]) -> None:
     """For all requests, until its Retry-After (at most the cap) or for a minute; exactly."""
     blocks = Blocks()
 
     Journey(engine_of(blocks=blocks)).gets(Reply(outcome, took=30))
 
-    assert blocks.snapshot(now=NOW) == (on_cooldown(30 + rest, 0),)
+    assert blocks.snapshot(now=NOW) == (cooldown(30 + rest, 0),)
 
 
 @pytest.mark.parametrize("number", [4, -2, 2**31 - 1])
@@ -103,7 +107,7 @@ def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> 
 
     engine_of(blocks=blocks).after(state, final(401), Api.CHAT, duration=0, now=NOW, rng=always(0))
 
-    assert blocks.snapshot(now=NOW) == (on_cooldown(60_000, 1),)
+    assert blocks.snapshot(now=NOW) == (refused(60_000, 1),)
 
 
 def test_a_key_on_cooldown_is_not_used() -> None:
@@ -126,8 +130,8 @@ def test_the_wait_of_one_key_does_not_block_its_target() -> None:
     assert Journey(engine).path == [P]
 
 
-def test_a_target_whose_keys_are_all_set_aside_is_blocked() -> None:
-    """It is blocked until the first cooldown ends."""
+def test_a_target_whose_keys_are_all_set_aside_comes_last() -> None:
+    """Until the first cooldown ends."""
     engine = engine_of()
     Journey(engine).gets(final(401), Reply(final(403), took=10), Reply(final(402), took=10))
 
@@ -143,6 +147,37 @@ def test_a_target_whose_keys_are_all_set_aside_may_be_waited_for() -> None:
     journey = Journey(an_engine(KEYED, policy=a_policy(), blocks=blocks))
 
     assert (keys(journey), journey.waits) == ([(P, 1)], [7000])
+
+
+def test_nobody_waits_for_a_cooldown_that_is_our_guess() -> None:
+    """A provider that refuses all of a target's keys says best what is wrong; and perhaps it takes them again."""
+    engine = engine_of(a_policy())
+    Journey(engine).gets(final(401), final(401), final(401))
+
+    journey = Journey(an_engine(KEYED, policy=a_policy(), blocks=engine._shared.blocks)).gets(final(401))
+
+    assert (keys(journey), journey.waits) == ([(P, 0)], [0])
+    assert isinstance(journey.decision, Deliver)
+
+
+def test_what_a_provider_has_asked_for_is_waited_for_beside_a_guess() -> None:
+    """The key that will do again is waited for; the other one would be refused."""
+    blocks = Blocks()
+    for cooldown in (refused(60_000, 0), on_cooldown(7000, 1), refused(60_000, 2)):
+        blocks.add(cooldown, now=NOW)
+
+    journey = Journey(an_engine(KEYED, policy=a_policy(), blocks=blocks))
+
+    assert (keys(journey), journey.waits) == ([(P, 1)], [7000])
+
+
+def test_without_a_key_the_primary_is_stood_in_for_by_the_default_strategy() -> None:
+    """on_high_latency says what a slow one leads to, and this one is not slow."""
+    policy = a_policy(fallback_models=(S,), high_latency=a_high_latency(strategy=Strategy.SAME_MODEL))
+    engine = engine_of(policy)
+    Journey(engine).gets(final(401), final(401), final(401))
+
+    assert Journey(engine).path == [S]
 
 
 def test_without_a_choice_of_keys_the_only_one_is_kept() -> None:

@@ -125,7 +125,7 @@ def test_a_key_without_a_balance_is_set_aside() -> None:
     journey = Journey(engine).gets(NO_ACCOUNT, SUCCESS)
 
     assert [(call.target, call.key) for call in journey.calls] == [(P, 0), (P, 1)]
-    assert blocks.snapshot(now=NOW) == (Block(BlockKind.KEY, f"{P}#0", after(60_000)),)
+    assert blocks.snapshot(now=NOW) == (Block(BlockKind.REFUSED_KEY, f"{P}#0", after(60_000)),)
     assert journey.state.failures == (FailedAttempt(P, NO_ACCOUNT, None),)
     assert [call.key for call in Journey(engine).gets(SUCCESS).calls] == [1]
 
