@@ -2,7 +2,7 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-# Packages in deploy/wheels are preferred to the index's; PIP_NO_INDEX=1 allows no others.
+# Packages in deploy/wheels take precedence over the index; PIP_NO_INDEX=1 allows no others.
 ARG PIP_NO_INDEX=
 ENV PIP_NO_INDEX=${PIP_NO_INDEX} PIP_FIND_LINKS=/wheels PIP_CONSTRAINT=/src/constraints.txt \
     PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/extproc/bin:$PATH
@@ -33,7 +33,7 @@ CMD ["python", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--timeout=60", "
 
 FROM ${PYTHON_IMAGE} AS sidecar
 COPY --from=build /opt/extproc /opt/extproc
-# A volume that is mounted here takes over the owner: sidecar and Envoy meet in it, as one user.
+# A volume that is mounted here gets this owner: sidecar and Envoy share it, as one user.
 RUN install -d -m 0700 -o 65532 -g 65532 /run/extproc
 ENV PATH=/opt/extproc/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532

