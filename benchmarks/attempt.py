@@ -17,6 +17,7 @@ from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.config.load import load
 from extproc.exchange.attempt_context import Exchange
+from extproc.exchange.forwarded import FORWARDED, FORWARDED_PREFIXES
 from extproc.exchange.session import Session
 from extproc.policy.blocks import Blocks
 from extproc.policy.engine import Engine
@@ -94,8 +95,12 @@ EXCHANGE = Exchange(
 
 
 def headers(fields: dict[str, str]) -> pb.HttpHeaders:
-    """Return *fields* as Envoy sends them."""
-    values = [pb.HeaderValue(key=name, raw_value=value.encode()) for name, value in fields.items()]
+    """Return *fields* as Envoy sends them: those that it forwards."""
+    values = [
+        pb.HeaderValue(key=name, raw_value=value.encode())
+        for name, value in fields.items()
+        if name in FORWARDED or name.startswith(FORWARDED_PREFIXES)
+    ]
     return pb.HttpHeaders(headers=pb.HeaderMap(headers=values))
 
 

@@ -52,6 +52,9 @@ UNWANTED: Final = _NEVER_LEAVES | _CLIENT_CREDENTIALS
 OF_THESE_BYTES: Final = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
 
 
+_WITH_A_NEW_BODY: Final = {unwanted: unwanted | OF_THESE_BYTES for unwanted in (_NEVER_LEAVES, UNWANTED)}
+
+
 class HeaderChanges(NamedTuple):
     """The headers to set and to remove. The first hold keys: the repr shows only their names."""
 
@@ -82,22 +85,22 @@ def request_changes(
     wait for the response headers; None or 0: no limit. *extra* are
     headers of the attempt's own. The operator's headers win over credentials and lose to all that makes routing work.
     """
-    sent = _version(client, api) | secret_headers(upstream, api, key) | dict(extra)
-    sent |= {
-        names.CLUSTER: upstream.cluster,
-        ":authority": upstream.authority,
-        ":path": path,
-        names.RESPONSE_TIMEOUT: "0",
-    }
+    sent = _version(client, api) | secret_headers(upstream, api, key)
+    sent.update(extra)
+    sent[names.CLUSTER] = upstream.cluster
+    sent[":authority"] = upstream.authority
+    sent[":path"] = path
+    sent[names.RESPONSE_TIMEOUT] = "0"
     if time_limit:
         sent[names.TRY_TIMEOUT] = str(time_limit)
-    unwanted, internal = unwanted_headers(upstream), names.INTERNAL_PREFIXES
+    unwanted = unwanted_headers(upstream)
     if body_length is not None:
         sent["content-length"] = str(body_length)
-        unwanted |= OF_THESE_BYTES
-    if decoded:
-        unwanted |= {"content-encoding"}
-    removed = (name for name in client if (name in unwanted or name.startswith(internal)) and name not in sent)
+        unwanted = _WITH_A_NEW_BODY[unwanted]
+    internal = names.INTERNAL_PREFIXES
+    removed = [name for name in client if (name in unwanted or name.startswith(internal)) and name not in sent]
+    if decoded and "content-encoding" in client and "content-encoding" not in sent:
+        removed.append("content-encoding")
     return HeaderChanges(tuple(sent.items()), tuple(removed))
 
 
@@ -155,5 +158,7 @@ def _version(client: Headers, api: Api) -> dict[str, str]:
 
 def _operators(upstream: Upstream) -> dict[str, str]:
     """Return the headers that the operator adds; config refuses internal ones, and none gets past this either."""
+    if not upstream.headers:
+        return {}
     lowered = ((name.lower(), value) for name, value in upstream.headers.items())
     return {name: value for name, value in lowered if not name.startswith((":", *names.INTERNAL_PREFIXES))}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from extproc.policy.target import TargetId
     from extproc.policy.units import Instant, Millis
 
+_NONE: frozenset[TargetId] = frozenset()
+
 
 class Reason(StrEnum):
     """Why an attempt went to its target."""
@@ -101,12 +103,16 @@ class AttemptState:
     @property
     def tried(self) -> frozenset[TargetId]:
         """The targets that have failed in this round."""
-        return frozenset([failure.target for failure in self.this_round])
+        return _NONE if not self.failures else frozenset([failure.target for failure in self.this_round])
 
     @property
     def unfit(self) -> frozenset[TargetId]:
         """The targets that cannot serve this request, in whichever round they have said so."""
-        return frozenset([failure.target for failure in self.failures if failure.outcome.kind is Kind.UNFIT])
+        return (
+            _NONE
+            if not self.failures
+            else frozenset([failure.target for failure in self.failures if failure.outcome.kind is Kind.UNFIT])
+        )
 
     def charged(self, rule: str) -> int:
         """Return how often *rule* was charged in this request."""

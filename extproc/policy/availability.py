@@ -70,6 +70,8 @@ class Availability:
 
     def _latest(self, ledger: Ledger, target: Target) -> Instant | None:
         """Return the end of the last block on *target*, be it about the model, its provider or its endpoint."""
+        if ledger.is_empty and not self._carried:
+            return None
         subjects = (target.id, target.provider, target.endpoint)
         latest = ledger.latest(subjects, self._now)
         for block in self._carried:

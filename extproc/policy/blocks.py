@@ -72,6 +72,11 @@ class Ledger:
         self._until: dict[str, Instant] = {}
         self._sweep_at = _SWEEP_FROM
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no block at all, as is mostly so."""
+        return not self._until
+
     def until(self, subject: str, now: Instant) -> Instant | None:
         """Return the end of the block on *subject*; None when there is none or it has passed."""
         return self.latest((subject,), now)

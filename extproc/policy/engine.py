@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from extproc.policy import feedback
 from extproc.policy.attempt_state import AttemptState, NextAttempt, Reason
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
     from extproc.policy.latency import SlowResponses
     from extproc.policy.outcome import Outcome
     from extproc.policy.rules import Policy
-    from extproc.policy.target import Api, Target
+    from extproc.policy.target import Api, Target, TargetId
     from extproc.policy.units import Instant, Millis, Rng
+
+
+_MOST_KEPT: Final = 1024
+"""Primaries whose policy is kept at hand."""
 
 
 class Engine:
@@ -35,6 +40,9 @@ class Engine:
     def __init__(self, catalog: Catalog, blocks: Blocks, slow_responses: SlowResponses) -> None:
         self.catalog = catalog
         self._repeats = Repeats()
+        # The catalog never changes; that of its wildcards has as many models as clients name.
+        self._context = lru_cache(_MOST_KEPT)(self._new_context)
+        self._policy_of_primary = lru_cache(_MOST_KEPT)(self._look_up_policy)
         self._shared = feedback.SharedState(blocks, slow_responses, Counter(), CandidateIndex(catalog))
 
     def first(
@@ -163,13 +171,19 @@ class Engine:
 
     def policy_of(self, state: AttemptState) -> Policy | None:
         """Return the retry policy that governs the request of *state*; None: no retry at all."""
-        primary = self.catalog.get(state.primary)
-        return None if primary is None or state.freedom is Freedom.ONCE else self.catalog.policy_of(primary)
+        return None if state.freedom is Freedom.ONCE else self._policy_of_primary(state.primary)
 
     def _context_of(self, state: AttemptState, api: Api) -> RequestContext | None:
         """Return the context of a request that has a policy; None for one that has none."""
-        primary, policy = self.catalog.get(state.primary), self.policy_of(state)
-        return None if primary is None or policy is None else RequestContext(policy, primary, api)
+        return None if state.freedom is Freedom.ONCE else self._context(state.primary, api)
+
+    def _new_context(self, primary: TargetId, api: Api) -> RequestContext | None:
+        target, policy = self.catalog.get(primary), self._policy_of_primary(primary)
+        return None if target is None or policy is None else RequestContext(policy, target, api)
+
+    def _look_up_policy(self, primary: TargetId) -> Policy | None:
+        target = self.catalog.get(primary)
+        return None if target is None else self.catalog.policy_of(target)
 
 
 def _is_remembered(policy: Policy, primary: Target, resource: str) -> bool:

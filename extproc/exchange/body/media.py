@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 def media_type(headers: Headers) -> str:
     """Return the media type that *headers* announce, without parameters and in lower case; "" for none."""
-    return re.split("[;,]", headers.get("content-type", ""))[0].strip().lower()
+    return _media_type(headers.get("content-type", ""))
+
+
+@lru_cache(maxsize=64)  # the same ones over and over
+def _media_type(value: str) -> str:
+    return re.split("[;,]", value)[0].strip().lower()
 
 
 def is_json(media: str) -> bool:
