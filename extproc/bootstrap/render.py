@@ -45,7 +45,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
     providers trusts. Nothing in it is secret: keys stay with the sidecar.
     """
     body_limit, degraded = gateway.sidecar.max_body_bytes, degraded_of(gateway)
-    most_calls = _most_calls(gateway.catalog)
+    most_calls = most_attempts(gateway.catalog)
     return Bootstrap(
         node=None if degraded is None else NODE,
         admin=None if gateway.envoy_admin is None else Admin(address=listening_address(gateway.envoy_admin)),
@@ -103,7 +103,7 @@ def _degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]
     return [provider_cluster(degraded.cluster, ca_file=ca_file, name=names.DEGRADED_CLUSTER, filters=filters)]
 
 
-def _most_calls(catalog: Catalog) -> int:
+def most_attempts(catalog: Catalog) -> int:
     """Return how many attempts any policy may ask for."""
     return max((policy.max_total_attempts for policy in catalog.policies.values()), default=1)
 

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from extproc.config.gateway import Gateway
     from extproc.doctor.finding import Finding
-    from extproc.doctor.model.envoy import Installation
+    from extproc.doctor.model.envoy import EnvoyConfig
 
 TABLE = """\b
 Exit codes:
   0    nothing found
-  1    warnings only: something costs time, connections or calls, or cannot be judged
+  1    warnings only: something costs time, connections or calls, or cannot be checked
   2    errors: a failover is lost, or something goes where it should not (or wrong usage of the command line)
   3    CONFIG or the file of --envoy is missing or wrong
   4    no Envoy answers at --admin
@@ -76,12 +76,12 @@ class _Admin(click.ParamType[Endpoint]):
     help="The admin endpoint of your running Envoy, http://host:port or unix:/path.  [default, without --envoy: that "
     "of the `up` of CONFIG, or the one that CONFIG names]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a list of {severity, check, place, problem, mend}.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {severity, check, place, problem, fix}.")
 def doctor(*, config: Path, envoy: Path | None, admin: Endpoint | None, as_json: bool) -> None:
-    """Tell what in your own Envoy's configuration would lose a failover of CONFIG, or send something astray.
+    """Report what in your own Envoy's configuration would lose a failover of CONFIG, or send something astray.
 
-    Each finding has its place in the configuration, what goes wrong there, and how to mend it. A running Envoy also
-    tells its version, what it was sent by others, and what it has lost since it started. No header's value is shown.
+    Each finding has its place in the configuration, what goes wrong there, and how to fix it. A running Envoy also
+    shows its version, what it was sent by others, and what it has lost since it started. No header's value is shown.
     """
     if envoy is not None and admin is not None:
         raise click.UsageError("--envoy and --admin exclude each other: a file, or a running Envoy")
@@ -89,10 +89,10 @@ def doctor(*, config: Path, envoy: Path | None, admin: Endpoint | None, as_json:
     installation = _running(admin or _known(config, gateway)) if envoy is None else _started_with(envoy)
     findings = diagnose(installation, gateway)
     click.echo(_as_json(findings) if as_json else _as_text(findings))
-    sys.exit(max((_CODES[finding.flaw.severity] for finding in findings), default=0))
+    sys.exit(max((_CODES[finding.severity] for finding in findings), default=0))
 
 
-def _started_with(file: Path) -> Installation:
+def _started_with(file: Path) -> EnvoyConfig:
     try:
         return read_file(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -113,7 +113,7 @@ def _known(config: Path, gateway: Gateway) -> Endpoint:
     return endpoint_at(address)
 
 
-def _running(admin: Endpoint) -> Installation:
+def _running(admin: Endpoint) -> EnvoyConfig:
     try:
         return read_live(
             config_dump=_answer(admin, "/config_dump"),
@@ -129,9 +129,9 @@ def _answer(admin: Endpoint, path: str) -> str:
     if answer is None and not admin.is_accessible():
         raise NoEnvoy(f"{admin}: this socket is not for you; ask as the user of your Envoy.")
     if answer is None or answer[0] != 200:
-        told = "nothing" if answer is None else answer[0]
+        got = "nothing" if answer is None else answer[0]
         raise NoEnvoy(
-            f"{admin}: {path.partition('?')[0]} answers {told}: name the admin endpoint of your Envoy with --admin, "
+            f"{admin}: {path.partition('?')[0]} answers {got}: name the admin endpoint of your Envoy with --admin, "
             "or its file with --envoy."
         )
     return answer[1]
@@ -141,11 +141,11 @@ def _as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(
         [
             {
-                "severity": finding.flaw.severity,
+                "severity": finding.severity,
                 "check": finding.check,
-                "place": finding.flaw.place,
-                "problem": finding.flaw.problem,
-                "mend": finding.flaw.mend,
+                "place": finding.place,
+                "problem": finding.problem,
+                "fix": finding.fix,
             }
             for finding in findings
         ],
@@ -155,8 +155,7 @@ def _as_json(findings: Sequence[Finding]) -> str:
 
 def _as_text(findings: Sequence[Finding]) -> str:
     lines = [
-        f"{finding.flaw.severity}: {finding.flaw.place}\n  {finding.flaw.problem}\n  {finding.flaw.mend} "
-        f"[{finding.check}]\n"
+        f"{finding.severity}: {finding.place}\n  {finding.problem}\n  {finding.fix} [{finding.check}]\n"
         for finding in findings
     ]
     return "\n".join([*lines, _sum(findings)])
@@ -165,6 +164,6 @@ def _as_text(findings: Sequence[Finding]) -> str:
 def _sum(findings: Sequence[Finding]) -> str:
     if not findings:
         return "Nothing found."
-    errors = sum(finding.flaw.severity is Severity.ERROR for finding in findings)
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
     counts = ((errors, "error"), (len(findings) - errors, "warning"))
     return ", ".join(f"{count} {what}" + "s" * (count != 1) for count, what in counts if count) + "."

@@ -6,22 +6,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from extproc.doctor.finding import Flaw
+from extproc.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
-    from extproc.doctor.model.envoy import Installation
     from extproc.doctor.roles import Roles
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """An operator's Envoy, who plays which part in it, and the gateway that it is to serve."""
+class CheckContext:
+    """An operator's Envoy, what `render` writes for the gateway that it is to serve, and that gateway."""
 
-    envoy: Installation
-    roles: Roles
+    found: Roles
+    rendered: Roles
     gateway: Gateway
 
 
-Check: TypeAlias = Callable[[Case], Iterable[Flaw]]
-"""One rule. It says nothing about what is missing altogether: that is another check's, and one fault is told once."""
+Check: TypeAlias = Callable[[CheckContext], Iterable[Finding]]
+"""One rule. It says nothing about what is missing altogether: that is another check's, and a fault is reported once."""

@@ -1,4 +1,4 @@
-"""What is told about an operator's configuration."""
+"""One thing that is wrong in an operator's configuration."""
 
 from __future__ import annotations
 
@@ -12,32 +12,25 @@ class Severity(StrEnum):
     ERROR = "error"
     """A failover is lost, or something goes where it should not."""
     WARNING = "warning"
-    """It costs time, connections or calls; or it cannot be judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """One thing to mend: where it stands, what it does there, and one sentence on how to mend it."""
-
-    severity: Severity
-    place: str
-    problem: str
-    mend: str
+    """It costs time, connections or calls; or it cannot be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A flaw, and the name of the check that has found it."""
+    """What is wrong: where, what it does there, and one sentence on how to fix it; *check* is who has found it."""
 
-    check: str
-    flaw: Flaw
-
-
-def error(place: str, problem: str, mend: str) -> Flaw:
-    """Return a flaw that loses a failover or sends something where it should not go."""
-    return Flaw(Severity.ERROR, place, problem, mend)
+    severity: Severity
+    place: str
+    problem: str
+    fix: str
+    check: str = ""
 
 
-def warning(place: str, problem: str, mend: str) -> Flaw:
-    """Return a flaw that costs, or a thing that cannot be judged."""
-    return Flaw(Severity.WARNING, place, problem, mend)
+def error(place: str, problem: str, fix: str) -> Finding:
+    """Return a finding that loses a failover or sends something where it should not go."""
+    return Finding(Severity.ERROR, place, problem, fix)
+
+
+def warning(place: str, problem: str, fix: str) -> Finding:
+    """Return a finding that costs, or about something that cannot be checked."""
+    return Finding(Severity.WARNING, place, problem, fix)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from support.toys.world import World
 
-    from extproc.doctor.model.envoy import Installation
+    from extproc.doctor.model.envoy import EnvoyConfig
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -37,7 +37,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def _asked(world: World) -> Installation:
+def _asked(world: World) -> EnvoyConfig:
     return read_live(
         config_dump=world.envoy.ask("/config_dump").text,
         server_info=world.envoy.ask("/server_info").text,
@@ -85,7 +85,7 @@ def test_envoy_counts_under_the_names_that_the_doctor_looks_for(world: World) ->
     stats = _asked(world).stats
 
     groups = (
-        ("cluster.attempt", losses.INSIDE),
+        ("cluster.attempt", losses.HOP),
         ("http.attempt", losses.ATTEMPTS),
         ("http.attempt.ext_proc", losses.EXT_PROC),
         ("cluster.extproc", losses.WORKERS),

@@ -14,7 +14,7 @@ from support.policy.builders import P, http
 
 from extproc import names
 from extproc.config.schema.json_schema import json_schema
-from extproc.doctor.finding import Finding, error
+from extproc.doctor.finding import error
 from extproc.exchange.attempt_record import AttemptRecord, Result
 from extproc.exchange.client_errors.exhausted import exhausted_response
 from extproc.exchange.client_errors.kinds import request_id_headers
@@ -123,7 +123,7 @@ def test_every_exit_code_of_the_doctor_is_promised() -> None:
 
 
 def test_every_key_of_a_finding_is_promised() -> None:
-    (told,) = json.loads(doctor._as_json([Finding("max-retries", error("place", "problem", "mend"))]))
+    (told,) = json.loads(doctor._as_json([error("place", "problem", "fix")]))
 
     assert [*told] == [*rows_under("`extproc doctor --json`", "key")]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.doctor.finding import error, warning
-from extproc.doctor.model.filters import WholeBody
+from extproc.doctor.model.extensions import BUFFER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.doctor.context import Case
-    from extproc.doctor.finding import Flaw
+    from extproc.doctor.context import CheckContext
+    from extproc.doctor.finding import Finding
+    from extproc.doctor.model.filters import Filter
     from extproc.doctor.model.listeners import Manager
     from extproc.doctor.model.routes import Route
 
@@ -19,80 +20,94 @@ COUNTS_ONCE = (1, 40, 0)
 """The first Envoy whose router does not count again what the buffer filter has kept."""
 
 
-def too_small(case: Case) -> Iterator[Flaw]:
+def too_small(context: CheckContext) -> Iterator[Finding]:
     """Find a limit that is smaller than `sidecar.max_body_bytes`."""
-    needed = case.gateway.sidecar.max_body_bytes
-    for edge in case.roles.edges:
-        for _, body in edge.each(WholeBody):
-            if body.max_bytes < needed:
+    needed, (edge,) = context.gateway.sidecar.max_body_bytes, context.rendered.edges
+    for manager in context.found.edges:
+        for one in manager.each(BUFFER):
+            if _max_bytes(one) < needed:
                 yield error(
-                    body.place,
-                    f"{body.max_bytes} bytes: larger bodies are refused, though sidecar.max_body_bytes allows {needed}",
-                    f"Set max_request_bytes to {needed}.",
+                    one.config.at("max_request_bytes").place,
+                    f"{_max_bytes(one)} bytes: larger bodies are refused, though sidecar.max_body_bytes allows "
+                    f"{needed}",
+                    f"Set max_request_bytes to {_taken(edge, edge.routes[-1])}.",
                 )
-    for limit in dict.fromkeys(route.body_limit for route in case.roles.inward()):
-        if limit.value < needed:
+    for place, value in _limits(context.found.to_attempts()):
+        if value < needed:
             yield error(
-                limit.place,
-                f"the edge keeps {limit.value} bytes: a larger body is sent once and never again, though "
+                place,
+                f"the edge keeps {value} bytes: a larger body is sent once and never again, though "
                 f"sidecar.max_body_bytes allows {needed}",
-                f"Set request_body_buffer_limit to {2 * needed}.",
+                _fix(context.rendered.to_attempts()),
             )
-    for limit in dict.fromkeys(route.body_limit for route in case.roles.outward()):
-        if limit.value < needed:
+    for place, value in _limits(context.found.to_providers()):
+        if value < needed:
             yield error(
-                limit.place,
-                f"attempts take {limit.value} bytes: larger bodies end in 413, though sidecar.max_body_bytes allows "
-                f"{needed}",
-                f"Set request_body_buffer_limit to {needed}.",
+                place,
+                f"attempts take {value} bytes: larger bodies end in 413, though sidecar.max_body_bytes allows {needed}",
+                _fix(context.rendered.to_providers()),
             )
 
 
-def counted_twice(case: Case) -> Iterator[Flaw]:
+def counted_twice(context: CheckContext) -> Iterator[Finding]:
     """Find a limit at the edge that older Envoys reach at half of its value."""
-    needed, version = case.gateway.sidecar.max_body_bytes, case.envoy.version
+    needed, version = context.gateway.sidecar.max_body_bytes, context.found.envoy.version
     if version is not None and version >= COUNTS_ONCE:
         return
-    for limit in dict.fromkeys(route.body_limit for route in case.roles.inward()):
-        if needed <= limit.value < 2 * needed and any(_waits(edge) for edge in case.roles.edges):
-            place = limit.place
-            problem = f"an Envoy before 1.40 counts each body twice here: bodies over {limit.value // 2} bytes are lost"
-            told = warning if version is None else error
-            yield told(place, problem, f"Set request_body_buffer_limit to {2 * needed}.")
+    report = warning if version is None else error
+    for edge in filter(_waits, context.found.edges):
+        for place, value in _limits(context.found.edge_routes(edge)):
+            if needed <= value < 2 * needed:
+                yield report(
+                    place,
+                    f"an Envoy before 1.40 counts each body twice here: bodies over {value // 2} bytes are lost",
+                    _fix(context.rendered.to_attempts()),
+                )
 
 
-def apart(case: Case) -> Iterator[Flaw]:
+def apart(context: CheckContext) -> Iterator[Finding]:
     """Find an edge that takes larger bodies than attempts do."""
-    needed = case.gateway.sidecar.max_body_bytes
-    inner = [route.body_limit for route in case.roles.outward()]
-    for edge in case.roles.edges:
-        for route in (route for route in case.roles.inward() if route in edge.routes):
-            taken = _taken(edge, route)
-            for limit in dict.fromkeys(inner):
-                if needed <= limit.value < taken:
+    needed = context.gateway.sidecar.max_body_bytes
+    for edge in context.found.edges:
+        for taken in {_taken(edge, route) for route in context.found.edge_routes(edge)}:
+            for place, value in _limits(context.found.to_providers()):
+                if needed <= value < taken:
                     yield warning(
-                        limit.place,
-                        f"attempts take {limit.value} bytes, the edge takes {taken}: bodies in between are "
-                        "kept, sent on and then refused",
+                        place,
+                        f"attempts take {value} bytes, the edge takes {taken}: bodies in between are kept, sent on and "
+                        "then refused",
                         f"Let both take {needed} bytes, as sidecar.max_body_bytes says.",
                     )
 
 
-def whole(case: Case) -> Iterator[Flaw]:
+def whole(context: CheckContext) -> Iterator[Finding]:
     """Find an edge that sends a request on before it has all of it."""
-    for edge in case.roles.edges:
+    for edge in context.found.edges:
         if not _waits(edge):
             yield error(
                 f"{edge.place}.http_filters",
-                "nothing waits for the whole request: an answer that comes before its end, as without any worker, is "
-                "never tried again",
+                "nothing waits for the whole request: a response that comes before its end, as without any worker, is "
+                "never followed by another attempt",
                 "Add the buffer filter that `extproc render` writes, before the router.",
             )
 
 
 def _waits(edge: Manager) -> bool:
-    return any(edge.each(WholeBody))
+    return any(True for _ in edge.each(BUFFER))
+
+
+def _max_bytes(one: Filter) -> int:
+    return one.config.at("max_request_bytes").count(0)
 
 
 def _taken(edge: Manager, route: Route) -> int:
-    return min((body.max_bytes for _, body in edge.each(WholeBody)), default=route.body_limit.value)
+    return min(map(_max_bytes, edge.each(BUFFER)), default=route.body_limit.value)
+
+
+def _limits(routes: list[Route]) -> list[tuple[str, int]]:
+    limits = (route.body_limit for route in routes)
+    return [(limit.place, limit.value) for limit in limits]
+
+
+def _fix(rendered: list[Route]) -> str:
+    return f"Set request_body_buffer_limit to {rendered[-1].body_limit.value}."

@@ -6,45 +6,44 @@ from typing import TYPE_CHECKING
 
 from extproc.addresses import is_loopback
 from extproc.doctor.finding import error, warning
-from extproc.doctor.model.clusters import Pipe, Socket
+from extproc.doctor.model.addresses import Pipe, Socket, host_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.doctor.context import Case
-    from extproc.doctor.finding import Flaw
+    from extproc.doctor.context import CheckContext
+    from extproc.doctor.finding import Finding
     from extproc.doctor.model.clusters import Cluster
 
 _WRITTEN_BY_OTHERS = 0o002
 _RENDER = "Write its transport_socket as `extproc render` does."
 
 
-def admin(case: Case) -> Iterator[Flaw]:
+def admin(context: CheckContext) -> Iterator[Finding]:
     """Find an admin endpoint that others can reach: it has no password, and can stop Envoy."""
-    if case.envoy.admin is None:
-        return
-    place, host = case.envoy.admin.place, case.envoy.admin.host
-    mend = "Let it be a socket that is Envoy's alone: `pipe: {path: /run/extproc/envoy-admin.sock, mode: 384}`."
+    node = context.found.envoy.root.at("admin", "address")
+    place, host = node.place, host_at(node)
+    fix = "Let it be a socket that is Envoy's alone: `pipe: {path: /run/extproc/envoy-admin.sock, mode: 384}`."
     if isinstance(host, Pipe) and host.mode & _WRITTEN_BY_OTHERS:
-        yield error(f"{place}.pipe.mode", "everybody on this host can stop Envoy through its admin endpoint", mend)
+        yield error(f"{place}.pipe.mode", "every user of this host can stop Envoy through its admin endpoint", fix)
     if not isinstance(host, Socket):
         return
     if is_loopback(host.address):
-        yield warning(place, "any process on this host can stop Envoy and read its configuration here", mend)
+        yield warning(place, "any process on this host can stop Envoy and read its configuration here", fix)
     else:
-        yield error(place, "whoever reaches this host can stop Envoy and read its configuration here", mend)
+        yield error(place, "who reaches this host can stop Envoy and read its configuration here", fix)
 
 
-def workers_tls(case: Case) -> Iterator[Flaw]:
+def workers_tls(context: CheckContext) -> Iterator[Finding]:
     """Find that Envoy and the sidecar meet by TCP, and not by mutual TLS."""
-    cluster = case.envoy.cluster(case.roles.sidecar)
+    cluster = context.found.workers
     if cluster is None or cluster.other_sockets:
         return
     by_tcp = [host for host in cluster.hosts if isinstance(host, Socket)]
     if not by_tcp:
         return
     if cluster.tls is None:
-        if case.gateway.sidecar.tls is not None:
+        if context.gateway.sidecar.tls is not None:
             yield error(
                 f"{cluster.place}.transport_socket",
                 f"cluster {cluster.name} has no TLS, and the sidecar speaks nothing else: it is never reached",
@@ -58,7 +57,7 @@ def workers_tls(case: Case) -> Iterator[Flaw]:
         yield error(
             place, f"Envoy shows the workers of cluster {cluster.name} no certificate: they refuse to be asked", _RENDER
         )
-    if not cluster.tls.elsewhere and not (cluster.tls.checks_authority and cluster.tls.checks_name):
+    if not cluster.tls.dynamic and not (cluster.tls.checks_authority and cluster.tls.checks_name):
         yield error(
             place,
             f"Envoy does not check whose certificate the workers of cluster {cluster.name} show: anyone in between "
@@ -67,11 +66,11 @@ def workers_tls(case: Case) -> Iterator[Flaw]:
         )
 
 
-def _in_the_clear(cluster: Cluster, *, beyond: bool) -> Iterator[Flaw]:
+def _in_the_clear(cluster: Cluster, *, beyond: bool) -> Iterator[Finding]:
     place = f"{cluster.place}.transport_socket"
     problem = f"cluster {cluster.name} is reached by TCP in the clear: "
-    mend = "Let both meet at a Unix socket (sidecar.listen: unix:/path), or set sidecar.tls and render it anew."
+    fix = "Let both meet at a Unix socket (sidecar.listen: unix:/path), or set sidecar.tls and render it anew."
     if beyond:
-        yield error(place, f"{problem}whoever is in between reads prompts and keys", mend)
+        yield error(place, f"{problem}who is in between reads prompts and keys", fix)
     else:
-        yield warning(place, f"{problem}any process on this host can be handed the providers' keys there", mend)
+        yield warning(place, f"{problem}any process on this host can be handed the providers' keys there", fix)

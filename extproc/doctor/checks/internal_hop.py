@@ -1,39 +1,41 @@
-"""The cluster between edge and attempt: what lets re-dispatches through, and what carries their state."""
+"""The cluster between edge and attempt, and what responses carry on the way back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from extproc import names
-from extproc.doctor.finding import error, warning
-from extproc.doctor.model.filters import Script
+from extproc.doctor.finding import error
+from extproc.doctor.settings import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.doctor.context import Case
-    from extproc.doctor.finding import Flaw
-    from extproc.doctor.model.clusters import Cluster
+    from extproc.doctor.context import CheckContext
+    from extproc.doctor.finding import Finding
+    from extproc.doctor.model.node import Node
 
-_HALVES = ("envoy_on_request", "envoy_on_response")
+_APPEND_ACTION = one_of("APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS")
 
 
-def max_retries(case: Case) -> Iterator[Flaw]:
+def max_retries(context: CheckContext) -> Iterator[Finding]:
     """Find a circuit breaker that lets fewer re-dispatches through than there may be requests."""
-    for cluster, breaker in case.roles.breakers():
+    ((_, wanted),) = context.rendered.breakers()
+    for cluster, breaker in context.found.breakers():
         if breaker.budget is None and breaker.max_retries < breaker.max_requests:
             yield error(
                 f"{breaker.place}.max_retries",
                 f"cluster {cluster.name} lets {breaker.max_retries} re-dispatches through at a time, for "
-                f"{breaker.max_requests} requests: the others get their failed attempt's answer",
-                "Set max_retries to 1000000.",
+                f"{breaker.max_requests} requests: the others get their failed attempt's response",
+                f"Set max_retries to {wanted.max_retries}.",
             )
 
 
-def retry_budget(case: Case) -> Iterator[Flaw]:
+def retry_budget(context: CheckContext) -> Iterator[Finding]:
     """Find a retry budget that CONFIG does not ask for, or one that is tighter."""
-    wanted = case.gateway.envoy.retry_budget
-    for cluster, breaker in case.roles.breakers():
+    ((_, rendered),) = context.rendered.breakers()
+    wanted = rendered.budget
+    for cluster, breaker in context.found.breakers():
         budget = breaker.budget
         if budget is None:
             continue
@@ -45,7 +47,8 @@ def retry_budget(case: Case) -> Iterator[Flaw]:
             yield error(
                 budget.place,
                 f"{limits}: in a provider's outage every request is re-dispatched, and most of them fail",
-                "Remove retry_budget and set max_retries to 1000000, or say envoy.retry_budget in CONFIG.",
+                f"Remove retry_budget and set max_retries to {rendered.max_retries}, or say envoy.retry_budget in "
+                "CONFIG.",
             )
         elif budget.percent < wanted.percent or budget.min_concurrency < wanted.min_concurrency:
             yield error(
@@ -55,57 +58,42 @@ def retry_budget(case: Case) -> Iterator[Flaw]:
             )
 
 
-def state_carrier(case: Case) -> Iterator[Flaw]:
-    """Find that no attempt learns what happened in those before it."""
-    for cluster in case.roles.inside:
-        place, scripts = scripts_of(case, cluster)
-        if any(carries(script.text) for script in scripts if script.text is not None):
-            continue
-        hidden = next((script for script in scripts if script.text is None), None)
-        if hidden is not None:
-            yield warning(
-                hidden.place,
-                "this script is not in the configuration: whether it carries the attempt state cannot be judged",
-                "Write it as inline_string, as `extproc render` does.",
-            )
-        else:
-            yield error(
-                place,
-                "nothing carries the attempt state: each attempt begins anew, at the target that has just failed",
-                f"Add the Lua filter that `extproc render` writes to cluster {cluster.name}, before upstream_codec.",
-            )
+def unprocessed_mark(context: CheckContext) -> Iterator[Finding]:
+    """Find that a response does not say that nothing has classified it."""
+    return _added(
+        context,
+        names.UNPROCESSED,
+        "no response says that it was not classified: when a worker dies, its error is delivered",
+    )
 
 
-def scripts_of(case: Case, cluster: Cluster) -> tuple[str, list[Script]]:
-    """Return the Lua filters before *cluster*, and the place of its chain; without one it has the edge's router's."""
-    if cluster.filters:
-        place, chain = f"{cluster.options}.http_filters", cluster.filters
-    else:
-        routers = [edge.upstream for edge in case.roles.edges if edge.upstream is not None]
-        place, chain = f"{cluster.options}.http_filters", tuple(one for router in routers for one in router.upstream)
-    return place, [one.what for one in chain if isinstance(one.what, Script) and not one.disabled]
+def in_flight(context: CheckContext) -> Iterator[Finding]:
+    """Find responses that do not say which attempt they are of."""
+    return _added(
+        context,
+        names.IN_FLIGHT,
+        "no response says which attempt it is of: one that breaks off, or whose worker dies, is asked for again at the "
+        "same provider, policy or not",
+    )
 
 
-def carries(script: str) -> bool:
-    """Tell whether *script* carries the attempt state both ways."""
-    return names.STATE in script and all(half in script for half in _HALVES)
-
-
-def unprocessed_mark(case: Case) -> Iterator[Flaw]:
-    """Find that a response does not say that the sidecar has not processed it."""
-    for manager in case.roles.attempts:
-        for route in (route for route in case.roles.outward() if route in manager.routes):
-            marks = [header for header in route.added if header.name == names.UNPROCESSED]
-            if not marks:
+def _added(context: CheckContext, name: str, absent: str) -> Iterator[Finding]:
+    """Find that responses of attempts are not given the header *name* as `render` has it; *absent*: what that does."""
+    (wanted, *_) = (header for route in context.rendered.to_providers() for header in route.added(name))
+    value, action = _value(wanted), _APPEND_ACTION(wanted.at("append_action"))
+    for route in context.found.to_providers():
+        headers = route.added(name)
+        if not headers:
+            place = f"{route.place}.response_headers_to_add"
+            yield error(place, absent, f"Add {name}: {value}, with append_action {action}.")
+        for header in headers:
+            if _value(header) != value or _APPEND_ACTION(header.at("append_action")) != action:
                 yield error(
-                    f"{route.place}.response_headers_to_add",
-                    "no response is marked as unprocessed: when a worker dies, its provider's error is delivered",
-                    f"Add {names.UNPROCESSED}: %RESPONSE_CODE%, with append_action ADD_IF_ABSENT.",
+                    header.place,
+                    f"{name} is given to responses with another value, or to others: each must have its own",
+                    f"Set its value to {value} and append_action to {action}.",
                 )
-            for header in marks:
-                if header.value != "%RESPONSE_CODE%" or not header.if_absent:
-                    yield error(
-                        header.place,
-                        f"{names.UNPROCESSED} must be the status of unprocessed responses, and of no others",
-                        "Set its value to %RESPONSE_CODE% and append_action to ADD_IF_ABSENT.",
-                    )
+
+
+def _value(header: Node) -> str:
+    return header.at("header", "value").text()

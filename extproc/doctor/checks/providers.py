@@ -6,68 +6,88 @@ from typing import TYPE_CHECKING
 
 from extproc.doctor.checks.structure import CLUSTERS
 from extproc.doctor.finding import error, warning
-from extproc.doctor.model.clusters import Socket
+from extproc.doctor.model.addresses import Socket
+from extproc.doctor.settings import advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.config.gateway import Cluster as Wanted
-    from extproc.doctor.context import Case
-    from extproc.doctor.finding import Flaw
-    from extproc.doctor.model.clusters import Cluster, Tls
+    from extproc.doctor.context import CheckContext
+    from extproc.doctor.finding import Finding
+    from extproc.doctor.model.clusters import Cluster
+    from extproc.doctor.model.tls import Tls
 
 
-def _declared(case: Case) -> Iterator[tuple[Wanted, Cluster]]:
-    for wanted in case.gateway.clusters:
-        cluster = case.envoy.cluster(wanted.name)
+def _expected(context: CheckContext) -> Iterator[Cluster]:
+    """Yield the providers' clusters that `render` writes; one that no request comes to without a worker only if needed.
+
+    That one may have another name: the route that leads there says which.
+    """
+    needed = {cluster.name for cluster in context.gateway.clusters}
+    needed |= {name for manager in context.found.attempts for route in manager.routes for name in route.clusters}
+    return (cluster for cluster in context.rendered.providers() if cluster.name in needed)
+
+
+def _pairs(context: CheckContext) -> Iterator[tuple[Cluster, Cluster]]:
+    """Yield the operator's clusters, and as `render` writes them."""
+    for wanted in _expected(context):
+        cluster = context.found.envoy.cluster(wanted.name)
         if cluster is not None:
-            yield wanted, cluster
+            yield cluster, wanted
 
 
-def _by_tls(case: Case) -> Iterator[tuple[Cluster, Tls]]:
-    return ((cluster, cluster.tls) for wanted, cluster in _declared(case) if wanted.tls and cluster.tls is not None)
+def _by_tls(context: CheckContext) -> Iterator[tuple[Cluster, Tls, Cluster, Tls]]:
+    for cluster, wanted in _pairs(context):
+        if cluster.tls is not None and wanted.tls is not None:
+            yield cluster, cluster.tls, wanted, wanted.tls
 
 
-def missing(case: Case) -> Iterator[Flaw]:
+def missing(context: CheckContext) -> Iterator[Finding]:
     """Find a provider without a cluster."""
-    if case.envoy.more_clusters is not None:
+    if context.found.envoy.more_clusters is not None:
         return
-    for wanted in case.gateway.clusters:
-        if case.envoy.cluster(wanted.name) is None:
+    places = {cluster.name: cluster.place for cluster in context.gateway.clusters}
+    for wanted in _expected(context):
+        if context.found.envoy.cluster(wanted.name) is None:
             yield error(
                 CLUSTERS,
-                f"there is no cluster {wanted.name}, which {wanted.place or 'CONFIG'} needs: every attempt there fails",
-                f"Add a cluster {wanted.name} for {wanted.host}, port {wanted.port}, as `extproc render` writes it.",
+                f"there is no cluster {wanted.name}, which {places.get(wanted.name) or 'CONFIG'} needs: every attempt "
+                "there fails",
+                f"Add a cluster {wanted.name} for {_hosts(wanted)}, as `extproc render` writes it.",
             )
 
 
-def endpoint(case: Case) -> Iterator[Flaw]:
+def endpoint(context: CheckContext) -> Iterator[Finding]:
     """Find a cluster that leads to another host or port than CONFIG says."""
-    for wanted, cluster in _declared(case):
+    for cluster, wanted in _pairs(context):
         sockets = [host for host in cluster.hosts if isinstance(host, Socket)]
-        if sockets and all((host.address, host.port) != (wanted.host, wanted.port) for host in sockets):
+        if sockets and not any(host in wanted.hosts for host in sockets):
             yield warning(
                 f"{cluster.place}.load_assignment",
-                f"cluster {cluster.name} does not lead to {wanted.host}, port {wanted.port}, whose key is sent there",
-                f"Let its endpoint be {wanted.host}, port {wanted.port}, unless another host stands there on purpose.",
+                f"cluster {cluster.name} does not lead to {_hosts(wanted)}, whose key is sent there",
+                f"Let its endpoint be {_hosts(wanted)}, unless another host stands there on purpose.",
             )
 
 
-def http2(case: Case) -> Iterator[Flaw]:
-    """Find HTTP/1.1 alone to a provider that is reached by TLS, where HTTP/2 can be agreed on."""
-    for wanted, cluster in _declared(case):
-        if wanted.tls and not cluster.http2:
+def _hosts(cluster: Cluster) -> str:
+    return " and ".join(f"{host.address}, port {host.port}" for host in cluster.hosts if isinstance(host, Socket))
+
+
+def http2(context: CheckContext) -> Iterator[Finding]:
+    """Find HTTP/1.1 alone to a provider with which HTTP/2 can be agreed on."""
+    for cluster, wanted in _pairs(context):
+        if wanted.http2 and not cluster.http2:
             yield warning(
-                cluster.options,
-                f"cluster {cluster.name} only speaks HTTP/1.1: each failed answer with a body costs a connection",
-                "Set auto_config with http_protocol_options and http2_protocol_options, not explicit_http_config.",
+                cluster.options.place,
+                f"cluster {cluster.name} only speaks HTTP/1.1: each failed response with a body costs a connection",
+                "Write its auto_config as `extproc render` does, and no explicit_http_config.",
             )
 
 
-def tls_missing(case: Case) -> Iterator[Flaw]:
+def tls_missing(context: CheckContext) -> Iterator[Finding]:
     """Find an https provider that is called in the clear."""
-    for wanted, cluster in _declared(case):
-        if wanted.tls and cluster.tls is None and not cluster.other_sockets:
+    for cluster, wanted in _pairs(context):
+        if wanted.tls is not None and cluster.tls is None and not cluster.other_sockets:
             yield error(
                 f"{cluster.place}.transport_socket",
                 f"cluster {cluster.name} has no TLS, though the provider's URL is https: its key goes in the clear",
@@ -75,10 +95,10 @@ def tls_missing(case: Case) -> Iterator[Flaw]:
             )
 
 
-def tls_authority(case: Case) -> Iterator[Flaw]:
+def tls_authority(context: CheckContext) -> Iterator[Finding]:
     """Find a provider whose certificate anyone may have made."""
-    for cluster, tls in _by_tls(case):
-        if not tls.checks_authority and not tls.elsewhere:
+    for cluster, tls, _, wanted in _by_tls(context):
+        if wanted.checks_authority and not tls.checks_authority and not tls.dynamic:
             yield error(
                 f"{tls.place}.common_tls_context",
                 f"cluster {cluster.name} takes any certificate, whoever made it: anyone in between gets the key",
@@ -86,24 +106,28 @@ def tls_authority(case: Case) -> Iterator[Flaw]:
             )
 
 
-def tls_name(case: Case) -> Iterator[Flaw]:
+def tls_name(context: CheckContext) -> Iterator[Finding]:
     """Find a provider that may show anybody's certificate."""
-    for cluster, tls in _by_tls(case):
-        if not tls.checks_name and not tls.elsewhere:
+    for cluster, tls, rendered, wanted in _by_tls(context):
+        if wanted.checks_name and not tls.checks_name and not tls.dynamic:
             yield error(
-                f"{cluster.options}.upstream_http_protocol_options",
+                f"{cluster.options.place}.upstream_http_protocol_options",
                 f"cluster {cluster.name} does not check whose certificate it is shown: any site's will do",
-                "Set auto_sni and auto_san_validation to true.",
+                _by_request(rendered),
             )
 
 
-def tls_sni(case: Case) -> Iterator[Flaw]:
+def tls_sni(context: CheckContext) -> Iterator[Finding]:
     """Find a TLS handshake that does not say which host is meant."""
-    for cluster, tls in _by_tls(case):
-        if not tls.names_host:
+    for cluster, tls, rendered, wanted in _by_tls(context):
+        if wanted.sni and not tls.sni:
             yield error(
-                f"{cluster.options}.upstream_http_protocol_options",
+                f"{cluster.options.place}.upstream_http_protocol_options",
                 f"cluster {cluster.name} does not name the host it wants (SNI): providers refuse that, or show another "
                 "host's certificate",
-                "Set auto_sni to true.",
+                _by_request(rendered),
             )
+
+
+def _by_request(rendered: Cluster) -> str:
+    return advice("upstream_http_protocol_options", rendered.options.at("upstream_http_protocol_options"))

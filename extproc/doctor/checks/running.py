@@ -1,17 +1,16 @@
-"""What only a running Envoy tells: its version, and what it has counted since it started."""
+"""What only a running Envoy shows: its version, and what it has counted since it started."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.doctor.checks.ext_proc import ours
-from extproc.doctor.finding import Flaw, Severity, error, warning
+from extproc.doctor.finding import Finding, Severity, error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from extproc.doctor.context import Case
+    from extproc.doctor.context import CheckContext
 
 OLDEST = (1, 37, 0)
 
@@ -23,12 +22,12 @@ class Loss:
     counter: str
     severity: Severity
     problem: str
-    mend: str
+    fix: str
 
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
-INSIDE = (
+HOP = (
     Loss(
         "retry_or_shadow_abandoned",
         ERROR,
@@ -67,7 +66,8 @@ ATTEMPTS = (
         "downstream_rq_too_many_premature_resets",
         ERROR,
         "connections between edge and attempt were closed with everything on them, after too many resets",
-        "Let nothing on the attempt listener break answers off, and set ext_proc's response_body_mode to NONE.",
+        "Let nothing on the attempt listener break responses off, and write ext_proc's processing_mode as "
+        "`extproc render` does.",
     ),
     Loss(
         "downstream_rq_too_large",
@@ -94,14 +94,14 @@ EXT_PROC = (
     Loss(
         "message_timeouts",
         WARNING,
-        "the sidecar was too slow to answer",
+        "the sidecar was too slow",
         "Raise message_timeout, or give the sidecar more workers.",
     ),
     Loss(
         "rejected_header_mutations",
         ERROR,
         "headers that the sidecar sets were dropped",
-        "Set mutation_rules of the ext_proc filter to {allow_all_routing: true, allow_envoy: true}.",
+        "Write mutation_rules of the ext_proc filter as `extproc render` does.",
     ),
     Loss(
         "clear_route_cache_ignored",
@@ -122,29 +122,29 @@ WORKERS = (
     Loss(
         "upstream_rq_pending_overflow",
         WARNING,
-        "attempts went unprocessed, because the circuit breaker let no more through to the sidecar",
+        "attempts were not decided on, because the circuit breaker let no more through to the sidecar",
         "Raise max_pending_requests and max_requests of the cluster's circuit breaker.",
     ),
 )
 """Counters of the workers' cluster."""
 
 
-def version(case: Case) -> Iterator[Flaw]:
+def envoy_version(context: CheckContext) -> Iterator[Finding]:
     """Find an Envoy on which the two listeners do not work together."""
-    found = case.envoy.version
+    found = context.found.envoy.version
     if found is not None and found < OLDEST:
-        told = ".".join(map(str, found))
-        yield error("server_info.version", f"this is Envoy {told}", "Use Envoy 1.37 or newer.")
+        version = ".".join(map(str, found))
+        yield error("server_info.version", f"this is Envoy {version}", f"Use Envoy {OLDEST[0]}.{OLDEST[1]} or newer.")
 
 
-def counters(case: Case) -> Iterator[Flaw]:
-    """Find what has been lost since Envoy started, without anyone having been told."""
-    for prefix, losses in _groups(case):
+def counters(context: CheckContext) -> Iterator[Finding]:
+    """Find what has been lost since Envoy started, without any other sign."""
+    for prefix, losses in _groups(context):
         for loss in losses:
             for name in names_of(loss, prefix):
-                count = case.envoy.stats.get(name, 0)
+                count = context.found.envoy.stats.get(name, 0)
                 if count:
-                    yield Flaw(loss.severity, name, f"{count}: {loss.problem}", loss.mend)
+                    yield Finding(loss.severity, name, f"{count}: {loss.problem}", loss.fix)
 
 
 def names_of(loss: Loss, prefix: str) -> tuple[str, str]:
@@ -152,13 +152,16 @@ def names_of(loss: Loss, prefix: str) -> tuple[str, str]:
     return f"{prefix}.{loss.counter}", f"{prefix}.{prefix}{loss.counter}"
 
 
-def workers(case: Case) -> Iterator[Flaw]:
+def workers(context: CheckContext) -> Iterator[Finding]:
     """Find workers that are away at this moment."""
-    cluster = case.envoy.cluster(case.roles.sidecar)
+    cluster = context.found.workers
     if cluster is None:
         return
     place = f"cluster.{cluster.stat_name}.membership_healthy"
-    healthy, total = case.envoy.stats.get(place), case.envoy.stats.get(f"cluster.{cluster.stat_name}.membership_total")
+    healthy, total = (
+        context.found.envoy.stats.get(place),
+        context.found.envoy.stats.get(f"cluster.{cluster.stat_name}.membership_total"),
+    )
     if healthy is None or total is None:
         return
     if not healthy:
@@ -167,13 +170,13 @@ def workers(case: Case) -> Iterator[Flaw]:
         yield warning(place, f"{healthy} of {total} workers are healthy", "Look into the sidecar's log.")
 
 
-def _groups(case: Case) -> Iterator[tuple[str, tuple[Loss, ...]]]:
-    for cluster in case.roles.inside:
-        yield f"cluster.{cluster.stat_name}", INSIDE
-    for prefix in dict.fromkeys(manager.stat_prefix for manager in case.roles.attempts):
+def _groups(context: CheckContext) -> Iterator[tuple[str, tuple[Loss, ...]]]:
+    for cluster in context.found.hops:
+        yield f"cluster.{cluster.stat_name}", HOP
+    for prefix in dict.fromkeys(manager.stat_prefix for manager in context.found.attempts):
         yield f"http.{prefix}", ATTEMPTS
-        for own in dict.fromkeys(one.stat_prefix for one in ours(case)):
+        for own in dict.fromkeys(one.at("stat_prefix").text() for one in context.found.ext_proc()):
             yield ".".join(part for part in ("http", prefix, "ext_proc", own) if part), EXT_PROC
-    sidecar = case.envoy.cluster(case.roles.sidecar)
+    sidecar = context.found.workers
     if sidecar is not None:
         yield f"cluster.{sidecar.stat_name}", WORKERS

@@ -6,63 +6,65 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.doctor.finding import error, warning
-from extproc.doctor.roles import goes_where_told
+from extproc.doctor.roles import asks_sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from extproc.config.gateway import Cluster
-    from extproc.doctor.context import Case
-    from extproc.doctor.finding import Flaw
-    from extproc.doctor.model.listeners import Manager
+    from extproc.doctor.context import CheckContext
+    from extproc.doctor.finding import Finding
     from extproc.doctor.model.routes import Limit, Route
-
-SLACK = 30
-"""Seconds by which Envoy's idle limits are to exceed the listener's timeout."""
+    from extproc.doctor.roles import Roles
 
 
-def at_edge(case: Case) -> Iterator[Flaw]:
+def at_edge(context: CheckContext) -> Iterator[Finding]:
     """Find an edge that ends requests by the clock."""
-    for limit in _limits(case, case.roles.edges):
-        if limit.value > 0:
-            yield error(
-                limit.place,
-                f"the edge ends requests after {limit.value} ms, streams that have begun included",
-                "Set it to 0s: the sidecar limits each attempt by what is left of the listener's timeout.",
-            )
+    return _cut(context.found.to_attempts(), context.rendered.to_attempts(), "the edge ends requests")
 
 
-def in_attempts(case: Case) -> Iterator[Flaw]:
+def in_attempts(context: CheckContext) -> Iterator[Finding]:
     """Find an attempt listener with a time limit of its own."""
-    patience = case.gateway.listener.timeout
-    for limit in _limits(case, case.roles.attempts):
-        if 0 < limit.value < patience:
-            yield error(
-                limit.place,
-                f"every attempt is cut off after {limit.value} ms, streams that have begun included",
-                "Set it to 0s: the sidecar limits each attempt as its policy says.",
-            )
+    return _cut(context.found.to_providers(), context.rendered.to_providers(), "every attempt is cut off")
 
 
-def idle(case: Case) -> Iterator[Flaw]:
-    """Find a listener that takes a wait, or a pause in a stream, for the end; and silence that nobody ends in time."""
-    longest = case.gateway.longest_silence
-    for limit in _idles(_routes(case, case.roles.edges)):
-        if 0 < limit.value < longest:
-            yield _cuts(limit, longest, f"Set it to {_seconds(longest) + SLACK}s, more than any limit of CONFIG.")
+def _cut(routes: Sequence[Route], rendered: Sequence[Route], what: str) -> Iterator[Finding]:
+    wanted = rendered[-1]
+    for route in routes:
+        for limit, expected in ((route.timeout, wanted.timeout), (route.duration, wanted.duration)):
+            if _ends(limit.value, expected.value):
+                yield error(
+                    limit.place,
+                    f"{what} after {limit.value} ms, streams that have begun included",
+                    f"Set it to {_seconds(expected)}: the sidecar limits each attempt as its policy says, by "
+                    "what is left of the listener's timeout.",
+                )
+
+
+def idle(context: CheckContext) -> Iterator[Finding]:
+    """Find a listener that takes a wait, or a pause in a stream, for the end; and silence that nothing ends in time."""
+    longest = context.gateway.longest_silence
+    (rendered,) = context.rendered.to_attempts()
+    for route in context.found.to_attempts():
+        if _ends(route.idle_timeout.value, longest):
+            yield _cuts(route.idle_timeout, longest, rendered.idle_timeout)
     concerned: dict[Limit, list[Cluster]] = {}
-    for cluster in case.gateway.clusters:
-        for limit in _idles(_leading(case, cluster.name)):
-            concerned.setdefault(limit, []).append(cluster)
+    for cluster in context.gateway.clusters:
+        for route in _leading(context.found, cluster.name):
+            concerned.setdefault(route.idle_timeout, []).append(cluster)
     for limit, clusters in concerned.items():
-        yield from _silence(limit, clusters, case.gateway.listener.timeout)
+        yield from _silence(context, limit, clusters)
 
 
-def _silence(limit: Limit, clusters: Sequence[Cluster], otherwise: int) -> Iterator[Flaw]:
-    """Find that *limit* is not what *clusters* allow, which is *otherwise* where the file does not say."""
-    allowed = max(cluster.between_bytes or otherwise for cluster in clusters)
-    if 0 < limit.value < allowed:
-        yield _cuts(limit, allowed, "Set it as `extproc render` does.")
+def _silence(context: CheckContext, limit: Limit, clusters: Sequence[Cluster]) -> Iterator[Finding]:
+    """Find that *limit* is not what *clusters* allow, which is the listener's timeout where the file does not say."""
+    allowed, cluster = max(
+        ((cluster.between_bytes or context.gateway.listener.timeout, cluster) for cluster in clusters),
+        key=lambda pair: pair[0],
+    )
+    if _ends(limit.value, allowed):
+        (*_, rendered) = _leading(context.rendered, cluster.name)
+        yield _cuts(limit, allowed, rendered.idle_timeout)
         return
     for cluster in clusters:
         if cluster.between_bytes and not 0 < limit.value <= cluster.between_bytes:
@@ -74,46 +76,28 @@ def _silence(limit: Limit, clusters: Sequence[Cluster], otherwise: int) -> Itera
             )
 
 
-def _cuts(limit: Limit, allowed: int, mend: str) -> Flaw:
+def _cuts(limit: Limit, allowed: int, wanted: Limit) -> Finding:
     problem = f"what is silent for {limit.value} ms is ended: a provider that thinks, or a wait, may take {allowed} ms"
-    return error(limit.place, problem, mend)
+    return error(limit.place, problem, f"Set it to {_seconds(wanted)}.")
 
 
-def _leading(case: Case, cluster: str) -> Iterator[tuple[Manager, Route]]:
+def _leading(roles: Roles, cluster: str) -> Iterator[Route]:
     """Yield the routes that attempts at *cluster* take: the first that asks for no more than its name, and others."""
-    for manager in case.roles.attempts:
+    for manager in roles.attempts:
         for route in manager.routes:
-            if not goes_where_told(route) or not all(
+            if not asks_sidecar(route) or not all(
                 match.fits(cluster) for match in route.headers if match.name == names.CLUSTER
             ):
                 continue
-            yield manager, route
+            yield route
             if all(match.name == names.CLUSTER for match in route.headers):
                 break
 
 
-def _idles(routes: Iterable[tuple[Manager, Route]]) -> dict[Limit, None]:
-    return dict.fromkeys(_idle(manager, route) for manager, route in routes)
+def _ends(limit: int, allowed: int) -> bool:
+    """Return whether *limit* ends what *allowed* would not have ended yet, both in milliseconds, 0 for never."""
+    return limit > 0 and not 0 < allowed <= limit
 
 
-def _limits(case: Case, managers: tuple[Manager, ...]) -> dict[Limit, None]:
-    pairs = _routes(case, managers)
-    found = [limit for manager, route in pairs for limit in (route.timeout, _duration(manager, route))]
-    return dict.fromkeys(limit for limit in found if limit is not None)
-
-
-def _routes(case: Case, managers: tuple[Manager, ...]) -> list[tuple[Manager, Route]]:
-    concerned = [*case.roles.inward(), *case.roles.outward()]
-    return [(manager, route) for manager in managers for route in manager.routes if route in concerned]
-
-
-def _duration(manager: Manager, route: Route) -> Limit | None:
-    return manager.max_duration if route.max_duration is None else route.max_duration
-
-
-def _idle(manager: Manager, route: Route) -> Limit:
-    return manager.idle_timeout if route.idle_timeout is None else route.idle_timeout
-
-
-def _seconds(millis: int) -> int:
-    return -(-millis // 1000)
+def _seconds(limit: Limit) -> str:
+    return f"{limit.value / 1000:g}s"

@@ -1,156 +1,107 @@
-"""HTTP filters, as far as the checks know them."""
+"""HTTP filters: known by the type of their settings, since names are the operator's own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
+
+from extproc.doctor.model.extensions import HEADER_MUTATION, LUA, typed
+from extproc.doctor.model.matching import any_fits, exactly, regex_match, text_match
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from extproc.doctor.model.matching import TextMatch
-    from extproc.policy.units import Millis
+    from extproc.doctor.model.node import Node
+
+_ROUTING = frozenset({"host", ":authority", ":scheme", ":method"})
 
 
-class Mode(StrEnum):
-    """What ext_proc does with headers, trailers or a body; the words that Envoy uses for them."""
-
-    DEFAULT = "DEFAULT"
-    SEND = "SEND"
-    SKIP = "SKIP"
-    NONE = "NONE"
-    STREAMED = "STREAMED"
-    BUFFERED = "BUFFERED"
-    BUFFERED_PARTIAL = "BUFFERED_PARTIAL"
-    FULL_DUPLEX_STREAMED = "FULL_DUPLEX_STREAMED"
-    GRPC = "GRPC"
-
-
-@dataclass(frozen=True, slots=True)
-class Phases:
-    """What the sidecar is shown of requests and answers."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """One filter of a chain; *dynamic*: its settings come from elsewhere (ECDS)."""
 
     place: str
-    request_headers: Mode
-    request_body: Mode
-    response_headers: Mode
-    response_body: Mode
-    response_trailers: Mode
+    name: str
+    disabled: bool
+    dynamic: bool
+    kind: str
+    config: Node
 
 
 @dataclass(frozen=True, slots=True)
-class MutationRules:
-    """Which headers the sidecar may change."""
-
-    place: str
-    allow_all_routing: bool
-    allow_envoy: bool
-    disallow_system: bool
-    disallow_all: bool
-    allow: TextMatch | None
-    disallow: TextMatch | None
-
-    def allows(self, name: str) -> bool:
-        """Tell whether header *name* may be set: the expressions come before everything else, as in Envoy."""
-        if self.disallow is not None and self.disallow.fits(name):
-            return False
-        if self.allow is not None and self.allow.fits(name):
-            return True
-        if self.disallow_all or (self.disallow_system and name.startswith(":")):
-            return False
-        if name in {"host", ":authority", ":scheme", ":method"}:
-            return self.allow_all_routing
-        return self.allow_envoy or not name.startswith("x-envoy-")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Which headers the sidecar is shown; *only* None: all but those *hidden*."""
-
-    only: tuple[TextMatch, ...] | None
-    hidden: tuple[TextMatch, ...]
-
-    def has(self, name: str) -> bool:
-        """Tell whether header *name* is."""
-        if any(match.fits(name) for match in self.hidden):
-            return False
-        return self.only is None or any(match.fits(name) for match in self.only)
-
-
-@dataclass(frozen=True, slots=True)
-class ExtProc:
-    """The filter that asks an external processor."""
-
-    place: str
-    cluster: str | None  # None: not Envoy's own gRPC client
-    stat_prefix: str
-    phases: Phases
-    rules: MutationRules
-    response_attributes: frozenset[str]
-    message_timeout: Millis
-    failure_mode_allow: bool
-    mode_override: bool
-    immediate_response: bool
-    observes_only: bool
-    keeps_route: bool
-    shown: Shown
-    kept_metadata: frozenset[str]  # namespaces that the sidecar may write
-
-
-@dataclass(frozen=True, slots=True)
-class WholeBody:
-    """The filter that waits for the whole body of a request."""
-
-    place: str
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Removals:
-    """The filter that changes headers: those it takes away."""
-
-    request: tuple[TextMatch, ...]
-    response: tuple[TextMatch, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A Lua filter; *text* None: the script is in a file or made elsewhere."""
+class LuaScript:
+    """The script of a Lua filter; *text* None: it is in a file, or made elsewhere."""
 
     place: str
     text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
-    """The filter that sends a request on; its upstream filters stand before clusters without a chain of their own."""
-
-    place: str
-    upstream: tuple[Filter, ...]
+def filters_of(chain: Node) -> tuple[Filter, ...]:
+    """Return the filters of *chain*."""
+    return tuple(_filter(node) for node in chain.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Cors:
-    """The filter that answers browsers."""
+def _filter(node: Node) -> Filter:
+    kind, config = typed(node.at("typed_config"))
+    return Filter(
+        place=node.place,
+        name=node.at("name").text(),
+        disabled=node.at("disabled").flag(),
+        dynamic=node.at("config_discovery").present,
+        kind=kind,
+        config=config,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """A filter whose settings come from elsewhere (ECDS)."""
+def of_kind(chain: Iterable[Filter], kind: str) -> Iterator[Filter]:
+    """Yield the enabled filters of *kind*, in their order."""
+    return (one for one in chain if one.kind == kind and not one.disabled and not one.dynamic)
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A filter that no check asks about."""
+def header_removals(chain: Iterable[Filter], direction: str) -> list[TextMatch]:
+    """Return which headers the filters of *chain* remove; *direction*: `request_mutations` or `response_mutations`."""
+    nodes = (one.config.at("mutations", direction) for one in of_kind(chain, HEADER_MUTATION))
+    return [match for node in nodes for match in removals(node)]
 
 
-What: TypeAlias = ExtProc | WholeBody | Removals | Script | Router | Cors | Unseen | Other
+def removals(mutations: Node) -> Iterator[TextMatch]:
+    """Yield which headers the list *mutations* (of HeaderMutation) removes."""
+    for one in mutations.items():
+        if one.at("remove").present:
+            yield exactly(one.at("remove").text())
+        elif one.at("remove_on_match").present:
+            yield text_match(one.at("remove_on_match", "key_matcher"))
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One filter of a chain, in its order."""
+def lua_scripts(chain: Iterable[Filter]) -> list[LuaScript]:
+    """Return the scripts of *chain*; one that is not in sight is not the same as an empty one."""
+    return [_script(one.config) for one in of_kind(chain, LUA)]
 
-    place: str
-    name: str
-    disabled: bool
-    what: What
+
+def _script(config: Node) -> LuaScript:
+    source = config.at("default_source_code")
+    text = source.at("inline_string").otherwise(config.at("inline_code"))
+    return LuaScript(text.place, text.text()) if text.present else LuaScript(source.place, None)
+
+
+def allows(rules: Node, name: str) -> bool:
+    """Return whether HeaderMutationRules let header *name* be changed: as in Envoy, the expressions come first."""
+    disallowed, allowed = rules.at("disallow_expression"), rules.at("allow_expression")
+    if disallowed.present and regex_match(disallowed).fits(name):
+        return False
+    if allowed.present and regex_match(allowed).fits(name):
+        return True
+    if rules.at("disallow_all").flag() or (rules.at("disallow_system").flag() and name.startswith(":")):
+        return False
+    if name in _ROUTING:
+        return rules.at("allow_all_routing").flag()
+    return rules.at("allow_envoy").flag() or not name.startswith("x-envoy-")
+
+
+def forwards(rules: Node, name: str) -> bool:
+    """Return whether HeaderForwardingRules show header *name* to the sidecar."""
+    allowed, disallowed = rules.at("allowed_headers"), rules.at("disallowed_headers", "patterns")
+    if any_fits(map(text_match, disallowed.items()), name):
+        return False
+    return not allowed.present or any_fits(map(text_match, allowed.at("patterns").items()), name)

@@ -1,17 +1,15 @@
-"""Reading what a running Envoy tells about itself: `/config_dump`, `/server_info` and `/stats`."""
+"""Reading what a running Envoy says of itself: `/config_dump`, `/server_info` and `/stats`."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extproc.config.errors import ConfigError, Problem
-from extproc.doctor.model.envoy import Installation
-from extproc.doctor.reading.admin import read_admin
-from extproc.doctor.reading.clusters import read_cluster
-from extproc.doctor.reading.listeners import read_managers
-from extproc.doctor.reading.node import Node
+from extproc.doctor.model.envoy import EnvoyConfig, envoy_config
+from extproc.doctor.model.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,29 +20,24 @@ _VERSION = re.compile(r"/(\d{1,6})\.(\d{1,6})\.(\d{1,6})[/-]")
 _STAT = re.compile(r"(\S+): (\d{1,20})")
 
 
-def read_live(*, config_dump: str, server_info: str, stats: str) -> Installation:
-    """Return what the three answers tell.
+def read_live(*, config_dump: str, server_info: str, stats: str) -> EnvoyConfig:
+    """Return what the three responses say.
 
     What Envoy was started with keeps the places that it has in its file; what it was sent later is found by name:
     `dynamic_clusters.openai`.
 
     Raises:
-        ConfigError: they are not what Envoy answers.
+        ConfigError: they are not what Envoy responds with.
     """
     dumps = [Node(node.value) for node in _json(config_dump, "/config_dump").at("configs").items()]
-    static = next((dump.at("bootstrap").value for dump in dumps if dump.at("bootstrap").present), None)
-    if static is None:
-        raise ConfigError([Problem("/config_dump", "tells no bootstrap: this is no answer of an Envoy")])
-    root = Node(static)
-    resources = root.at("static_resources")
-    listeners = [*resources.at("listeners").items(), *_listeners(dumps)]
-    sent = dict(_routes(dumps))
-    return Installation(
-        managers=tuple(manager for node in listeners for manager in read_managers(node, sent)),
-        clusters=tuple(read_cluster(node) for node in (*resources.at("clusters").items(), *_clusters(dumps))),
-        admin=read_admin(root),
-        version=_version(_json(server_info, "/server_info").at("version").text()),
-        stats=_stats(stats),
+    bootstrap = next((dump.at("bootstrap").value for dump in dumps if dump.at("bootstrap").present), None)
+    if bootstrap is None:
+        raise ConfigError([Problem("/config_dump", "has no bootstrap: this is no response of an Envoy")])
+    config = envoy_config(
+        Node(bootstrap), listeners=_listeners(dumps), clusters=_clusters(dumps), routes=dict(_routes(dumps))
+    )
+    return replace(
+        config, version=_version(_json(server_info, "/server_info").at("version").text()), stats=_stats(stats)
     )
 
 
@@ -52,7 +45,7 @@ def _json(text: str, what: str) -> Node:
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError([Problem(what, "is not JSON: this is no answer of an Envoy")]) from error
+        raise ConfigError([Problem(what, "is not JSON: this is no response of an Envoy")]) from error
     return Node(value)
 
 

@@ -52,7 +52,7 @@ def test_warnings_alone_are_code_1(gateway: SmallGateway, envoy: Path) -> None:
 
 
 def test_an_error_is_code_2(gateway: SmallGateway, envoy: Path) -> None:
-    """Whatever else there is; place, problem and mend are told."""
+    """Whatever else there is; place, problem and fix are printed."""
     text = envoy.read_text().replace(f"{TRAILERS}: SEND", f"{TRAILERS}: SKIP")
     envoy.write_text(text.replace("failure_mode_allow: true", "failure_mode_allow: false"))
 
@@ -77,7 +77,7 @@ def test_scripts_read_json(gateway: SmallGateway, envoy: Path) -> None:
 
     (finding,) = json.loads(done.out)
     assert done.code == 2
-    assert list(finding) == ["severity", "check", "place", "problem", "mend"]
+    assert list(finding) == ["severity", "check", "place", "problem", "fix"]
     assert (finding["severity"], finding["check"]) == ("error", "failure-mode")
 
 

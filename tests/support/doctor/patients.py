@@ -6,22 +6,22 @@ import copy
 import functools
 import json
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
 from extproc.bootstrap.render import bootstrap, to_yaml
-from extproc.doctor.diagnose import diagnose
+from extproc.doctor.diagnose import compare, rendered
 from extproc.doctor.finding import Severity
 from extproc.doctor.reading.file import read_file
 from support.config import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from extproc.config.gateway import Gateway
     from extproc.doctor.finding import Finding
-    from extproc.doctor.model.envoy import Installation
+    from extproc.doctor.model.envoy import EnvoyConfig
 
 Told: TypeAlias = "tuple[Severity, str, str]"
 
@@ -97,11 +97,26 @@ class Operator:
                 raise TypeError(f"{place} is in no list")
         return self
 
+    def repair(self, place: str, healthy: Operator) -> None:
+        """Let stand at *place* what stands there in *healthy*; where that is no change, the same around it."""
+        steps = _steps(place)
+        while steps:
+            *before, last = steps
+            mine, its = _value(self.tree, before), _value(healthy.tree, before)
+            if type(mine) is type(its) and _value(mine, [last]) != _value(its, [last]):
+                right = _value(its, [last])
+                if isinstance(mine, list) or right is not None:
+                    mine[last] = copy.deepcopy(right)
+                else:
+                    del mine[last]
+                return
+            steps = before
+
     def _parent(self, place: str) -> tuple[object, str | int]:
         *before, last = _steps(place)
         return functools.reduce(_step, before, self.tree), last
 
-    def installation(self) -> Installation:
+    def envoy_config(self) -> EnvoyConfig:
         """Return the configuration as the doctor reads it."""
         return read_file(json.dumps(self.tree))
 
@@ -113,26 +128,38 @@ def an_operator(gateway: Gateway = GATEWAY) -> Operator:
     return Operator(_rendered(gateway))
 
 
-def told(patient: Operator | Installation, gateway: Gateway = GATEWAY) -> list[Told]:
+def told(patient: Operator | EnvoyConfig, gateway: Gateway = GATEWAY) -> list[Told]:
     """Return severity, check and place of all that the doctor finds; each finding says what to do, in a sentence."""
-    envoy = patient.installation() if isinstance(patient, Operator) else patient
-    findings = diagnose(envoy, gateway)
+    envoy = patient.envoy_config() if isinstance(patient, Operator) else patient
+    findings = compare(envoy, wanted(gateway), gateway)
     for finding in findings:
-        assert finding.flaw.problem
-        assert finding.flaw.mend.endswith(".")
-        assert "\n" not in finding.flaw.problem + finding.flaw.mend
+        assert finding.problem
+        assert finding.fix.endswith(".")
+        assert "\n" not in finding.problem + finding.fix
     return shown(findings)
 
 
 def shown(findings: Iterable[Finding]) -> list[Told]:
     """Return what of *findings* tests compare: words may change."""
-    return [(finding.flaw.severity, finding.check, finding.flaw.place) for finding in findings]
+    return [(finding.severity, finding.check, finding.place) for finding in findings]
 
 
 def words(patient: Operator, gateway: Gateway = GATEWAY) -> str:
-    """Return problem and mend of the only finding."""
-    (finding,) = diagnose(patient.installation(), gateway)
-    return f"{finding.flaw.problem} | {finding.flaw.mend}"
+    """Return problem and fix of the only finding."""
+    (finding,) = compare(patient.envoy_config(), wanted(gateway), gateway)
+    return f"{finding.problem} | {finding.fix}"
+
+
+def wanted(gateway: Gateway) -> EnvoyConfig:
+    """Return what `render` writes for *gateway*, as the doctor reads it; made once, because that takes its time."""
+    known = next((config for one, config in _WANTED if one is gateway), None)
+    if known is None:
+        known = rendered(gateway)
+        _WANTED.append((gateway, known))
+    return known
+
+
+_WANTED: list[tuple[Gateway, EnvoyConfig]] = []
 
 
 @functools.cache
@@ -149,6 +176,14 @@ def _steps(place: str) -> list[str | int]:
     found = list(_STEP.finditer(place))
     assert "".join(match[0] for match in found) == place, f"{place} is not a place"
     return [int(match[2]) if match[2] else match[1] or match[3] for match in found]
+
+
+def _value(tree: object, steps: Sequence[str | int]) -> Any:
+    """Return what stands there, None when nothing does."""
+    try:
+        return functools.reduce(_step, steps, tree)
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _step(value: object, step: str | int) -> object:

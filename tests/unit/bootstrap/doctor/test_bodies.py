@@ -67,8 +67,8 @@ def test_an_older_envoy_counts_twice_at_the_edge() -> None:
     place = f"{EDGE_HOST}.{LIMIT}"
 
     assert told(operator) == [(WARNING, "body-counted-twice", place)]
-    assert told(replace(operator.installation(), version=(1, 39, 3))) == [(ERROR, "body-counted-twice", place)]
-    assert told(replace(operator.installation(), version=(1, 40, 0))) == []
+    assert told(replace(operator.envoy_config(), version=(1, 39, 3))) == [(ERROR, "body-counted-twice", place)]
+    assert told(replace(operator.envoy_config(), version=(1, 40, 0))) == []
 
 
 def test_what_the_edge_takes_attempts_must_take() -> None:

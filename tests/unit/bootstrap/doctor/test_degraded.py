@@ -67,10 +67,10 @@ def test_what_nobody_can_read_must_not_be_taken() -> None:
 
 
 def test_an_older_script_lets_nothing_through() -> None:
-    older = state_script(most_calls=9, let_through=False)
+    older = state_script(most_calls=99, let_through=False)
     operator = an_operator(GATEWAY).put(f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": older})
 
-    assert told(operator, GATEWAY) == [(ERROR, "degraded-let-through", CARRIER)]
+    assert told(operator, GATEWAY) == [(ERROR, "degraded-fail-open", CARRIER)]
 
 
 def test_who_refuses_requests_needs_nothing_of_it() -> None:

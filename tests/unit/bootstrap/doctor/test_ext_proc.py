@@ -46,7 +46,7 @@ def test_a_filter_that_is_switched_off_asks_nobody() -> None:
 def test_a_filter_whose_settings_come_from_elsewhere_may_be_the_one() -> None:
     operator = an_operator().put(EXT_PROC_FILTER, {"name": "one", "config_discovery": {"config_source": {"ads": {}}}})
 
-    assert told(operator) == [(WARNING, "unseen", EXT_PROC_FILTER)]
+    assert told(operator) == [(WARNING, "dynamic-config", EXT_PROC_FILTER)]
 
 
 def test_one_that_asks_past_the_clusters_cannot_be_judged() -> None:
@@ -107,19 +107,49 @@ def test_other_settings_on_a_route_are_not_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "place"),
+    ("setting", "value"),
     [
-        ("observability_mode", True, "observability_mode"),
-        ("disable_immediate_response", True, "disable_immediate_response"),
-        ("route_cache_action", "RETAIN", "route_cache_action"),
-        ("disable_clear_route_cache", True, "route_cache_action"),
-        ("forward_rules", {"allowed_headers": {}}, "forward_rules"),
+        ("observability_mode", True),
+        ("disable_immediate_response", True),
+        ("route_cache_action", "RETAIN"),
+        ("route_cache_action", 2),
+        ("disable_clear_route_cache", True),
     ],
 )
-def test_a_sidecar_that_is_not_obeyed_is_told(setting: str, value: object, place: str) -> None:
+def test_a_sidecar_that_is_not_obeyed_is_reported(setting: str, value: object) -> None:
     operator = an_operator().put(f"{EXT_PROC}.{setting}", value)
 
-    assert told(operator) == [(ERROR, "ext-proc-obeyed", f"{EXT_PROC}.{place}")]
+    assert told(operator) == [(ERROR, "ext-proc-obeyed", f"{EXT_PROC}.{setting}")]
+    assert words(operator).endswith(f"Remove {setting}.")
+
+
+@pytest.mark.parametrize("action", ["DEFAULT", "CLEAR", 1])
+def test_a_route_may_be_chosen_anew_in_another_words(action: object) -> None:
+    assert told(an_operator().put(f"{EXT_PROC}.route_cache_action", action)) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "hidden"),
+    [
+        ({"allowed_headers": {}}, "content-type"),
+        ({"allowed_headers": {"patterns": [{"prefix": "x-"}]}}, "retry-after"),
+        ({"disallowed_headers": {"patterns": [{"exact": "x-extproc-state"}]}}, "x-extproc-state"),
+        ({"disallowed_headers": {"patterns": [{"exact": "cookie"}]}}, "cookie"),
+        ({"disallowed_headers": {"patterns": [{"exact": "x-goog-api-key"}]}}, "x-goog-api-key"),
+    ],
+)
+def test_the_sidecar_sees_what_it_reads_and_what_it_is_to_remove(rules: object, hidden: str) -> None:
+    """A client's key that is hidden from it goes on to the provider."""
+    operator = an_operator().put(f"{EXT_PROC}.forward_rules", rules)
+
+    assert told(operator) == [(ERROR, "forward-rules", f"{EXT_PROC}.forward_rules")]
+    assert hidden in words(operator).partition("|")[0]
+
+
+def test_other_headers_may_be_hidden_from_the_sidecar() -> None:
+    hidden = [{"exact": "x-extproc-in-flight"}, {"exact": "x-of-another-filter"}]
+
+    assert told(an_operator().put(f"{EXT_PROC}.forward_rules.disallowed_headers.patterns", hidden)) == []
 
 
 def test_a_sidecar_that_may_not_ask_for_a_body_waits_in_vain() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.doctor.patients import (
     ATTEMPT_ROUTE,
+    CLUSTERS,
     EDGE,
     EDGE_HOST,
     EDGE_ROUTE,
@@ -16,6 +17,10 @@ from support.doctor.patients import (
     told,
     words,
 )
+from unit.bootstrap.doctor import test_degraded
+
+from extproc import names
+from extproc.doctor.header_names import own_names
 
 EARLY = f"{EDGE}.early_header_mutation_extensions"
 UPSTREAM = f"{ROUTER}.upstream_http_filters"
@@ -49,7 +54,7 @@ def test_a_filter_may_remove_them() -> None:
 @pytest.mark.parametrize("level", [EDGE_ROUTE, EDGE_HOST, f"{EDGE}.route_config"])
 def test_a_route_may_remove_our_own(level: str) -> None:
     """They only matter behind the edge's router."""
-    ours = ["X-Arch-LLM-Provider", "x-extproc-state", "x-extproc-redispatch", "x-extproc-unprocessed"]
+    ours = [name.title() for name in own_names()]
     operator = an_operator().put(f"{level}.request_headers_to_remove", ours)
     operator.drop(f"{EARLY}[0].typed_config.mutations[2]").drop(f"{EARLY}[0].typed_config.mutations[1]")
 
@@ -110,10 +115,41 @@ def test_a_providers_own_headers_for_envoy_are_not_believed() -> None:
 
 def test_a_route_may_remove_ours_from_what_a_provider_answers() -> None:
     operator = an_operator().drop(f"{MUTATIONS}.response_mutations[0]")
-    told_inside = ["state", "redispatch", "unprocessed", "in-flight", "lost"]
-    ours = [f"x-extproc-{name}" for name in told_inside]
+    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
 
-    assert told(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", ours)) == []
+    assert told(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", list(own_names()))) == []
+
+
+def test_a_route_does_not_remove_what_the_router_has_believed_by_then() -> None:
+    operator = an_operator().drop(f"{MUTATIONS}.response_mutations[2]")
+    operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", ["x-envoy-overloaded", "x-envoy-ratelimited"])
+
+    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+
+
+def test_a_client_must_not_say_that_no_worker_is_there() -> None:
+    """By `x-extproc-degraded` it would reach the default provider past every policy."""
+    kept = [{"remove": name} for name in own_names() if name not in {names.DEGRADED, names.HINT}]
+    envoys = {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}}
+    operator = an_operator().put(f"{EARLY}[0].typed_config.mutations", [*kept, envoys])
+
+    assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
+    assert f"clients may send {names.DEGRADED}: " in words(operator)
+
+
+def test_the_default_providers_cluster_for_requests_without_a_worker_is_held_to_the_same() -> None:
+    operator = an_operator(test_degraded.GATEWAY)
+    clusters = operator.at(CLUSTERS)
+    assert isinstance(clusters, list)
+    (index,) = (at for at, one in enumerate(clusters) if one["name"] == names.DEGRADED_CLUSTER)
+    chain = f"{CLUSTERS}[{index}].{HTTP}.http_filters"
+    filters = operator.at(chain)
+    assert isinstance(filters, list)
+    operator.put(chain, [one for one in filters if one["name"] != "envoy.filters.http.header_mutation"])
+
+    assert {(check, place) for _, check, place in told(operator, test_degraded.GATEWAY)} == {
+        ("headers-at-providers", chain)
+    }
 
 
 def test_a_cluster_with_a_chain_of_its_own_does_without_the_routers() -> None:

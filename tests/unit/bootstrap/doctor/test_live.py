@@ -12,7 +12,7 @@ from extproc.config.errors import ConfigError
 from extproc.doctor.reading.live import read_live
 
 if TYPE_CHECKING:
-    from extproc.doctor.model.envoy import Installation
+    from extproc.doctor.model.envoy import EnvoyConfig
 
 SERVER_INFO = '{"version": "9e558/1.40.0/Clean/RELEASE/BoringSSL", "state": "LIVE"}'
 STATS = (
@@ -20,7 +20,7 @@ STATS = (
 )
 
 
-def live(operator: Operator, *more: object) -> Installation:
+def live(operator: Operator, *more: object) -> EnvoyConfig:
     """Return a running Envoy that was started with *operator*'s file and has *more* to tell."""
     dump = {"configs": [{"bootstrap": operator.tree, "last_updated": "now"}, *more]}
     return read_live(config_dump=json.dumps(dump), server_info=SERVER_INFO, stats=STATS)
@@ -82,7 +82,7 @@ def test_routes_that_it_was_sent_are_found_by_name() -> None:
 def test_routes_that_it_was_not_sent_yet_cannot_be_judged() -> None:
     operator = an_operator().drop(f"{ATTEMPT}.route_config").put(f"{ATTEMPT}.rds", {"route_config_name": "other"})
 
-    assert told(live(operator)) == [(WARNING, "unseen", f"{ATTEMPT}.rds")]
+    assert told(live(operator)) == [(WARNING, "dynamic-config", f"{ATTEMPT}.rds")]
 
 
 @pytest.mark.parametrize("dump", ["", "<html>", "{}", '{"configs": [{}]}', "[1]", "null"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.doctor.reading.node import Node
+from extproc.doctor.model.node import Node
 
 ROOT = Node({"a_b": {"c.d/e": [1, {"x": None}]}, "aB": 1, "camelCase": 2})
 

@@ -43,18 +43,28 @@ def test_the_mark_must_be_among_the_headers() -> None:
 @pytest.mark.parametrize(
     "matcher",
     [
-        {},
-        {"present_match": True},
         {"exact_match": "1"},
         {"string_match": {"exact": "1"}},
+        {"string_match": {"prefix": "1"}},
         {"safe_regex_match": {"regex": "\\d"}},
-        {"string_match": {"exact": "2"}, "invert_match": True},
+        {"string_match": {"exact": "spent"}, "invert_match": True},
     ],
 )
 def test_the_mark_may_be_matched_in_any_way_that_fits_it(matcher: dict[str, object]) -> None:
     operator = an_operator().put(f"{RETRY}.retriable_headers[0]", {"name": "X-Extproc-Redispatch", **matcher})
 
     assert told(operator) == []
+
+
+@pytest.mark.parametrize(
+    "matcher", [{}, {"present_match": True}, {"string_match": {"exact": "2"}, "invert_match": True}]
+)
+def test_a_mark_that_says_that_no_attempt_may_follow_is_not_one_that_asks_for_it(matcher: dict[str, object]) -> None:
+    """Envoy itself ends a request by `spent`: who only looks whether the header is there calls providers on and on."""
+    operator = an_operator().put(f"{RETRY}.retriable_headers[0]", {"name": "x-extproc-redispatch", **matcher})
+
+    assert told(operator) == [(ERROR, "retry-mark", f"{RETRY}.retriable_headers")]
+    assert "x-extproc-redispatch: spent are final" in words(operator)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +138,7 @@ def test_nobody_tries_again_within_an_attempt(level: str) -> None:
     operator = an_operator().drop(f"{ATTEMPT_ROUTE}.route.retry_policy")
     operator.put(f"{level}.retry_policy", {"retry_on": "refused-stream,5xx"})
 
-    assert told(operator) == [(ERROR, "retry-inside", f"{level}.retry_policy")]
+    assert told(operator) == [(ERROR, "retry-in-attempt", f"{level}.retry_policy")]
 
 
 @pytest.mark.parametrize("setting", ["per_try_timeout", "per_try_idle_timeout"])
@@ -140,7 +150,7 @@ def test_the_edge_has_no_limit_for_one_attempt(setting: str) -> None:
 def test_attempts_are_not_made_side_by_side(level: str) -> None:
     operator = an_operator().put(f"{level}.hedge_policy", {"hedge_on_per_try_timeout": True})
 
-    assert told(operator) == [(ERROR, "retry-cut", f"{EDGE_ROUTE}.route.hedge_policy")]
+    assert told(operator) == [(ERROR, "retry-cut", f"{level}.hedge_policy.hedge_on_per_try_timeout")]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])

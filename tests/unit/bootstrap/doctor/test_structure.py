@@ -54,6 +54,16 @@ def test_a_missing_way_inside_is_told() -> None:
     assert told(an_operator().drop(INSIDE)) == [(ERROR, "attempt-cluster", CLUSTERS)]
 
 
+def test_a_way_inside_must_lead_to_the_attempt_listener() -> None:
+    """By its name it is the one, and it leads to another port."""
+    address = f"{INSIDE}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address"
+    operator = an_operator().put(address, SOCKET)
+
+    assert told(operator) == [(ERROR, "attempt-cluster", f"{INSIDE}.load_assignment")]
+    assert told(an_operator().put(address, {"other": {}})) == []
+    assert told(an_operator().drop(f"{INSIDE}.load_assignment")) == []
+
+
 def test_other_names_are_as_good_as_ours() -> None:
     """What something does counts, not what it is called."""
     inside = {"envoy_internal_address": {"server_listener_name": "tries"}}
@@ -128,41 +138,41 @@ def test_routes_from_elsewhere_cannot_be_judged() -> None:
     rds = {"rds": {"route_config_name": "edge", "config_source": {"ads": {}}}}
     operator = an_operator().drop(f"{EDGE}.route_config").put(f"{EDGE}.rds", rds["rds"])
 
-    assert told(operator) == [(WARNING, "unseen", f"{EDGE}.rds")]
+    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE}.rds")]
 
 
 def test_attempt_routes_from_elsewhere_cannot_be_judged() -> None:
     """The listener is found because it is inside."""
     operator = an_operator().drop(f"{ATTEMPT}.route_config").put(f"{ATTEMPT}.rds", {"route_config_name": "attempt"})
 
-    assert told(operator) == [(WARNING, "unseen", f"{ATTEMPT}.rds")]
+    assert told(operator) == [(WARNING, "dynamic-config", f"{ATTEMPT}.rds")]
 
 
 def test_virtual_hosts_from_elsewhere_cannot_be_judged() -> None:
     operator = an_operator().put(f"{EDGE}.route_config.vhds", {"config_source": {"ads": {}}})
 
-    assert told(operator) == [(WARNING, "unseen", f"{EDGE}.route_config.vhds")]
+    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE}.route_config.vhds")]
 
 
 def test_a_tree_of_matchers_cannot_be_judged() -> None:
     operator = an_operator().drop(f"{EDGE_HOST}.routes").put(f"{EDGE_HOST}.matcher", {"matcher_tree": {}})
 
-    assert told(operator) == [(WARNING, "unseen", f"{EDGE_HOST}.matcher")]
+    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE_HOST}.matcher")]
 
 
 def test_scoped_routes_cannot_be_judged() -> None:
     operator = an_operator().drop(f"{EDGE}.route_config").put(f"{EDGE}.scoped_routes", {"name": "scopes"})
 
-    assert told(operator) == [(WARNING, "unseen", f"{EDGE}.scoped_routes")]
+    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE}.scoped_routes")]
 
 
 def test_listeners_from_elsewhere_may_be_the_missing_ones() -> None:
     operator = an_operator().drop(ATTEMPT_LISTENER).put("dynamic_resources", {"lds_config": {"ads": {}}})
 
-    assert told(operator) == [(WARNING, "unseen", "dynamic_resources.lds_config")]
+    assert told(operator) == [(WARNING, "dynamic-config", "dynamic_resources.lds_config")]
 
 
 def test_clusters_from_elsewhere_may_be_the_missing_ones() -> None:
     operator = an_operator().put(CLUSTERS, []).put("dynamic_resources", {"cds_config": {"ads": {}}})
 
-    assert told(operator) == [(WARNING, "unseen", "dynamic_resources.cds_config")]
+    assert told(operator) == [(WARNING, "dynamic-config", "dynamic_resources.cds_config")]

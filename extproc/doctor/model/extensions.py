@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from extproc.doctor.reading.node import Node
+    from extproc.doctor.model.node import Node
 
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"

@@ -50,6 +50,10 @@ class Node:
             node = Node(table.get(spelled), (*node.steps, spelled))
         return node
 
+    def otherwise(self, other: Node) -> Node:
+        """Return this node, or *other* when it is not there."""
+        return self if self.present else other
+
     def items(self) -> Iterator[Node]:
         """Yield the items of a list."""
         if isinstance(self.value, list):

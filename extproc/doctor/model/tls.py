@@ -1,13 +1,12 @@
-"""Reading how a cluster's hosts prove who they are."""
+"""How a cluster's hosts prove who they are."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.doctor.model.clusters import Tls
-
 if TYPE_CHECKING:
-    from extproc.doctor.reading.node import Node
+    from extproc.doctor.model.node import Node
 
 _AUTHORITIES = (
     "trusted_ca",
@@ -25,11 +24,23 @@ _OWN = (
     "tls_certificate_provider_instance",
     "custom_tls_certificate_selector",
 )
-_ELSEWHERE = (
+_DYNAMIC = (
     "validation_context_sds_secret_config",
     "validation_context_certificate_provider_instance",
     "validation_context_certificate_provider",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What is asked of a cluster's hosts."""
+
+    place: str
+    sni: bool
+    checks_name: bool
+    checks_authority: bool
+    shows_certificate: bool  # who we are
+    dynamic: bool  # the authorities and names to check come from a secret that is not in sight
 
 
 def read_tls(node: Node, by_request: Node) -> Tls:
@@ -39,12 +50,12 @@ def read_tls(node: Node, by_request: Node) -> Tls:
     context = combined.at("default_validation_context") if combined.present else common.at("validation_context")
     return Tls(
         place=node.place,
-        names_host=bool(node.at("sni").text()) or node.at("auto_host_sni").flag() or by_request.at("auto_sni").flag(),
+        sni=bool(node.at("sni").text()) or node.at("auto_host_sni").flag() or by_request.at("auto_sni").flag(),
         checks_name=by_request.at("auto_san_validation").flag()
         or node.at("auto_sni_san_validation").flag()
         or any(context.at(key).present for key in _NAMES),
         checks_authority=any(context.at(key).present for key in _AUTHORITIES)
         and context.at("trust_chain_verification").value not in _ACCEPT_UNTRUSTED,
         shows_certificate=any(common.at(key).present for key in _OWN),
-        elsewhere=combined.present or any(common.at(key).present for key in _ELSEWHERE),
+        dynamic=combined.present or any(common.at(key).present for key in _DYNAMIC),
     )

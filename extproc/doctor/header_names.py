@@ -1,4 +1,4 @@
-"""Which headers the sidecar sets and removes, found out by having it rewrite a request for every target."""
+"""Headers of our own, and those that the sidecar sets and removes: by having it rewrite a request for every target."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 ON_RESPONSES = (names.UNPROCESSED, names.MODEL, names.ATTEMPTS)
 """Set on a provider's response. Those of a response that the sidecar itself makes need no permission: Envoy applies
 rules of its own to them (`ImmediateMutationChecker` in its ext_proc.cc)."""
+
+
+def own_names() -> tuple[str, ...]:
+    """Return all headers that the sidecar and Envoy have between them."""
+    prefixes = tuple(prefix for prefix in names.INTERNAL_PREFIXES if prefix != "x-envoy-")
+    return tuple(value for value in vars(names).values() if isinstance(value, str) and value.startswith(prefixes))
 
 
 def mutated_headers(gateway: Gateway) -> tuple[str, ...]:
