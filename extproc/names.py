@@ -25,8 +25,7 @@ RETRIED_UNPROCESSED = "0|408|425|429|5..|timeout|connection_error"
 """Regex for the values of `UNPROCESSED` on which the edge tries again; `0`: no worker was there to name a cluster."""
 
 LOST = "x-extproc-lost"
-"""Response, inside: Envoy has made it itself because there is none of a provider's: `TIMED_OUT` or `BROKEN`, and
-why."""
+"""Response, internal: Envoy made it itself, as the provider sent none: `TIMED_OUT` or `BROKEN`, and Envoy's details."""
 
 TIMED_OUT = "timeout"
 """Value of `LOST`, and then of `UNPROCESSED`: no response within a time limit."""
@@ -35,7 +34,7 @@ BROKEN = "connection_error"
 """Value of `LOST`, and then of `UNPROCESSED`: refused, reset, or broken off before anything had reached the client."""
 
 IN_FLIGHT = "x-extproc-in-flight"
-"""Response, inside: the state of the attempt that it answers, in case nobody decides on it. Not for the sidecar."""
+"""Response, internal: the attempt state of its request, in case the response stays unprocessed. Not for the sidecar."""
 
 FINAL = "final"
 """Value of `IN_FLIGHT` where no attempt may follow, whatever the response is: there is no retry policy."""
@@ -44,16 +43,16 @@ PROCESSED = "processed"
 """Value of `UNPROCESSED` in every response that the sidecar has processed."""
 
 DEGRADED = "x-extproc-degraded"
-"""Request, inside: the default target may be asked without the sidecar. Response, to the client: it was."""
+"""Request, internal: the default target may be called without the sidecar. Response, to the client: it was."""
 
 MODEL = "x-extproc-model"
-"""Response, to the client: the target that answered."""
+"""Response, to the client: the target that responded."""
 
 ATTEMPTS = "x-extproc-attempts"
 """Response, to the client: how many attempts were made."""
 
 INTERNAL_PREFIXES = ("x-extproc-", "x-arch-", "x-envoy-")
-"""Headers that are a matter between Envoy and the sidecar: none is taken from, or shown to, anyone else."""
+"""Prefixes of internal headers, which only Envoy and the sidecar read: none passes from or to clients and providers."""
 
 TRY_TIMEOUT = "x-envoy-upstream-rq-per-try-timeout-ms"
 """Request, read by Envoy's router: limit on the time to response headers of this attempt, in milliseconds."""
@@ -86,7 +85,7 @@ FLAGS_ATTRIBUTE = "response.flags"
 """ext_proc attribute: Envoy's response flags as a bit vector."""
 
 DETAILS_ATTRIBUTE = "response.code_details"
-"""ext_proc attribute: why Envoy answered as it did; `via_upstream` when the answer is the provider's own."""
+"""ext_proc attribute: why Envoy sent this response; `via_upstream` when it is the provider's own."""
 
 VIA_UPSTREAM = "via_upstream"
-"""Value of `DETAILS_ATTRIBUTE` when the provider itself has answered."""
+"""Value of `DETAILS_ATTRIBUTE` when the response is the provider's."""

@@ -1,4 +1,4 @@
-"""Reading how long a provider asks us to wait. Pure parsing: nothing is classified or stored here."""
+"""Parsing of Retry-After and rate-limit headers. Nothing is classified or stored here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIXES = ("retry-after", "x-ratelimit-", "anthropic-ratelimit-", "ratelimit")
 """What the names of all headers begin with that are read here, but for `date`."""
 
 _LONGEST: Millis = 2**53
-"""A wait past this (285,000 years) is an overflow, not an answer."""
+"""A wait past this (285,000 years) is an overflow, not a wait."""
 
 _NUMBER = re.compile(r"[0-9]{1,32}(?:\.[0-9]{1,32})?", re.ASCII)
 _DURATION = re.compile(
@@ -57,14 +57,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def read_retry_after(headers: Mapping[str, str], *, status: int, now: Instant) -> Millis | None:
-    """Return the longest wait that an answer asks for in any of its headers; None when it asks for none.
+    """Return the longest wait that any of a response's headers names; None when none does.
 
-    0 is an answer: now. What cannot be read (garbage, negative, NaN, overflow) is ignored. Reset times of rate limits
-    count only on a 429 and only for a limit of which nothing remains: providers send them with every answer. Whether a
+    0 means now. What cannot be read (garbage, negative, NaN, overflow) is ignored. Reset times of rate limits
+    count only on a 429 and only for a limit of which nothing remains: every response has them. Whether a
     number is in seconds, or a point in time in seconds or milliseconds, shows in its size: so the headers of a provider
     that is not known by name are read, too.
 
-    Points in time are compared with the answer's own `Date` where it has one, so that a provider's clock that is
+    Points in time are compared with the response's own `Date` where it has one, so that a provider's clock that is
     wrong does no harm (RFC 9110 section 10.2.3 gives the delay or the date, and 6.6.1 the clock it is meant by).
     """
     waits = [
@@ -109,7 +109,7 @@ def _members(value: str) -> Iterator[str]:
 
 
 def _remaining_of(name: str) -> str | None:
-    """Return which header says what remains of the limit whose reset is the header *name*; None: that is no reset."""
+    """Return the header with the remainder of the limit whose reset is the header *name*; None: that is no reset."""
     for pattern in _RESETS if "ratelimit" in name else ():
         if (reset := pattern.fullmatch(name)) is not None:
             return f"{reset['before']}remaining{reset['after'] or ''}"
@@ -186,7 +186,7 @@ def _until(date: datetime | None, headers: Mapping[str, str], now: Instant) -> M
 
 
 def _reference(headers: Mapping[str, str], now: Instant) -> Millis:
-    """Return when the answer was sent, by the clock of who sent it, if it says so."""
+    """Return when the response was sent, by its sender's clock if it has a `Date`."""
     sent = _http_date(headers.get("date", ""))
     return now if sent is None else _millis(sent)
 

@@ -1,6 +1,6 @@
 """A stream for log lines that are written in batches, by a thread of its own.
 
-A line costs a system call, and whoever reads them may be slow: neither is to keep a request waiting.
+A line costs a system call, and the reader of the log may be slow: neither may delay a request.
 """
 
 from __future__ import annotations
@@ -89,5 +89,5 @@ class LineWriter:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # nobody reads them any more: that is no reason to stop serving
+        except (OSError, ValueError):  # the reader of the log has gone: that is no reason to stop serving
             pass

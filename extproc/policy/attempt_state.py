@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
 @value
 class NextAttempt:
-    """The next attempt: whom to call, with which key, not before when, and why."""
+    """The next attempt: its target and key, its earliest time, and the reason for it."""
 
     target: TargetId
     not_before: Instant
@@ -42,7 +42,7 @@ class NextAttempt:
     waited: Millis = 0  # length of the wait that not_before ends; 0: at once
 
     def wait_until(self, now: Instant) -> Instant | None:
-        """Return when the attempt may be made; None when that time has come."""
+        """Return the earliest time of the attempt; None when that time has come."""
         return self.not_before if self.not_before > now else None
 
 

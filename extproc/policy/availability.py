@@ -32,11 +32,11 @@ class Availability:
 
         A target whose keys are all on cooldown is blocked until the first ends that the provider asked for.
         """
-        asked = self._latest(self._blocks.retry_after, target)
+        provider_block = self._latest(self._blocks.retry_after, target)
         if self.keys_blocked_until(target) is None:
-            return asked
+            return provider_block
         keys = [until for subject in self._keys(target) if (until := self._blocks.keys.until(subject, self._now))]
-        return max(asked or _FREE, min(keys, default=_FREE)) or None
+        return max(provider_block or _FREE, min(keys, default=_FREE)) or None
 
     def deprioritized_until(self, target: Target) -> Instant | None:
         """Return until when *target* is deprioritized after slow responses, or a timeout, or for want of a key.

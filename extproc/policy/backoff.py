@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt when nobody has said."""
+"""Back-off: how long to wait before the next attempt where the provider named no time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Which targets are blocked, until when, and why.
 
-A block only ever moves later: two answers about one target may arrive out of order, and the longer wait is the safe
+A block only ever moves later: two responses of one target may arrive out of order, and the longer wait is the safe
 one. Merging is therefore `max`, in any order and any number of times, which is what makes blocks shareable: reads are
-local, every change is handed out as a value, and whoever receives it merges it the same way.
+local, every change is published as a value, and each process that receives it merges it the same way.
 
 Not safe for use from several threads; the sidecar decides on one event loop.
 """
@@ -25,7 +25,7 @@ _SWEEP_FROM = 1024
 
 
 class BlockKind(StrEnum):
-    """Why a target is blocked: the provider said so, or we think so."""
+    """Why a target is blocked: at the provider's request, or by our own guess."""
 
     RETRY_AFTER = "retry_after"
     LATENCY = "latency"
@@ -100,7 +100,7 @@ class Ledger:
         if until <= max(now, self._until.get(subject, now)):
             return False
         self._until[subject] = until
-        # Names of wildcard models come from clients: what has expired must go even if nobody asks for it again.
+        # Names of wildcard models come from clients: what has expired must go even if it is never looked up again.
         if len(self._until) >= self._sweep_at:
             self._until = dict(self.in_force(now))
             self._sweep_at = max(_SWEEP_FROM, 2 * len(self._until))
@@ -114,8 +114,8 @@ class Ledger:
 class Blocks:
     """The blocks that outlive requests, a ledger for each kind.
 
-    *publish* is told of every block that is new or has moved later here; blocks merged from elsewhere are not told
-    again.
+    *publish* is called with every block that is new or has moved later here; blocks merged from elsewhere are not
+    published again.
     """
 
     def __init__(self, publish: Callable[[Block], None] = lambda _: None) -> None:
@@ -131,16 +131,16 @@ class Blocks:
         return refused if asked is None or (refused is not None and refused > asked) else asked
 
     def add(self, block: Block, *, now: Instant) -> None:
-        """Take note of *block* and tell the others, unless a later one is known already."""
+        """Merge *block* and publish it, unless a later one is known already."""
         if self.merge(block, now=now):
             self._publish(block)
 
     def merge(self, block: Block, *, now: Instant) -> bool:
-        """Take note of a block that others have told; return whether it was news."""
+        """Merge a block that another process has published; return whether it changed anything."""
         return self._ledger(block.kind).merge(block.subject, block.until, now)
 
     def snapshot(self, *, now: Instant) -> tuple[Block, ...]:
-        """Return all blocks in force: what a newcomer has to merge to know as much as we do."""
+        """Return all blocks in force: what a process that has just started must merge."""
         return tuple(
             Block(kind, subject, until) for kind in BlockKind for subject, until in self._ledger(kind).in_force(now)
         )

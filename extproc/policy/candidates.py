@@ -1,4 +1,4 @@
-"""Who may get the next attempt, in which order, and why the others may not."""
+"""The candidates for the next attempt, in order, and why other targets are excluded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Exclusion(StrEnum):
     API = "api"  # does not support the request's API
     UNNAMED = "unnamed"  # would make embeddings of another kind, and the policy does not name it
     CREDENTIAL = "credential"  # has no key, or would pass the client's on to another provider
-    WILDCARD = "wildcard"  # stands for any model: nobody asked for one in particular
+    WILDCARD = "wildcard"  # stands for any model: no request names it as a fallback
 
 
 @value
@@ -38,14 +38,14 @@ class RequestContext:
 
 @value
 class CandidateQuery:
-    """What is looked for: a target that can serve a request, by *strategy* relative to the target *origin*."""
+    """The query for targets that can serve a request, by *strategy* relative to the target *origin*."""
 
     context: RequestContext
     strategy: Strategy
     origin: Target
 
     def exclusion(self, target: Target) -> Exclusion | None:
-        """Return why *target* is not what is looked for; None when it is."""
+        """Return why *target* is no candidate; None when it is one."""
         if not self._fits(target):
             return Exclusion.STRATEGY
         if self.strategy is Strategy.SAME_MODEL:
@@ -103,9 +103,9 @@ class Candidates:
 
 
 class CandidateIndex:
-    """Who may follow whom: fixed by the configuration, so that each answer is found only once.
+    """The candidates after each target: fixed by the configuration, so that each query is evaluated only once.
 
-    Questions are about what is configured, so that there are few of them, whatever models clients name.
+    Its keys are configured entries, so that there are few of them, whatever models clients name.
     """
 
     def __init__(self, catalog: Catalog) -> None:

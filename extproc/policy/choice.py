@@ -1,4 +1,4 @@
-"""Which of the candidates, and after which wait."""
+"""The choice among the candidates, and the wait before the attempt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @value
 class Limits:
-    """What no wait may cross."""
+    """The limits that no wait may cross."""
 
     now: Instant
     max_wait: Millis
@@ -43,7 +43,7 @@ class Limits:
 
 @value
 class Delay:
-    """The delay before an attempt that no provider asked for: back-off, and the delay of a new round."""
+    """The delay before an attempt, apart from Retry-After: back-off, and the delay of a new round."""
 
     backoff: Backoff | None = None
     failures: Sequence[FailedAttempt] = ()
@@ -78,7 +78,7 @@ class Chosen:
 
 
 def in_order(pool: Candidates, order: CandidateOrder, *, position: int, rng: Rng) -> Iterator[Target]:
-    """Yield the candidates in the order in which they are asked: those with a name in the policy first.
+    """Yield the candidates in the order in which they are tried: those that the policy names first.
 
     *position* is, for round_robin, how many targets were chosen so before.
     """
@@ -101,7 +101,7 @@ def in_order(pool: Candidates, order: CandidateOrder, *, position: int, rng: Rng
 def choose(
     targets: Iterable[Target], delay: Delay, *, availability: Availability, limits: Limits, rng: Rng
 ) -> Chosen | StopReason:
-    """Return whom of *targets* to call, or why none of them may be.
+    """Return which of *targets* to call, or why none of them may be.
 
     The first that is not blocked; else one that is deprioritized; else one that is worth waiting for.
     """

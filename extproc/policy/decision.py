@@ -1,4 +1,4 @@
-"""What the rules can decide."""
+"""The decisions of the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StopReason(StrEnum):
     DEADLINE = "deadline"  # the listener's timeout is over, or every wait would cross it
     WAIT_TOO_LONG = "wait_too_long"  # what is left is blocked by Retry-After for longer than max_wait_seconds
     NO_CANDIDATE = "no_candidate"  # every candidate was tried
-    REPEATED = "repeated"  # the same request has just been exhausted: nobody was asked again
+    REPEATED = "repeated"  # the same request has just been exhausted: no target was called again
 
 
 @value
@@ -36,9 +36,9 @@ class Try:
 
 @value
 class Deliver:
-    """Pass the answer on to the client as it is.
+    """Pass the response on to the client as it is.
 
-    *state* includes what the answer has taught about its target.
+    *state* includes what was recorded of the response.
     """
 
     state: AttemptState
@@ -78,9 +78,9 @@ class Exhausted:
 
     @property
     def decisive(self) -> FailedAttempt | None:
-        """The failure that speaks for all: the last one. But of an unfit target the client knows nothing.
+        """The failure that the client is shown for all: the last one, but for those of unfit targets.
 
-        Where that came last, it is the last failure of the primary, or else of anybody fit; None without any.
+        Where an unfit target came last, it is the primary's last failure, else any fit target's; None without any.
         """
         last = self.failures[-1] if self.failures else None
         if last is None or last.outcome.kind is not Kind.UNFIT:

@@ -1,4 +1,4 @@
-"""The one object callers hold: who gets the first attempt, and what follows an answer.
+"""The engine: which target gets the first attempt, and what follows a response.
 
 Everything is synchronous and runs on one event loop, so that a decision is atomic: there are no locks.
 """
@@ -57,7 +57,7 @@ class Engine:
         freedom: Freedom = Freedom.ANYWHERE,
         resource: str = "",
     ) -> Try | Exhausted:
-        """Return whom to call first for a request whose primary is *primary*.
+        """Return the first attempt of a request whose primary is *primary*.
 
         *deadline* is when the listener's timeout ends the request; *body_sha256* and *freedom* go into its attempt
         state. A request that has just been exhausted, known by its digest and its *resource* (method and path), is
@@ -68,7 +68,7 @@ class Engine:
         attempt = NextAttempt(primary.id, now, Reason.PRIMARY)
         state = AttemptState(primary.id, now, deadline, attempt, body_sha256=body_sha256, freedom=freedom)
         context = self._context_of(state, api)
-        if context is not None:  # then somebody else may be called, or another key: the plan says
+        if context is not None:  # then the plan may choose another target or another key
             if _is_remembered(context.policy, primary, resource):
                 repeated = self._repeats.recall(Request(primary.id, resource, body_sha256), now=now)
                 if repeated is not None:
@@ -91,8 +91,8 @@ class Engine:
     ) -> Decision:
         """Return what follows the attempt `state.next`, which ended in *outcome* after *duration* milliseconds.
 
-        An answer is delivered, whatever it is, where there is no retry policy or it allowed no retry for this one.
-        Where nothing more is tried, that is remembered for a moment, by *resource* as `first` knows it.
+        A response is delivered, whatever it is, where there is no retry policy or it allows no retry of this one.
+        An exhausted request is remembered for a moment, by *resource* as in `first`.
         """
         context, target = self._context_of(state, api), self.catalog.get(state.next.target)
         if context is None or target is None:
@@ -116,10 +116,10 @@ class Engine:
     ) -> Decision:
         """Return what follows by the rules.
 
-        A client's mistake is the client's to know; but only the target that its request names can tell. A target that
-        a failover has chosen may refuse for reasons of its own (its key, a retired model, a parameter it does not
-        know), and the client has a failure to recover from: such a target is passed over. Nor is it the client's
-        mistake if the operator's key, balance or model is refused: somebody else is asked, if there is anybody.
+        A client's mistake is reported to the client; but only the primary's response can show one. A fallback may
+        refuse for reasons of its own (its key, a retired model, an unknown parameter): it is unfit and passed over.
+        Nor is a refusal of the operator's key, balance or model the client's mistake: another target is called, if
+        there is one.
         """
         recorder = feedback.OutcomeRecorder(context.policy, self._shared, now, rng)
         if outcome.kind is not Kind.CONNECTION_ERROR:
@@ -138,7 +138,7 @@ class Engine:
         failed = recorder.record_failure(state, target, failure, duration)
         following = Plan(self._shared, context, failed, now, rng).next_attempt(target)
         if operators and not isinstance(following, Try) and all(before.rule is None for before in state.failures):
-            return Deliver(state)  # nobody else was asked, and it says better than we could what is wrong
+            return Deliver(state)  # no other target was called, and it says better than we could what is wrong
         return following or Deliver(state)
 
     def record_retry_after(self, state: AttemptState, outcome: Outcome, api: Api, *, now: Instant, rng: Rng) -> None:
@@ -187,9 +187,9 @@ class Engine:
 
 
 def _is_remembered(policy: Policy, primary: Target, resource: str) -> bool:
-    """Return whether it is remembered that everybody has failed a request for *primary*.
+    """Return whether exhausted requests for *primary* are remembered.
 
-    Not with a credential of the client's own: what one client is answered says nothing to another.
+    Not with the client's own credential: one client's responses say nothing about another's.
     """
     return bool(resource and policy.repeat_window) and primary.credential is not Credential.CLIENT
 
@@ -200,5 +200,5 @@ def _is_operators(outcome: Outcome, target: Target) -> bool:
 
 
 def _may_ask_elsewhere(state: AttemptState, policy: Policy) -> bool:
-    """Return whether the request may be served by somebody else: asking again with the same key is no use."""
+    """Return whether another target may serve the request: retrying with the same key is no use."""
     return state.freedom is Freedom.ANYWHERE and policy.default.strategy is not Strategy.SAME_MODEL

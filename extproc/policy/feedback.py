@@ -64,7 +64,7 @@ class OutcomeRecorder:
     def record_duration(self, state: AttemptState, target: Target, duration: Millis) -> AttemptState:
         """Record how long *target* took, if that is longer than on_high_latency allows.
 
-        A request reports a target once, whatever its rounds.
+        Each request counts once per target, whatever its rounds.
         """
         rule = self.policy.high_latency
         if rule is None or duration <= rule.threshold or target.id in state.slow:
@@ -88,7 +88,7 @@ class OutcomeRecorder:
             outcome = replace(outcome, kind=Kind.HIGH_LATENCY, limit=slow.threshold)
         state = state.with_failure(outcome, self.policy.rule_for(outcome).name, duration, now=self.now)
         if outcome.kind is Kind.TIMEOUT and self.policy.timeout_block:
-            # The client may give up as soon as we do: its own retry is to go elsewhere.
+            # The client may give up as soon as we do: its own retry should go to another target.
             silent = Block(BlockKind.LATENCY, target.id, Instant(self.now + self.policy.timeout_block))
             state = self._with_block(state, silent, Lifetime.GLOBAL)
         return self.record_retry_after(state, target, outcome)

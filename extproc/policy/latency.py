@@ -1,4 +1,4 @@
-"""When slow answers add up to a block."""
+"""When slow responses add up to a block."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SWEEP_FROM = 1024
 
 
 class SlowResponses:
-    """Recent slow answers, by rule and by what the rule's scope makes them about.
+    """Recent slow responses, by rule and by the subject of the rule's scope.
 
     Outlives requests. Not safe for use from several threads.
     """
@@ -23,7 +23,7 @@ class SlowResponses:
         self._sweep_at = _SWEEP_FROM
 
     def note(self, rule: HighLatency, subject: str, *, now: Instant) -> bool:
-        """Count one slow answer; return whether *rule* has now seen enough of them for a block.
+        """Count one slow response; return whether *rule* has now seen enough of them for a block.
 
         Enough is `min_triggers` within the window that ends now. The count then starts over.
         """

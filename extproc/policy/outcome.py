@@ -1,4 +1,4 @@
-"""What an attempt ended in, and whether that may be tried again."""
+"""The outcome of an attempt, and whether it may be retried."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """The classes of outcomes that the rules tell apart."""
+    """The classes of outcomes."""
 
     SUCCESS = "success"  # delivered as it is
-    FINAL = "final"  # the provider's answer, which trying again there cannot mend
-    REJECTED = "rejected"  # Envoy did not let the request through, or the client has gone: nothing can follow
-    UNFIT = "unfit"  # a FINAL of a target that the request did not name: somebody else may serve it
-    HTTP = "http"  # the provider answered with a status that may be tried again
-    TIMEOUT = "timeout"  # no answer within the attempt's time limit
+    FINAL = "final"  # the provider's response, which a retry there cannot change
+    REJECTED = "rejected"  # Envoy refused the request, or the client has gone: nothing can follow
+    UNFIT = "unfit"  # a FINAL of a target that the request did not name: another target may serve it
+    HTTP = "http"  # the provider responded with a status that may be retried
+    TIMEOUT = "timeout"  # no response within the attempt's time limit
     HIGH_LATENCY = "high_latency"  # a retriable status that came back slower than on_high_latency allows
-    CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any answer
+    CONNECTION_ERROR = "connection_error"  # refused, reset, no healthy host, broken before any response
 
 
 _NOT_MODIFIED = 304
 
 _PASSING = frozenset({408, 424, 425, 429, 498})
-"""Statuses under 500 that speak of the moment rather than of the request (RFC 9110, 8470, 6585).
+"""Statuses under 500 about the moment rather than about the request (RFC 9110, 8470, 6585).
 
 424 and 498 are Groq's (console.groq.com/docs/errors): something that it depends on has failed, or its flex tier has no
 capacity.
 """
 
 ACCOUNT_REFUSED = frozenset({401, 402, 403})
-"""Statuses that speak of a key, its account or its balance; what the request asks for may be as it should."""
+"""Statuses about a key, its account or its balance; the request itself may be correct."""
 
 _DONE = frozenset({Kind.SUCCESS, Kind.FINAL, Kind.REJECTED})
 
@@ -59,8 +59,8 @@ class RetryHint(Enum):
 class Outcome:
     """How one attempt ended.
 
-    *status* is the HTTP status the answer had; for a timeout 504 and for a connection error 502, whatever Envoy's
-    local reply says. *retry_after* is what the provider asked us to wait; None when it did not ask.
+    *status* is the HTTP status of the response; for a timeout 504 and for a connection error 502, whatever Envoy's
+    local reply says. *retry_after* is the wait that the provider named; None when it named none.
     *limit* is what the attempt took too long for: the time limit of a timeout, the threshold of a high latency.
     *refusal* is what the body says the error is about, if it does.
     """
@@ -78,17 +78,17 @@ class Outcome:
 
     @property
     def operators(self) -> bool:
-        """Whether the operator is to mend it, by a key, by a balance or by another model: the client cannot."""
+        """Whether the operator must fix it, by a key, a balance or another model: the client cannot."""
         return self.refusal is not None or self.status in ACCOUNT_REFUSED
 
     @property
     def redirects(self) -> bool:
-        """Whether it is an answer that leads elsewhere, which no client of a gateway is to follow."""
+        """Whether it is a redirect, which no client of a gateway may follow."""
         return 300 <= self.status < 400 and self.status != _NOT_MODIFIED
 
     @property
     def transient(self) -> bool:
-        """Whether going round all candidates once more may help: a connection error or a 5xx."""
+        """Whether another round over all candidates may help: a connection error or a 5xx."""
         return self.kind is Kind.CONNECTION_ERROR or (
             self.kind in {Kind.HTTP, Kind.HIGH_LATENCY} and self.status >= 500
         )
@@ -116,7 +116,7 @@ class Outcome:
 
 
 def classify_response(status: int, *, listed: Container[int], hint: RetryHint | None = None) -> Kind:
-    """Return the class of a provider's own answer.
+    """Return the class of a provider's own response.
 
     *listed* are the codes that the policy's on_status_codes name: retriable unless they mean success. *hint* is the
     provider's `x-should-retry`: it overrides the default class, never an entry of the operator's.
@@ -126,7 +126,7 @@ def classify_response(status: int, *, listed: Container[int], hint: RetryHint | 
     if status in listed:
         return Kind.HTTP
     if status < 400:
-        # A redirect is no answer, but somewhere else to ask. 304 is one, if a client has asked for it.
+        # A redirect is a failure: clients of a gateway cannot follow it. 304 is a success of a conditional request.
         return Kind.SUCCESS if status == _NOT_MODIFIED else Kind.HTTP
     if hint is not None:
         return Kind.HTTP if hint is RetryHint.RETRY else Kind.FINAL

@@ -35,7 +35,7 @@ _REASONS = {
 _NO_DELAY = Delay()
 
 _DEFAULT_RETRY_AFTER = 1000
-"""Milliseconds after which a client may repeat a request, where nobody has said and nothing is remembered."""
+"""Milliseconds after which a client may repeat a request, where no provider named a time and none is remembered."""
 
 
 class Plan:
@@ -67,7 +67,7 @@ class Plan:
             strategy = self.policy.when_deprioritized if is_slow else self.policy.default.strategy
             if strategy is not Strategy.SAME_MODEL:
                 pool = self.shared.candidate_index.candidates(self.context, strategy, primary)
-                # Being blocked, the primary comes after every free candidate; but it is better than no answer.
+                # Being blocked, the primary comes after every free candidate; but it is better than none.
                 pool = Candidates((primary, *pool.named), pool.others).without(self.state.unfit)
         chosen = self._choose(pool, delay)
         return self._try(chosen, reason) if isinstance(chosen, Chosen) else self._stop(chosen, pool)
@@ -139,7 +139,7 @@ class Plan:
         chosen = self._choose(pool, delay)
         if isinstance(chosen, Chosen):
             return self._try(chosen, _REASONS[rule.strategy])
-        # What same_model looks for is never used up: if its wait is too long, nobody is to stand in for it.
+        # What same_model looks for is never used up: if its wait is too long, no other target replaces it.
         rounds_remain = rule.strategy is not Strategy.SAME_MODEL and self.state.round < self.policy.rounds
         if rounds_remain and all(failure.outcome.transient for failure in self._fit(self.state.this_round)):
             delay = replace(next_round, at_least=self.policy.round_delay)
@@ -162,7 +162,7 @@ class Plan:
         return tuple([failure for failure in failures if failure.outcome.kind is not Kind.UNFIT])
 
     def _candidates(self, strategy: Strategy, failed: Target) -> Candidates:
-        """Return who may follow *failed* in this round, blocked or not."""
+        """Return the candidates after *failed* in this round, blocked or not."""
         pool = self.shared.candidate_index.candidates(self.context, strategy, failed)
         # No strategy but same_model leads to the failed target itself, and there it is meant.
         tried = (self.state.tried - {failed.id}) | self.state.unfit

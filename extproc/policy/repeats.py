@@ -1,4 +1,4 @@
-"""Requests for which everybody has just failed: asking them all again a moment later would turn one into many."""
+"""Requests that have just been exhausted: trying all targets again a moment later would multiply the calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SWEPT: Final = 100
 
 @value
 class Request:
-    """What makes two requests the same one: who is asked, for which *resource* (method and path), with which body."""
+    """What makes two requests the same: primary, *resource* (method and path) and body."""
 
     primary: TargetId
     resource: str
@@ -41,12 +41,12 @@ class Request:
 @value
 class _Remembered:
     exhausted: Exhausted
-    until: Instant  # asked again from here on
-    repeatable: Instant  # what its client was told
+    until: Instant  # from here on targets are tried again
+    repeatable: Instant  # its client's Retry-After
 
 
 class Repeats:
-    """What has failed just now, by signature; each worker knows its own.
+    """The requests that were exhausted just now, by signature; each worker has its own.
 
     Mutable, and bounded: of more than *most* failed attempts the oldest are forgotten. Not safe for use from several
     threads.
@@ -58,10 +58,10 @@ class Repeats:
         self._known: dict[bytes, _Remembered] = {}
 
     def note(self, request: Request, exhausted: Exhausted, *, window: Millis, now: Instant) -> None:
-        """Remember for *window* milliseconds that everybody has failed.
+        """Remember for *window* milliseconds that *request* was exhausted.
 
-        Never for longer than its client was told to wait; and not at all where nobody was asked, which costs nothing,
-        or where repeating the request cannot help.
+        Never for longer than the Retry-After of its response; and not at all where no target was called, which costs
+        nothing, or where repeating the request cannot help.
         """
         wait = exhausted.retry_after
         if wait is None or not exhausted.failures or min(wait, window) <= 0:
@@ -76,7 +76,7 @@ class Repeats:
                 self._forget(oldest)
 
     def recall(self, request: Request, *, now: Instant) -> Exhausted | None:
-        """Return what *request* has just come to, with the wait that is left; None when it is to be served."""
+        """Return the decision on *request* just before, with the wait that is left; None when it is to be served."""
         if not self._known:
             return None
         signature = request.signature

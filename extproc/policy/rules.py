@@ -50,7 +50,7 @@ class Lifetime(StrEnum):
 
 
 class Measure(StrEnum):
-    """What of an answer is timed."""
+    """What of a response is timed."""
 
     TTFB = "ttfb"  # request sent to response headers
     TOTAL = "total"  # request sent to end of response
@@ -114,7 +114,7 @@ class Policy:
     max_total_attempts: int = 10
     rounds: int = 2
     round_delay: Millis = 500
-    repeat_window: Millis = 2000  # how long a request that everybody has failed is not sent again; 0: always sent
+    repeat_window: Millis = 2000  # how long an exhausted request is not tried again; 0: always tried
     idempotency_header: str | None = None
     discourage_client_retries: bool = True
 

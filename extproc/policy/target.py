@@ -11,7 +11,7 @@ TargetId = NewType("TargetId", str)
 
 
 class Api(StrEnum):
-    """What kind of conversation a request's path asks for."""
+    """The API that a request's path belongs to."""
 
     CHAT = "chat"  # /v1/chat/completions
     COMPLETIONS = "completions"  # /v1/completions
@@ -43,8 +43,10 @@ class Freedom(StrEnum):
     """How far a request may go from the target that it names."""
 
     ANYWHERE = "anywhere"  # to any target that can serve it
-    THERE = "there"  # it needs what that target's provider keeps for the owner of its first key: nobody else has it
-    ONCE = "once"  # it asks for no generation: one attempt, at once, and its answer says nothing about others
+    THERE = (
+        "there"  # it needs what that target's provider keeps for the owner of its first key: no other provider has it
+    )
+    ONCE = "once"  # it asks for no generation: one attempt, at once, and its response says nothing about others
 
 
 class Credential(StrEnum):
@@ -65,10 +67,10 @@ class Target:
     endpoint: str  # "scheme://host:port": what a block of scope endpoint is about
     apis: frozenset[Api]
     credential: Credential = Credential.OWN
-    keys: int = 1  # how many access keys take turns; 0 unless credential is OWN
+    keys: int = 1  # how many access keys are rotated; 0 unless credential is OWN
     wildcard: bool = False  # stands for, or was made from, "provider/*": never a candidate
 
     @property
     def entry(self) -> str:
-        """What it is configured as: models that clients name share their wildcard's keys, and whose turn it is."""
+        """The configured entry: models of a wildcard share its keys and their rotation."""
         return f"{self.provider}/*" if self.wildcard else self.id

@@ -47,7 +47,7 @@ def after(wait: Millis, *, now: Instant = NOW) -> Instant:
 
 
 def http(status: int, retry_after: Millis | None = None) -> Outcome:
-    """Return the outcome of an answer that may be tried again."""
+    """Return the outcome of a response that may be retried."""
     return Outcome(Kind.HTTP, status, retry_after)
 
 

@@ -1,4 +1,4 @@
-"""Which of the candidates, and after which wait."""
+"""The choice among the candidates, and the wait before the attempt."""
 
 from __future__ import annotations
 

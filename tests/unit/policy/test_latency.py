@@ -1,4 +1,4 @@
-"""When slow answers add up to a block."""
+"""When slow responses add up to a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attempt ended in, and whether that may be tried again."""
+"""The outcome of an attempt, and whether it may be retried."""
 
 from __future__ import annotations
 
