@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from support.bodies.compressors import gzipped
 from support.gateway.checks import check_answer, check_delivered
 from support.gateway.credentials import CLIENT_KEY, P_KEY, S_KEY, SECOND_KEY
 from support.gateway.providers import P, S, a_model
@@ -139,7 +139,7 @@ async def test_a_dead_key_is_set_aside_whatever_status_says_so(gateway: Gateway,
 async def test_a_used_up_quota_is_read_however_it_is_sent(coding: str) -> None:
     """In chunks, compressed or not: the next request does not call that provider at all."""
     error = b'{"error": {"message": "Your account is not active.", "type": "billing_not_active"}}'
-    body = gzip.compress(error) if coding == "gzip" else error
+    body = gzipped(error) if coding == "gzip" else error
     headers = [("content-type", "application/json"), ("content-encoding", coding)]
     with ToyProvider(Reply(429, headers, [body[:20], body[20:]])) as provider:
         async with running_gateway(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-
 import pytest
+from support.bodies.compressors import gzipped
 
 from extproc.exchange.body.content import Content, read_content, rewritten
 from extproc.exchange.body.encoding import Undecodable
@@ -50,7 +49,7 @@ def test_blanks_before_it_hide_nothing(kind: str | None, before: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["application/json", None, "text/plain", "application/octet-stream"])
 def test_the_model_is_read_in_compressed_json(kind: str | None) -> None:
-    assert content_of(gzip.compress(BODY), kind, "gzip") == Content(BODY, FOUND)
+    assert content_of(gzipped(BODY), kind, "gzip") == Content(BODY, FOUND)
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-16", "application/json; charset=latin-1"])
@@ -104,7 +103,7 @@ def test_what_holds_no_json_is_not_even_decoded(coding: str) -> None:
 @pytest.mark.parametrize("kind", ["text/plain", "application/sdp", "application/octet-stream"])
 def test_a_text_that_is_no_json_goes_as_it_came(body: bytes, kind: str) -> None:
     assert content_of(body, kind) == Content()
-    assert content_of(gzip.compress(body), kind, "gzip") == Content()
+    assert content_of(gzipped(body), kind, "gzip") == Content()
 
 
 KIND = "multipart/form-data; boundary=b"
@@ -117,7 +116,7 @@ def test_the_model_is_read_in_a_form() -> None:
     found = ModelSpans("a", (Span(53, 54, "a"),), b"b")
 
     assert content_of(FORM, KIND) == Content(model=found)
-    assert content_of(gzip.compress(FORM), KIND, "gzip") == Content(FORM, found)
+    assert content_of(gzipped(FORM), KIND, "gzip") == Content(FORM, found)
     assert isinstance(content_of(FORM, KIND, "br"), Undecodable)
 
 

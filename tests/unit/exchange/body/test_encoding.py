@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import tracemalloc
 
 import pytest
-from support.bodies.compressors import FRAMED, WAYS, wide_zstd
+from support.bodies.compressors import FRAMED, WAYS, gzipped, wide_zstd
 
 from extproc.exchange.body.encoding import ALWAYS_ALLOWED, MOST_EXPANDED, MOST_FRAMES, Undecodable, decoded
 
@@ -73,7 +72,7 @@ def test_an_encoding_that_nobody_here_can_read_is_refused_with_those_that_can_be
 
 
 def test_a_body_that_was_encoded_twice_is_refused() -> None:
-    assert "more than once" in problem(gzip.compress(gzip.compress(BODY)), "gzip", "gzip")
+    assert "more than once" in problem(gzipped(gzipped(BODY)), "gzip", "gzip")
 
 
 @pytest.mark.parametrize("coding", WAYS)
