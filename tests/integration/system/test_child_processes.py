@@ -131,8 +131,8 @@ def test_a_signal_between_two_waits_is_not_lost() -> None:
 
 
 def test_leaving_the_context_terminates_all_children() -> None:
-    """Also when an exception leaves it."""
-    one, two = output_of("""
+    """Also when an exception leaves it; the parent lives on, so it is not its death that ends them."""
+    with program("""
         try:
             with ChildProcesses() as children:
                 for name in ("one", "two"):
@@ -140,10 +140,15 @@ def test_leaving_the_context_terminates_all_children() -> None:
                     say(children._children[name].pid)
                 raise Failure("enough")
         except Failure:
-            pass
-    """)
+            say("left")
+        signal.pause()
+    """) as process:
+        one, two = int(next_line(process)), int(next_line(process))
+        assert next_line(process) == "left"
 
-    wait_for_exit(int(one), int(two))
+        assert _is_gone(one)
+        assert _is_gone(two)
+        assert process.poll() is None
 
 
 def test_a_child_that_ignores_sigterm_is_killed_after_the_grace_period() -> None:
