@@ -88,8 +88,9 @@ format: $(READY) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-types: $(READY) ## check types, strictly
+types: $(READY) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy $(CODE)
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 layers: $(READY) ## check that imports go downwards only
 	@$(BIN)/lint-imports --no-logo

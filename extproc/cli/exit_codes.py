@@ -10,7 +10,7 @@ import click
 from extproc.exits import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 TABLE = """\b
 Exit codes:
@@ -27,7 +27,7 @@ Exit codes:
 
 
 @contextmanager
-def failures_shown() -> Iterator[None]:
+def failures_shown() -> Generator[None]:
     """Print a failure that is raised inside on standard error, and exit with its code."""
     try:
         yield

@@ -14,7 +14,7 @@ from extproc.exits import Failure
 from extproc.observe.log import log_event, set_up_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from extproc.gateway.notices import Notice, Report
 
@@ -25,7 +25,7 @@ def show(notice: Notice) -> None:
 
 
 @contextmanager
-def reports(style: LogFormat) -> Iterator[Report]:
+def reports(style: LogFormat) -> Generator[Report]:
     """Provide the function that prints notices in the log format of the sidecar.
 
     The sidecar and Envoy write to the same standard error. With JSON, a failure is a JSON line, too.

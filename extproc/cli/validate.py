@@ -14,6 +14,7 @@ from extproc.cli.reporting import show
 from extproc.config.warnings import undeclared_clusters
 from extproc.exits import BadConfig
 from extproc.gateway.environment import environment_warnings
+from extproc.json_values import is_array, members
 
 
 @click.command(epilog=TABLE)
@@ -44,11 +45,7 @@ def _declared_clusters(envoy: Path) -> frozenset[str]:
         document: object = yaml.safe_load(envoy.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadConfig(f"{envoy}: cannot be read as YAML: {error}") from error
-    clusters = _member(_member(document, "static_resources"), "clusters")
-    if not isinstance(clusters, list):
+    clusters = members(members(document).get("static_resources")).get("clusters")
+    if not is_array(clusters):
         raise BadConfig(f"{envoy}: static_resources.clusters: expected a list")
-    return frozenset(name for cluster in clusters if isinstance(name := _member(cluster, "name"), str))
-
-
-def _member(table: object, key: str) -> object:
-    return table.get(key) if isinstance(table, dict) else None
+    return frozenset(name for cluster in clusters if isinstance(name := members(cluster).get("name"), str))

@@ -20,6 +20,7 @@ from extproc.config.schema.file import ConfigTable, ProviderTable
 from extproc.config.schema.processes import DEFAULT_LISTEN
 from extproc.config.schema.pydantic_errors import problems_of
 from extproc.config.warnings import warnings_of
+from extproc.json_values import is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,9 +88,9 @@ def load_text(text: str, environ: Mapping[str, str]) -> Loaded:
 
 def _with_references(document: object) -> object:
     """Return *document* with the only default that is a reference to the environment."""
-    if not isinstance(document, dict) or not isinstance(document.get("sidecar", {}), dict):
+    if not is_object(document) or not is_object(sidecar := document.get("sidecar", {})):
         return document
-    return {**document, "sidecar": {"listen": DEFAULT_LISTEN, **document.get("sidecar", {})}}
+    return {**document, "sidecar": {"listen": DEFAULT_LISTEN, **sidecar}}
 
 
 def _validate(document: dict[str, Raw], section: str, problems: list[Problem]) -> Loaded:

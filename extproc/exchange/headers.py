@@ -143,12 +143,13 @@ def _credential(upstream: Upstream, api: Api, key: int) -> dict[str, str]:
     secret = upstream.keys[key % len(upstream.keys)]
     if api.of_anthropic:
         return {"x-api-key": secret}
-    match upstream.credential_style:
+    style = upstream.credential_style
+    match style:
         case CredentialStyle.BEARER:
             return {"authorization": f"Bearer {secret}"}
         case CredentialStyle.API_KEY:
             return {"api-key": secret}
-        case style:
+        case _:
             assert_never(style)
 
 

@@ -26,7 +26,7 @@ class UnexpectedEventError(Exception):
 class Phase(Protocol):
     """One phase; a value."""
 
-    def receive(self, event: Event, now: Instant) -> tuple[Directive, Phase]:
+    def receive(self, event: Event, now: Instant) -> tuple[Directive, Phase]:  # pyright: ignore[reportReturnType] -- a protocol
         """Return what to do about *event*, and the phase that begins with it.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
+from extproc.json_values import members
 from extproc.system.http_endpoint import Endpoint, request_on
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def serving_epoch(admin: Admin) -> int | None:
         info: object = json.loads(response[1])
     except ValueError:
         return None
-    if not isinstance(info, dict) or info.get("state") != "LIVE":
+    server = members(info)
+    if server.get("state") != "LIVE":
         return None
-    return int(info.get("command_line_options", {}).get("restart_epoch", 0))
+    return int(str(members(server.get("command_line_options")).get("restart_epoch", 0)))

@@ -13,7 +13,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from extproc.addresses import parse_address
 from extproc.exits import Failure
@@ -21,7 +21,7 @@ from extproc.gateway import envoy_options
 from extproc.gateway.notices import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from extproc.addresses import Address
     from extproc.gateway.notices import Report
@@ -81,7 +81,7 @@ class Process:
 
 
 @contextmanager
-def process_of(run: Run) -> Iterator[Process | None]:
+def process_of(run: Run) -> Generator[Process | None]:
     """Provide the process of *run*, or None if it has exited.
 
     The pidfd is opened before the start time is compared, so that a reused process id is noticed.
@@ -119,7 +119,7 @@ class Runs:
         """
         state = environ.get("XDG_STATE_HOME")
         behind_sudo = environ.get("SUDO_UID", "")
-        owners = {int(behind_sudo)} if os.geteuid() == 0 and behind_sudo.isdecimal() else set()
+        owners: set[int] = {int(behind_sudo)} if os.geteuid() == 0 and behind_sudo.isdecimal() else set()
         runs = cls((Path(state) if state else Path.home() / ".local" / "state") / "extproc", owners=frozenset(owners))
         runs.check()
         return runs
@@ -141,7 +141,7 @@ class Runs:
             )
 
     @contextmanager
-    def registered(self, run: Run, report: Report) -> Iterator[None]:
+    def registered(self, run: Run, report: Report) -> Generator[None]:
         """Register *run* while the context lasts; if the directory is not writable, only a warning is reported."""
         try:
             self._add(run)
@@ -204,7 +204,8 @@ class Runs:
     def _read(record: Path) -> Run | None:
         try:
             values = json.loads(record.read_text())
-            return Run(**{**values, "admin": parse_address(values["admin"])})
+            fields: dict[str, Any] = {**values, "admin": parse_address(values["admin"])}
+            return Run(**fields)
         except (
             FileNotFoundError,
             ValueError,

@@ -22,7 +22,7 @@ from extproc.gateway.secret_files import write_secrets
 from extproc.system.ports import require_free, require_vacant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from extproc.addresses import Address
     from extproc.config.gateway import Gateway
@@ -36,7 +36,7 @@ _LONGEST_SOCKET_PATH = 107  # bytes in sun_path, less the final NUL
 
 
 @contextmanager
-def private_directory() -> Iterator[str]:
+def private_directory() -> Generator[str]:
     """Provide a new run directory (mode 0700) for sockets and Envoy's files."""
     directory = tempfile.TemporaryDirectory(prefix=DIRECTORY_PREFIX)
     if len(directory.name) > _LONGEST_SOCKET_PATH - len(envoy_options.LONGEST_SOCKET):

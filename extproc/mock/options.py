@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from extproc.json_values import is_array, is_object
 from extproc.mock.step import Action
 
 if TYPE_CHECKING:
@@ -79,12 +80,12 @@ def _body(value: object) -> str:
 
 
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise _unexpected('{"name": "value"}', value)
     pairs = tuple(
         (str(name).lower(), _text(one))
         for name, values in value.items()
-        for one in (values if isinstance(values, list) else [values])
+        for one in (values if is_array(values) else [values])
     )
     for name, one in pairs:
         if not _HEADER_NAME.fullmatch(name) or name in _FRAMING:

@@ -7,6 +7,8 @@ import json
 from collections import deque
 from dataclasses import dataclass
 
+from extproc.json_values import members
+
 KEPT_BYTES = 1024 * 1024
 """How much of one request's body is kept; the rest is only counted and hashed."""
 
@@ -89,7 +91,7 @@ class Intake:
             parsed: object = json.loads(self._kept)
         except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
             return {}
-        return parsed if isinstance(parsed, dict) else {}
+        return members(parsed)
 
 
 class Log:

@@ -15,7 +15,7 @@ from extproc.config.gateway import LogFormat
 from extproc.observe.line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from extproc.exchange.attempt_record import AttemptRecord
     from extproc.observe.line_writer import LineStream
@@ -56,7 +56,7 @@ def attempt_log(style: LogFormat, stream: LineStream) -> Callable[[AttemptRecord
 
 
 @contextmanager
-def batched_log(style: LogFormat, stream: LineStream) -> Iterator[LineStream]:
+def batched_log(style: LogFormat, stream: LineStream) -> Generator[LineStream]:
     """Have what this process logs in *style* written to *stream* in batches; what it yields takes lines of its own."""
 
     def lines_dropped(count: int) -> str:

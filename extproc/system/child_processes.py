@@ -63,7 +63,7 @@ class ChildProcesses:
         self._grace = grace
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         # A blocked signal is delivered to sigtimedwait even if its disposition is SIG_IGN, as nohup sets it for SIGHUP.
-        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+        ignored: set[signal.Signals] = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
         self._watched = {*_STOP_SIGNALS, RESTART_SIGNAL, signal.SIGCHLD} - ignored
         self._mask: set[int] = set()
 

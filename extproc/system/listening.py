@@ -13,7 +13,7 @@ from extproc.system.errors import ListenError
 from extproc.system.socket_files import OWNER_ALONE, SocketAccess, make_directory, remove_stale, share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from extproc.addresses import Address
 
@@ -24,7 +24,7 @@ _NOT_OURS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 @contextmanager
-def claimed(address: Address, access: SocketAccess = OWNER_ALONE) -> Iterator[None]:
+def claimed(address: Address, access: SocketAccess = OWNER_ALONE) -> Generator[None]:
     """Make sure that a server may be bound to *address*, and give what is bound inside to those of *access* alone.
 
     gRPC would tell no reason when it cannot bind, and it removes a socket that is in use: another server's clients

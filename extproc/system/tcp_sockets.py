@@ -23,7 +23,7 @@ def listens(pid: int, port: int) -> bool:
 def _states(pid: int, port: int) -> list[str] | None:
     """Return the state of each socket of process *pid* that is bound to *port*."""
     process = Path("/proc") / str(pid)
-    held = set()
+    held: set[str] = set()
     try:
         for file in (process / "fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile

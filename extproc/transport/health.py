@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health_pb2
 
 if TYPE_CHECKING:
     from grpc_health.v1 import health

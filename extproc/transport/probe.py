@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc.addresses import UnixAddress
 from extproc.system.errors import ListenError
@@ -30,7 +30,9 @@ def why_not_serving(address: Address, *, seconds: float, tls: TlsFiles | None = 
         return str(error)
     with opened as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=seconds)
+            answer: health_pb2.HealthCheckResponse = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=seconds
+            )
         except grpc.RpcError as error:
             return f"no answer: {error.code().name}"
     if answer.status == health_pb2.HealthCheckResponse.SERVING:

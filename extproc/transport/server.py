@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from grpc_health.v1 import health  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health
 
 from extproc.addresses import TcpAddress, UnixAddress
 from extproc.system.errors import ListenError

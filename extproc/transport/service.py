@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class Conversation(Protocol[Record_co]):
     """One attempt, as a stream sees it: `exchange.session.Session`, or a script in a test."""
 
-    def receive(self, event: Event, *, now: Instant) -> Directive:
+    def receive(self, event: Event, *, now: Instant) -> Directive:  # pyright: ignore[reportReturnType] -- a protocol
         """Return what to do about *event*."""
 
     def finish(self, *, now: Instant) -> Record_co | None:

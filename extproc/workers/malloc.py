@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _KEPT: Final = 32 * 1024 * 1024
 """Bytes: the largest allocation that is served from the heap, and how much may stay free at its end. The GNU C
@@ -40,6 +43,6 @@ async def return_freed_memory() -> None:
         malloc_trim(0)
 
 
-def _function(name: str) -> ctypes._NamedFuncPointer | None:
+def _function(name: str) -> Callable[..., object] | None:
     """Return the function *name* of the C library; None if it is another library than GNU's."""
     return getattr(ctypes.CDLL(None), name, None)

@@ -23,7 +23,7 @@ from extproc.workers.process import REFUSED, SERVING, STOP_SIGNALS, WorkerProces
 from extproc.workers.respawn_backoff import respawn_delay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from extproc.addresses import Address
     from extproc.workers.worker import WorkerConfig
@@ -195,14 +195,14 @@ class Supervisor:
         self._selector.register(descriptor, selectors.EVENT_READ, act)
 
     @contextmanager
-    def _stop_signals(self) -> Iterator[None]:
+    def _stop_signals(self) -> Generator[None]:
         """Handle SIGINT and SIGTERM as readable bytes of a socket (signal.set_wakeup_fd)."""
         receiving, sending = socket.socketpair()
         with receiving, sending, self._selector:
             sending.setblocking(False)
             self._watch(receiving.fileno(), partial(self._stop_requested, receiving))
             for number in STOP_SIGNALS:
-                signal.signal(number, lambda *_: None)  # not restored: a late signal has no worker to stop
+                signal.signal(number, lambda _number, _frame: None)  # not restored: a late signal has no worker to stop
             signal.set_wakeup_fd(sending.fileno())
             try:
                 yield

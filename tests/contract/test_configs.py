@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from support.config.files import KEYS_OF_EXAMPLES
 
 from extproc.config.load import load
 from extproc.config.schema.file import ConfigTable
@@ -18,7 +19,6 @@ from extproc.policy.target import TargetId
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 PATTERNS = sorted((CONFIGS / "patterns").glob("*.yaml"))
-ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test")
 
 PRIMARY = TargetId("openai/gpt-4o")
 MINI = TargetId("openai/gpt-4o-mini")
@@ -97,7 +97,7 @@ EXPECTED = [
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_example_loads_without_warnings(file: Path) -> None:
-    assert load(file, ENVIRON).warnings == ()
+    assert load(file, KEYS_OF_EXAMPLES).warnings == ()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -117,7 +117,7 @@ def test_an_example_is_valid_by_the_json_schema(file: Path) -> None:
 )
 def test_a_pattern_means_what_it_says(file: Path, policy: Policy) -> None:
     """The whole policy, so that a key that is read and forgotten would be noticed."""
-    assert load(file, ENVIRON).gateway.catalog.policies == {PRIMARY: policy}
+    assert load(file, KEYS_OF_EXAMPLES).gateway.catalog.policies == {PRIMARY: policy}
 
 
 def test_the_reference_shows_every_key() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.config.compiled import a_cluster, a_gateway
+from support.config.files import KEYS_OF_EXAMPLES
 from support.toys.provider import Reply
 from support.toys.world import a_world
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test")
 BODY_LIMIT = 1 << 20
 
 
@@ -48,7 +48,7 @@ def _asked(world: World) -> EnvoyConfig:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_nothing_is_found_in_what_render_writes(config: Path) -> None:
     """For any configuration: else the doctor, or what we write, is wrong."""
-    gateway = load(config, ENVIRON).gateway
+    gateway = load(config, KEYS_OF_EXAMPLES).gateway
     text = to_yaml(bootstrap(gateway, sidecar_addresses=gateway.sidecar.addresses))
 
     assert diagnose(read_file(text), gateway) == ()
@@ -56,7 +56,7 @@ def test_nothing_is_found_in_what_render_writes(config: Path) -> None:
 
 def test_nothing_is_found_in_the_file_by_hand() -> None:
     """Operators copy it."""
-    gateway = load(ROOT / "configs" / "failover.yaml", ENVIRON).gateway
+    gateway = load(ROOT / "configs" / "failover.yaml", KEYS_OF_EXAMPLES).gateway
 
     assert diagnose(read_file((ROOT / "envoy" / "envoy.yaml").read_text()), gateway) == ()
 

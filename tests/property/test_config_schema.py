@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from support.config.files import KEYS_OF_EXAMPLES
 
 from extproc.config.errors import ConfigError
 from extproc.config.load import load_text
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test")
-VALIDATOR = Draft202012Validator(json_schema())
+VALIDATOR: Any = Draft202012Validator(json_schema())
 BEYOND_A_SCHEMA = (
     "must be greater than base_ms",
     "the range is reversed",
@@ -112,7 +112,7 @@ def _change(draw: st.DrawFn, node: object) -> None:
 def test_schema_and_loader_agree(document: object) -> None:
     """What the loader takes is valid; what is valid fails in the loader only for reasons beyond a schema."""
     try:
-        load_text(json.dumps(document), ENVIRON)  # which is YAML too
+        load_text(json.dumps(document), KEYS_OF_EXAMPLES)  # which is YAML too
     except ConfigError as error:
         beyond = all(any(reason in problem.text for reason in BEYOND_A_SCHEMA) for problem in error.problems)
         assert beyond or not VALIDATOR.is_valid(document)

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from extproc.config.errors import ConfigError, Problem, dotted
+from extproc.json_values import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,18 +49,16 @@ class Expansion:
         if self._seen > _MOST or len(steps) > _DEEPEST:
             text = "is nested too deeply, or expands anchors too often"
             raise ConfigError([Problem(dotted(steps[:1]), text)])
-        match value:
-            case str():
-                return self._text(value, steps)
-            case None | bool() | int() | float():
-                return value
-            case list():
-                return [self.expand(item, (*steps, index)) for index, item in enumerate(value)]
-            case dict():
-                return self._map(value, steps)
-            case _:  # unreachable: the loader's tags construct no other type
-                self._note(steps, "has an unsupported type")
-                return None
+        if isinstance(value, str):
+            return self._text(value, steps)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if is_array(value):
+            return [self.expand(item, (*steps, index)) for index, item in enumerate(value)]
+        if is_object(value):
+            return self._map(value, steps)
+        self._note(steps, "has an unsupported type")  # unreachable: the loader's tags construct no other type
+        return None
 
     def _map(self, value: dict[object, object], steps: tuple[str | int, ...]) -> dict[str, Raw]:
         expanded: dict[str, Raw] = {}

@@ -36,7 +36,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's
         try:
-            value: object = super().construct_object(node, deep)
+            value: object = super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] -- typeshed's
         except (ValueError, KeyError):  # `!!int many`, a number of 5,000 digits
             raise ConstructorError(None, None, "a value that does not match its tag", node.start_mark) from None
         return value
@@ -64,7 +64,8 @@ def parse(text: str) -> Document:
             if node is None:
                 return Document(None)
             duplicates = tuple(_duplicates(node))  # before merge keys are applied: an override is no duplicate
-            return Document(loader.construct_document(node), duplicates)
+            value: object = loader.construct_document(node)  # pyright: ignore[reportUnknownMemberType] -- the same
+            return Document(value, duplicates)
         finally:
             loader.dispose()
     except ReaderError as error:

@@ -76,16 +76,16 @@ class ListenerTable(Table):
     name: Text = "model"
     port: PortNumber = 12000
     address: IpAddress = "127.0.0.1"
-    timeout: Duration = Field(600_000, json_schema_extra={"default": "600s"})
+    timeout: Duration = Field(default=600_000, json_schema_extra={"default": "600s"})
     cors: Annotated[CorsTable | None, Given] = None
 
 
 class TimeoutsTable(Table):
     """Time limits of one target's connections."""
 
-    connect: Duration = Field(5_000, json_schema_extra={"default": "5s"})
+    connect: Duration = Field(default=5_000, json_schema_extra={"default": "5s"})
     first_byte: Duration | None = None
-    idle: Duration = Field(45_000, json_schema_extra={"default": "45s"})
+    idle: Duration = Field(default=45_000, json_schema_extra={"default": "45s"})
     between_bytes: Duration | None = None
 
 

@@ -160,7 +160,7 @@ class RetryPolicyTable(Table):
     """A retry policy; `{}` is all defaults."""
 
     fallback_models: list[FallbackModel] = []
-    default_strategy: StrategyName = Field("different_provider", validate_default=True)
+    default_strategy: StrategyName = Field(default="different_provider", validate_default=True)
     default_max_attempts: NonNegative = 2
     candidate_order: CandidateOrderName = CandidateOrder.PRIORITY
     on_status_codes: list[StatusCodesTable] = []

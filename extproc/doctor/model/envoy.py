@@ -34,7 +34,7 @@ class EnvoyConfig:
     more_listeners: DynamicSource | None = None
     more_clusters: DynamicSource | None = None
     version: Version | None = None
-    stats: Mapping[str, int] = field(default_factory=dict)
+    stats: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def cluster(self, name: str) -> Cluster | None:
         """Return the cluster *name*, None when it is not in sight."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from extproc.config.errors import dotted
+from extproc.json_values import items, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ class Node:
         """Return what *keys* lead to, one after the other."""
         node = self
         for key in keys:
-            table = node.value if isinstance(node.value, dict) else {}
+            table = members(node.value)
             spelled = next((form for form in (key, _camel(key)) if form in table), key)
             node = Node(table.get(spelled), (*node.steps, spelled))
         return node
@@ -56,16 +57,14 @@ class Node:
 
     def items(self) -> Iterator[Node]:
         """Yield the items of a list."""
-        if isinstance(self.value, list):
-            for index, item in enumerate(self.value):
-                yield Node(item, (*self.steps, index))
+        for index, item in enumerate(items(self.value)):
+            yield Node(item, (*self.steps, index))
 
     def members(self) -> Iterator[tuple[str, Node]]:
         """Yield the members of a map, whose keys are the operator's own names."""
-        if isinstance(self.value, dict):
-            for key, item in self.value.items():
-                if isinstance(key, str):
-                    yield key, Node(item, (*self.steps, key))
+        for key, item in members(self.value).items():
+            if isinstance(key, str):
+                yield key, Node(item, (*self.steps, key))
 
     def text(self) -> str:
         """Return a text; empty when it is none."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from extproc.exchange.body.json_depth import is_too_deep
 from extproc.exchange.retry_after import read_duration
+from extproc.json_values import items, members
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from extproc.policy.units import Millis
 
 LONGEST: Final = 16 * 1024
@@ -59,13 +61,12 @@ def read_error(body: bytes) -> Mapping[str, object]:
     if not body or len(body) > LONGEST or is_too_deep(body):
         return {}
     try:
-        document = json.loads(body)
+        document: object = json.loads(body)
     except ValueError:
         return {}
-    if isinstance(document, list) and len(document) == 1:
-        (document,) = document
-    error = document.get("error") if isinstance(document, dict) else None
-    return error if isinstance(error, dict) else {}
+    if len(items(document)) == 1:
+        (document,) = items(document)
+    return members(members(document).get("error"))
 
 
 def account_is_refused(error: Mapping[str, object]) -> bool:
@@ -101,11 +102,8 @@ def repeated_headers(error: Mapping[str, object]) -> Mapping[str, str]:
 
     They stand under `metadata.headers` (openrouter.ai/docs/api/reference/limits).
     """
-    metadata = error.get("metadata")
-    headers = metadata.get("headers") if isinstance(metadata, Mapping) else None
-    if not isinstance(headers, Mapping):
-        return {}
-    return {str(name).lower(): str(value) for name, value in headers.items() if isinstance(value, str | int)}
+    headers = members(members(error.get("metadata")).get("headers"))
+    return {name.lower(): str(value) for name, value in headers.items() if isinstance(value, str | int)}
 
 
 def retry_delay(error: Mapping[str, object]) -> Millis | None:
@@ -127,5 +125,4 @@ def _names(error: Mapping[str, object]) -> frozenset[str]:
 
 
 def _details(error: Mapping[str, object]) -> list[Mapping[str, object]]:
-    details = error.get("details")
-    return [one for one in details if isinstance(one, Mapping)] if isinstance(details, list) else []
+    return [members(one) for one in items(error.get("details"))]

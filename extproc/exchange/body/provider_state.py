@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from extproc.exchange.body.json_depth import is_too_deep
+from extproc.json_values import is_array, is_object, items, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,13 +56,12 @@ def refers_to_state(body: bytes) -> bool:
     if is_too_deep(body):
         return True
     try:
-        document = json.loads(body, strict=False, parse_int=len, parse_float=len)
+        document: object = json.loads(body, strict=False, parse_int=len, parse_float=len)
     except ValueError:
         return True
-    if not isinstance(document, dict):
-        return False
-    return any(_refers(document.get(name), text=name != "prompt") for name in _OUTERMOST) or any(
-        _is_reference(name, value) for name, value in _members(document)
+    outermost = members(document)
+    return any(_refers(outermost.get(name), text=name != "prompt") for name in _OUTERMOST) or any(
+        _is_reference(name, value) for name, value in _members(outermost)
     )
 
 
@@ -70,9 +70,9 @@ def _members(document: dict[str, object]) -> Iterator[tuple[str, object]]:
     rest: list[object] = [document]
     while rest:
         value = rest.pop()
-        if isinstance(value, list):
+        if is_array(value):
             rest += value
-        elif isinstance(value, dict):
+        elif is_object(value):
             yield from value.items()
             # What a model wants to give to a tool of the client's: `{"type": "tool_use", "name": …, "input": …}`.
             own = _CLIENTS_OWN | {"input"} if "name" in value else _CLIENTS_OWN
@@ -91,12 +91,6 @@ def _is_reference(name: str, value: object) -> bool:
 
 def _refers(value: object, *, text: bool = True) -> bool:
     """Return whether *value* names something: a text that is not empty, an object with an id, or a list of texts."""
-    match value:
-        case str():
-            return text and value != ""
-        case dict():
-            return isinstance(value.get("id"), str)
-        case list():
-            return any(isinstance(item, str) for item in value)
-        case _:
-            return False
+    if isinstance(value, str):
+        return text and value != ""
+    return isinstance(members(value).get("id"), str) or any(isinstance(item, str) for item in items(value))

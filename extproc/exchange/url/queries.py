@@ -57,7 +57,7 @@ def query_for(query: str, upstream: Upstream) -> str:
 def unwanted_parameters(upstream: Upstream) -> frozenset[str]:
     """Return which of a client's parameters are not for *upstream*, in lower case and with hyphens."""
     versioned = upstream.credential_style is CredentialStyle.API_KEY or API_VERSION in upstream.query
-    unwanted = frozenset() if upstream.passthrough else CREDENTIALS
+    unwanted: frozenset[str] = frozenset() if upstream.passthrough else CREDENTIALS
     return unwanted if versioned else unwanted | {API_VERSION}
 
 

@@ -69,62 +69,64 @@ _BOTH: Final = None
 # By the first segment of the path, or by the first two. The administration of an account (`/organization/…`,
 # `/organizations/…`, `/projects/…`) is left out: it is the operator's, and no part of an application.
 KEPT: Final[Mapping[str, Api | None]] = MappingProxyType(
-    dict.fromkeys(("/agents", "/files", "/models", "/skills", "/vaults"), _BOTH)
-    | dict.fromkeys(
-        (
-            "/assistants",
-            "/audio/voice_consents",
-            "/audio/voices",
-            "/batches",
-            "/chat/completions",  # below it: stored completions
-            "/chatkit",
-            "/containers",
-            "/content_provenance_checks",
-            "/conversations",
-            "/decisions",
-            "/evals",
-            "/fine_tuning",
-            "/live",
-            "/realtime",
-            "/responses",  # below it: stored responses, and what counts or compacts them
-            "/safety",
-            "/threads",
-            "/uploads",
-            "/vector_stores",
-            "/videos",
-            "/webhook_endpoints",
-            "/webhook_event_types",
-            # docs.mistral.ai/api
-            "/batch",
-            "/chat/classifications",
-            "/chat/moderations",
-            "/classifications",
-            "/fim",
-            "/libraries",
-            "/ocr",
-            # docs.vllm.ai/en/latest/serving/openai_compatible_server; Together has the first one, too
-            "/rerank",
-            "/classify",
-            "/detokenize",
-            "/pooling",
-            "/score",
-            "/tokenize",
+    {
+        **dict.fromkeys(("/agents", "/files", "/models", "/skills", "/vaults"), _BOTH),
+        **dict.fromkeys(
+            (
+                "/assistants",
+                "/audio/voice_consents",
+                "/audio/voices",
+                "/batches",
+                "/chat/completions",  # below it: stored completions
+                "/chatkit",
+                "/containers",
+                "/content_provenance_checks",
+                "/conversations",
+                "/decisions",
+                "/evals",
+                "/fine_tuning",
+                "/live",
+                "/realtime",
+                "/responses",  # below it: stored responses, and what counts or compacts them
+                "/safety",
+                "/threads",
+                "/uploads",
+                "/vector_stores",
+                "/videos",
+                "/webhook_endpoints",
+                "/webhook_event_types",
+                # docs.mistral.ai/api
+                "/batch",
+                "/chat/classifications",
+                "/chat/moderations",
+                "/classifications",
+                "/fim",
+                "/libraries",
+                "/ocr",
+                # docs.vllm.ai/en/latest/serving/openai_compatible_server; Together has the first one, too
+                "/rerank",
+                "/classify",
+                "/detokenize",
+                "/pooling",
+                "/score",
+                "/tokenize",
+            ),
+            Api.OTHER,
         ),
-        Api.OTHER,
-    )
-    | dict.fromkeys(
-        (
-            "/complete",
-            "/deployment_runs",
-            "/deployments",
-            "/dreams",
-            "/environments",
-            "/memory_stores",
-            f"{MESSAGES}/batches",
-            "/sessions",
-            "/tunnels",
-            "/user_profiles",
+        **dict.fromkeys(
+            (
+                "/complete",
+                "/deployment_runs",
+                "/deployments",
+                "/dreams",
+                "/environments",
+                "/memory_stores",
+                f"{MESSAGES}/batches",
+                "/sessions",
+                "/tunnels",
+                "/user_profiles",
+            ),
+            Api.ANTHROPIC,
         ),
-        Api.ANTHROPIC,
-    )
+    }
 )

@@ -32,7 +32,7 @@ class FrameReader:
     """Takes bytes in pieces of any size; mutable, one a connection."""
 
     def __init__(self) -> None:
-        self._unread = b""
+        self._unread: bytes = b""
         self._began = False  # the preface is there
         self._greeted = False  # ... and a frame of settings
         self._headers: Frame | None = None  # that more parts follow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health_pb2
 
 from extproc.transport.lean.call import Call
 from extproc.transport.lean.status import Status

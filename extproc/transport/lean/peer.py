@@ -67,7 +67,7 @@ class Peer(asyncio.Protocol):
         self.connection = Connection(self._new_call, self._loop.time)
         self.flush()
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's name
         """End every call."""
         self._timer.cancel()
         self._peers.discard(self)

@@ -11,7 +11,7 @@ import grpc
 import pytest
 import pytest_asyncio
 import yaml
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from support.gateway.commands import invoke
 
 from extproc.addresses import UnixAddress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import yaml
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 if TYPE_CHECKING:
     from support.gateway.commands import Home

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.sidecar.ext_proc import ScriptedSession, request_body, request_headers
 from support.sidecar.server import ask, now
 from support.waiting import eventually

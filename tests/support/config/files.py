@@ -20,6 +20,11 @@ Table: TypeAlias = "dict[str, object]"
 
 P = "openai/gpt-4o"
 S = "anthropic/claude-3-5-sonnet"
+KEYS_OF_EXAMPLES: Mapping[str, str] = dict.fromkeys(
+    ("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "sk-test"
+)
+"""What the environment must have for the files in `configs/`."""
+
 AT_POLICY = "model_providers[0].retry_policy"
 TLS: Table = {
     "ca": "/tls/ca.pem",

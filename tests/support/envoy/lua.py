@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lupa.luajit21 import LuaRuntime
 
@@ -14,7 +14,7 @@ class Script:
     """A script that has been loaded; its functions take and return texts whose characters are bytes."""
 
     def __init__(self, text: str) -> None:
-        self._lua = LuaRuntime(encoding="latin-1", register_eval=False)
+        self._lua: Any = LuaRuntime(encoding="latin-1", register_eval=False)  # pyright: ignore[reportCallIssue] -- they are there
         self._lua.execute(text)
 
     def call(self, function: str, *arguments: str | None) -> str | bool | None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # ships no types
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc._gen import wire_pb2 as pb
 from extproc.policy.units import Instant
@@ -72,7 +72,7 @@ class Serve(Protocol):
 
     async def __call__(
         self, *sessions: ScriptedSession, at: Address | None = None, max_body_bytes: int = MAX_BODY
-    ) -> Sidecar:
+    ) -> Sidecar:  # pyright: ignore[reportReturnType] -- a protocol
         """Return it when it is up; the address is a socket in the test's directory unless *at* says otherwise."""
 
 

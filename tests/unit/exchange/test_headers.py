@@ -147,7 +147,7 @@ def test_what_identifies_the_client_stays_here(keys: tuple[str, ...]) -> None:
 
 def test_with_passthrough_the_clients_credential_goes_as_it_came() -> None:
     """All but what is meant for a proxy, or tells of the page in a browser; nothing is put beside it."""
-    client = dict.fromkeys(CREDENTIALS, "client's")
+    client: dict[str, str] = dict.fromkeys(CREDENTIALS, "client's")
 
     assert changes(an_upstream(keys=("ours",), passthrough=True), client) == (
         {},
@@ -270,7 +270,8 @@ def test_an_idempotency_value_is_one_requests_at_one_provider() -> None:
 
 def test_a_body_that_has_changed_leaves_behind_what_was_true_of_its_old_bytes() -> None:
     """A provider that checks a digest would refuse it."""
-    told = dict.fromkeys(("content-digest", "repr-digest", "digest", "content-md5", "content-encoding"), "x")
+    names = ("content-digest", "repr-digest", "digest", "content-md5", "content-encoding")
+    told: dict[str, str] = dict.fromkeys(names, "x")
 
     def removed(length: int | None, *, decoded: bool = False) -> set[str]:
         changed = request_changes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from dataclasses import replace
@@ -10,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
-from support.bodies.compressors import FRAMED
+from support.bodies.compressors import FRAMED, gzipped
 from support.policy.builders import NOW, P, S, T, a_catalog, a_high_latency, a_policy, a_target, always, on_status
 
 from extproc import names
@@ -170,8 +169,9 @@ class TestTheRequest:
         _, directive = opened(exchange, carried=failing(exchange, from_provider(429)))
 
         assert isinstance(directive, Send)
-        assert directive.body == BODY.replace(b"gpt-4o", b"claude-3-5-sonnet")
-        assert set_by(directive)["content-length"] == str(len(directive.body))
+        sent = BODY.replace(b"gpt-4o", b"claude-3-5-sonnet")
+        assert directive.body == sent
+        assert set_by(directive)["content-length"] == str(len(sent))
 
     def test_a_wildcards_model_is_sent_by_the_name_it_was_asked_for(self) -> None:
         _, directive = opened(an_exchange(), b'{"model": "groq/llama-3.3-70b"}')
@@ -318,7 +318,7 @@ class TestRefusals:
 
     def test_a_body_that_stands_for_too_much_is_refused(self) -> None:
         large = BODY[:-1] + b" " * 10_000 + b"}"
-        body = gzip.compress(large)
+        body = gzipped(large)
 
         _, directive = opened(an_exchange(max_body=1000), body, headers=request_headers(content_encoding="gzip"))
 

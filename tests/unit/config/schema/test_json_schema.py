@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -10,7 +12,7 @@ from support.config.files import TLS, P, S, Table, a_file, a_provider, problems,
 from extproc.config.schema.json_schema import json_schema
 
 SCHEMA = json_schema()
-VALIDATOR = Draft202012Validator(SCHEMA)
+VALIDATOR: Any = Draft202012Validator(SCHEMA)
 ENVIRON = {"TEXT": "text", "NUMBER": "5", "TRUE": "true", "URL": "http://a.example", "MODEL": P, "TIME": "5s"}
 
 
