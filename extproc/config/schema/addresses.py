@@ -19,6 +19,20 @@ _SEGMENT = re.compile(r"(?!\.{1,2}$)(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{
 _BAD_HOST = "needs a valid host, and a port of 1 to 65535 if it has one"
 _QUERY = re.compile(r"(?:api-version=[A-Za-z0-9.-]+)?")
 
+_LISTS = ("/models", "/files", "/batches")
+"""Resources that people try an API with, and copy from there."""
+
+# docs.ollama.com/api, ai.google.dev/api/generate-content
+_NATIVE = (
+    (re.compile(r"/api/(chat|generate|embed|embeddings|tags)$"), "Ollama", "/v1"),
+    (
+        re.compile(r"/v1(beta|alpha)(/models(/[^/]*)?)?$|:[A-Za-z]*[gG]enerateContent$"),
+        "Gemini",
+        "/v1beta/openai",
+    ),
+)
+"""Ends of URLs of an API in a format of its vendor's own, and how its OpenAI-compatible one ends."""
+
 BASE_URL_PATTERN = rf"^https?://{_HOST_PATTERN}(:[0-9]{{1,5}})?(/[^\s?#*]*)?(\?api-version=[A-Za-z0-9.-]+)?$"
 HOST_PORT_PATTERN = rf"^{_HOST_PATTERN}:[0-9]{{1,5}}$"
 LISTEN_PATTERN = rf"^(unix:\S{{1,107}}|{_HOST_PATTERN}:[0-9]{{1,5}})$"
@@ -74,10 +88,20 @@ def parse_base_url(value: object) -> BaseUrl:
         raise ValueError("the path must be made of plain segments: no spaces, no *, no empty ones, no . or ..")
     if re.fullmatch(BASE_URL_PATTERN, value) is None or not host or port == 0:
         raise ValueError(_BAD_HOST)
-    for resource in API_OF:
+    _check_end(path)
+    return BaseUrl(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme], path or None, parts.query or None)
+
+
+def _check_end(path: str) -> None:
+    """Raise a ValueError if *path* is an API's and not the part before it: requests would say it twice, or mix two."""
+    for pattern, vendor, compatible in _NATIVE:
+        if pattern.search(path):
+            raise ValueError(
+                f"ends in {vendor}'s own API, which is not supported: its OpenAI-compatible one ends in {compatible}"
+            )
+    for resource in (*API_OF, *_LISTS):
         if path.endswith(resource):
             raise ValueError(_one_too_many(path.removesuffix(resource), resource))
-    return BaseUrl(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme], path or None, parts.query or None)
 
 
 def _one_too_many(base: str, resource: str) -> str:

@@ -14,7 +14,9 @@ from extproc.gateway.environment import ca_file, environment_warnings
 if TYPE_CHECKING:
     from pathlib import Path
 
-TO_A_VENDOR = a_gateway(clusters=[a_cluster("openai", tls=True), a_cluster("ollama")])
+VENDOR = a_cluster("openai", host="api.openai.com", tls=True)
+TO_A_VENDOR = a_gateway(clusters=[VENDOR, a_cluster("ollama")])
+IN_THE_CLEAR = a_gateway(clusters=[a_cluster("vllm", host="models.internal", port=80)])
 AT_HOME = a_gateway(clusters=[a_cluster("ollama")])
 
 PROXY = "is ignored: Envoy connects to providers directly, which fails where a proxy is required"
@@ -33,7 +35,8 @@ DIRECTORY = "is ignored: set SSL_CERT_FILE to one file with all authorities"
         ({"HTTPS_PROXY": "http://a", "NO_PROXY": "*"}, ""),
         ({"HTTPS_PROXY": "http://a", "no_proxy": "*"}, ""),
         ({"HTTPS_PROXY": ""}, ""),
-        ({"HTTP_PROXY": "http://a"}, ""),
+        ({"HTTPS_PROXY": "http://a", "NO_PROXY": "localhost,.openai.com"}, ""),
+        ({"HTTP_PROXY": "http://a"}, ""),  # its provider without TLS is on this host
         ({"SSL_CERT_DIR": "/etc/ssl/certs"}, f"SSL_CERT_DIR {DIRECTORY}"),
         ({"SSL_CERT_DIR": "/etc/ssl/certs", "SSL_CERT_FILE": __file__}, ""),
         ({}, ""),
@@ -42,6 +45,35 @@ DIRECTORY = "is ignored: set SSL_CERT_FILE to one file with all authorities"
 def test_an_ignored_variable_is_a_warning(environ: dict[str, str], warning: str) -> None:
     """Without the value: the address of a proxy may hold a password."""
     assert [notice.text for notice in environment_warnings(TO_A_VENDOR, environ)] == ([warning] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"HTTP_PROXY": "http://user:secret@proxy:3128"}, ["HTTP_PROXY"]),
+        ({"http_proxy": "http://proxy:3128"}, ["http_proxy"]),
+        ({"ALL_PROXY": "http://proxy:3128"}, ["ALL_PROXY"]),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, []),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "models.internal:80"}, []),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "internal"}, []),
+    ],
+)
+def test_a_proxy_is_expected_for_a_provider_without_tls_too(environ: dict[str, str], names: list[str]) -> None:
+    told = [notice.text for notice in environment_warnings(IN_THE_CLEAR, environ)]
+
+    assert told == [f"{name} {PROXY}" for name in names]
+
+
+def test_each_variable_is_named_once() -> None:
+    """However many providers it is ignored for."""
+    both = a_gateway(clusters=[VENDOR, *IN_THE_CLEAR.clusters, a_cluster("b", host="b.example", tls=True)])
+    proxies = {"HTTPS_PROXY": "http://a", "HTTP_PROXY": "http://a"}
+
+    assert [notice.text for notice in environment_warnings(both, proxies)] == [
+        f"HTTPS_PROXY {PROXY}",
+        f"HTTP_PROXY {PROXY}",
+    ]
+    assert len(list(environment_warnings(both, {"ALL_PROXY": "http://a"}))) == 1
 
 
 def test_without_tls_to_a_provider_no_variable_is_read() -> None:

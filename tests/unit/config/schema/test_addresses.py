@@ -89,6 +89,8 @@ def test_a_bad_address_is_told_without_repeating_it(value: object, said: str) ->
         ("/v1/responses", "/responses", "…/v1"),
         ("/v1/embeddings", "/embeddings", "…/v1"),
         ("/v1/completions", "/completions", "…/v1"),
+        ("/v1/models", "/models", "…/v1"),
+        ("/v1/files", "/files", "…/v1"),
         ("/chat/completions", "/chat/completions", "the part before it"),
         ("/sk-secret/embeddings", "/embeddings", "the part before it"),
         ("/openai/deployments/d/chat/completions?api-version=1", "/chat/completions", "the part before it"),
@@ -99,6 +101,31 @@ def test_an_address_ends_before_what_requests_ask_for(path: str, resource: str, 
     assert problems(a_file(a_provider(base_url=f"https://a.example{path}"))) == [
         f"model_providers[0].base_url: must not end in {resource}, which each request appends: write {write}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/chat", "Ollama's own API, which is not supported: its OpenAI-compatible one ends in /v1"),
+        ("/api/generate/", "Ollama's own API, which is not supported: its OpenAI-compatible one ends in /v1"),
+        ("/api/embeddings", "Ollama's own API, which is not supported: its OpenAI-compatible one ends in /v1"),
+        *(
+            (path, "Gemini's own API, which is not supported: its OpenAI-compatible one ends in /v1beta/openai")
+            for path in ("/v1beta", "/v1beta/models", "/v1beta/models/g:generateContent", "/x:streamGenerateContent")
+        ),
+    ],
+)
+def test_an_api_in_a_format_of_its_own_is_no_address(path: str, said: str) -> None:
+    """It is on the same host, and its documentation begins with it."""
+    assert problems(a_file(a_provider(base_url=f"https://a.example{path}"))) == [
+        f"model_providers[0].base_url: ends in {said}"
+    ]
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/v1", "/v1beta/openai", "/api/chat/v1", "/inference", "/models/v1"])
+def test_what_only_looks_like_one_is_an_address(path: str) -> None:
+    """Open WebUI's ends in /api, for one."""
+    assert problems(a_file(a_provider(base_url=f"https://a.example{path}"))) == []
 
 
 HOST_PORT = "expected host:port, such as 127.0.0.1:9901"
