@@ -48,8 +48,8 @@ from extproc.bootstrap.http_listener import (
     filter_chains,
     only_host,
     only_route,
+    preserved_request_id,
     router,
-    untouched_request_id,
 )
 from extproc.bootstrap.internal_headers import at_provider
 from extproc.bootstrap.local_replies import attempt_replies
@@ -69,10 +69,10 @@ SLACK: Millis = 15_000
 """By how much a stream's longest silence exceeds the listener's timeout, where the provider has no limit of its own:
 less than the edge's idle limit does, because here the log knows whose response was cut."""
 
-NEXT_WORKER: Millis = 1
+WORKER_RETRY_INTERVAL: Millis = 1
 """After how long a stream that one worker has not taken goes to the next one."""
 
-OTHER_WORKER_DRAWS = 40
+HOST_SELECTION_ATTEMPTS = 40
 """How often Envoy draws a worker until it has one that has not failed this stream. The draw prefers who has the fewest
 requests, which is whoever has just failed all of his: of two workers it is that one three times out of four."""
 
@@ -108,7 +108,7 @@ def attempt_listener(
         scheme_header_transformation=SchemeHeaderTransformation(match_upstream=True),
         generate_request_id=False,
         preserve_external_request_id=True,
-        request_id_extension=untouched_request_id(),
+        request_id_extension=preserved_request_id(),
         skip_xff_append=True,
         max_request_headers_kb=MAX_HEADERS_KB,
         common_http_protocol_options=HttpProtocolOptions(max_headers_count=MAX_HEADERS),
@@ -123,8 +123,8 @@ def attempt_listener(
     )
 
 
-def _ext_proc(patience: Millis, read: Sequence[str]) -> HttpFilter:
-    """Return the filter that asks the sidecar, for *patience* at most, and goes on without it when it is gone.
+def _ext_proc(timeout: Millis, read: Sequence[str]) -> HttpFilter:
+    """Return the filter that asks the sidecar, for *timeout* at most, and goes on without it when it is gone.
 
     It must see the request's headers: with SKIP, what it changes once it has the body comes too late. It sees no body
     of an answer, and its stream is kept to the answer's end all the same, which tells the total latency: Envoy 1.37
@@ -136,7 +136,7 @@ def _ext_proc(patience: Millis, read: Sequence[str]) -> HttpFilter:
             grpc_service=GrpcService(
                 envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER), retry_policy=_another_worker()
             ),
-            message_timeout=duration(patience),
+            message_timeout=duration(timeout),
             failure_mode_allow=True,
             allow_mode_override=True,  # to read errors of which only the body says what they mean
             processing_mode=ProcessingMode(
@@ -177,9 +177,11 @@ def _another_worker() -> RetryPolicy:
     return RetryPolicy(
         num_retries=2,
         retry_on="connect-failure,refused-stream,unavailable,reset",
-        retry_back_off=BackoffStrategy(base_interval=duration(NEXT_WORKER), max_interval=duration(NEXT_WORKER)),
+        retry_back_off=BackoffStrategy(
+            base_interval=duration(WORKER_RETRY_INTERVAL), max_interval=duration(WORKER_RETRY_INTERVAL)
+        ),
         retry_host_predicate=[others],
-        host_selection_retry_max_attempts=OTHER_WORKER_DRAWS,
+        host_selection_retry_max_attempts=HOST_SELECTION_ATTEMPTS,
     )
 
 

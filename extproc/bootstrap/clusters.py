@@ -23,7 +23,7 @@ from envoy_data_plane.envoy.type.v3 import Percent
 
 from extproc import names
 from extproc.bootstrap.cluster_defaults import circuit_breakers, endpoints, http_options, last_upstream_filter
-from extproc.bootstrap.dns import by_address, by_name, is_address
+from extproc.bootstrap.dns import dns_cluster, is_address, static_cluster
 from extproc.bootstrap.http_listener import MAX_HEADERS, MAX_HEADERS_KB
 from extproc.bootstrap.mutual_tls import mutual_tls
 from extproc.bootstrap.proto import duration, envoy_address
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Millis = 1_000
 """Both are on this host or next to it."""
 
-INSIDE_IDLE: Millis = 300_000
+INTERNAL_IDLE_TIMEOUT: Millis = 300_000
 """Unused connections inside are closed by the side that would send on them, long before the other side does."""
 
 CHECK_INTERVAL: Millis = 200
@@ -74,14 +74,14 @@ def attempt_cluster(retry_budget: RetryBudget | None, state_carrier: HttpFilter)
     HTTP/1.1 is as fast as HTTP/2 there, and keeps one request's fate apart from another's.
     """
     inside = Address(envoy_internal_address=EnvoyInternalAddress(server_listener_name=names.ATTEMPT_LISTENER))
-    cluster = by_address(names.ATTEMPT_CLUSTER)
+    cluster = static_cluster(names.ATTEMPT_CLUSTER)
     cluster.connect_timeout = duration(CONNECT_TIMEOUT)
     cluster.load_assignment = endpoints(names.ATTEMPT_CLUSTER, [inside])
     cluster.circuit_breakers = circuit_breakers(retry_budget)
     cluster.typed_extension_protocol_options = http_options(
         HttpProtocolOptions(
             common_http_protocol_options=AnyHttpOptions(
-                idle_timeout=duration(INSIDE_IDLE),
+                idle_timeout=duration(INTERNAL_IDLE_TIMEOUT),
                 max_headers_count=MAX_HEADERS,
                 max_response_headers_kb=MAX_HEADERS_KB,
             ),
@@ -99,9 +99,9 @@ def extproc_cluster(addresses: Sequence[UnixAddress | TcpAddress], tls: TlsFiles
     """
     workers = [envoy_address(address) for address in addresses]
     if any(worker.socket_address and not is_address(worker.socket_address.address) for worker in workers):
-        cluster = by_name(names.EXTPROC_CLUSTER, each_address_a_host=True)
+        cluster = dns_cluster(names.EXTPROC_CLUSTER, endpoint_per_address=True)
     else:
-        cluster = by_address(names.EXTPROC_CLUSTER)
+        cluster = static_cluster(names.EXTPROC_CLUSTER)
     cluster.connect_timeout = duration(CONNECT_TIMEOUT)
     cluster.lb_policy = ClusterLbPolicy.LEAST_REQUEST
     cluster.common_lb_config = ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=1))

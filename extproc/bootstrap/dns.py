@@ -22,28 +22,28 @@ DNS_TRIES = 2
 would by default take most of a minute, with these limits six seconds."""
 
 
-def by_address(name: str) -> Cluster:
+def static_cluster(name: str) -> Cluster:
     """Return the beginning of cluster *name*, whose hosts are IP addresses, sockets or listeners."""
     return Cluster(name=name, type=ClusterDiscoveryType.STATIC)
 
 
-def by_name(name: str, *, each_address_a_host: bool) -> Cluster:
+def dns_cluster(name: str, *, endpoint_per_address: bool) -> Cluster:
     """Return the beginning of cluster *name*, whose hosts are names; they are asked for anew as their answers expire.
 
     A name that is one host has all its addresses tried in turn, both families: a provider with IPv6 seen from a host
-    without, `localhost` with a server on 127.0.0.1 only. With *each_address_a_host* each is a worker of its own.
+    without, `localhost` with a server on 127.0.0.1 only. With *endpoint_per_address* each is a worker of its own.
     """
     dns = DnsCluster(
         respect_dns_ttl=True,
-        dns_lookup_family=DnsLookupFamily.AUTO if each_address_a_host else DnsLookupFamily.ALL,
-        all_addresses_in_single_endpoint=not each_address_a_host,
+        dns_lookup_family=DnsLookupFamily.AUTO if endpoint_per_address else DnsLookupFamily.ALL,
+        all_addresses_in_single_endpoint=not endpoint_per_address,
     )
     return Cluster(
         name=name, cluster_type=ClusterCustomClusterType(name="envoy.clusters.dns", typed_config=Packed.pack(dns))
     )
 
 
-def name_service() -> TypedExtensionConfig:
+def dns_resolver() -> TypedExtensionConfig:
     """Return how names are resolved, in all clusters."""
     return extension(
         "envoy.network.dns_resolver.cares",

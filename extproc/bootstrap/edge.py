@@ -31,9 +31,9 @@ from extproc import names
 from extproc.bootstrap import internal_headers
 from extproc.bootstrap.access_log import cut_responses
 from extproc.bootstrap.browsers import cors_filters, cors_policy, preflights, refused
-from extproc.bootstrap.http_listener import filter_chains, only_host, only_route, router, untouched_request_id
+from extproc.bootstrap.http_listener import filter_chains, only_host, only_route, preserved_request_id, router
 from extproc.bootstrap.local_replies import edge_replies
-from extproc.bootstrap.lua_filters import end_marked_answers
+from extproc.bootstrap.lua_filters import finish_marked_responses
 from extproc.bootstrap.proto import BUFFER, duration, http_filter, socket_address
 from extproc.config.gateway import LogFormat
 
@@ -84,7 +84,7 @@ def edge_listener(
         http_filters=[
             *cors_filters(listener.origins),
             _health_check(),
-            end_marked_answers(),
+            finish_marked_responses(),
             _whole_body(body_limit),
             router(),
         ],
@@ -98,7 +98,7 @@ def edge_listener(
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         generate_request_id=True,
         preserve_external_request_id=True,
-        request_id_extension=untouched_request_id(),
+        request_id_extension=preserved_request_id(),
         skip_xff_append=True,
         request_headers_timeout=duration(HEADERS_TIMEOUT),
         request_timeout=duration(listener.timeout + SLACK),

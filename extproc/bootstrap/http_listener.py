@@ -56,7 +56,7 @@ def router(*upstream_filters: HttpFilter) -> HttpFilter:
     )
 
 
-def untouched_request_id() -> RequestIdExtension:
+def preserved_request_id() -> RequestIdExtension:
     """Return what keeps a client's `x-request-id` byte for byte: Envoy would write its tracing decision into it."""
     return RequestIdExtension(
         typed_config=Packed.pack(UuidRequestIdConfig(pack_trace_reason=False, use_request_id_for_trace_sampling=False))

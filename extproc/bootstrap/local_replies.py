@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
+class LocalReply:
     """What the client is told, *when* (a CEL expression over Envoy's attributes) holds."""
 
     when: str
@@ -43,7 +43,7 @@ REQUEST_ID = "%REQ(X-REQUEST-ID)%"
 WHY = "%RESPONSE_CODE_DETAILS%"
 """Why there is no response of a provider's, in Envoy's words: for the log."""
 
-SIDECARS_OWN = "response.code_details == '' || response.code_details.startsWith('extproc')"
+FROM_SIDECAR = "response.code_details == '' || response.code_details.startsWith('extproc')"
 """An ImmediateResponse of the sidecar is a local reply too, and must stay as it is. It is known by its details: the
 sidecar gives none or its own, Envoy always says something."""
 
@@ -53,8 +53,8 @@ FOR_ANTHROPIC = (
 """A request by which a client shows that it knows Anthropic's errors. At a provider's own path only its header tells:
 the sidecar adds it to every such request."""
 
-TOO_LARGE = Error("response.code == 413", kinds.BODY_TOO_LARGE)
-NO_WORKER = Error(
+TOO_LARGE = LocalReply("response.code == 413", kinds.BODY_TOO_LARGE)
+NO_WORKER = LocalReply(
     f"response.code_details == 'cluster_not_found' && !('{names.CLUSTER}' in request.headers)",
     kinds.POLICY_UNAVAILABLE,
     headers=(("retry-after", "1"),),
@@ -62,36 +62,36 @@ NO_WORKER = Error(
 ON_ATTEMPT = (
     replace(TOO_LARGE, headers=((names.LOST, "413"),)),
     NO_WORKER,
-    Error(
+    LocalReply(
         "response.code == 504 || response.code == 408",
         kinds.PROVIDER_TIMEOUT,
         headers=((names.LOST, f"{names.TIMED_OUT} {WHY}"),),
     ),
-    Error("response.code >= 500", kinds.CONNECTION_ERROR, headers=((names.LOST, f"{names.BROKEN} {WHY}"),)),
+    LocalReply("response.code >= 500", kinds.CONNECTION_ERROR, headers=((names.LOST, f"{names.BROKEN} {WHY}"),)),
 )
 ON_EDGE = (
-    Error(
+    LocalReply(
         "request.method == 'OPTIONS' && 'access-control-request-method' in request.headers && "
         "(response.code == 405 || response.code_details == 'cluster_not_found') || "
         "response.code == 403 && response.code_details == 'direct_response'",
         kinds.ORIGIN_NOT_ALLOWED,
         status=403,
     ),
-    Error(
+    LocalReply(
         "response.code == 405 || request.method == 'CONNECT'",
         kinds.METHOD_NOT_ALLOWED,
         status=405,
         headers=(("allow", ", ".join(METHODS)),),
     ),
     # Envoy's own 403 has Codex try seven times, for seven seconds, before it goes on over HTTP, and a 400 ends it.
-    Error("response.code == 426 || response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
-    Error("response.code == 504", kinds.GATEWAY_TIMEOUT),
-    Error("response.code == 408", kinds.OVERDUE_REQUEST),
-    Error("response.code == 431", kinds.HEADERS_TOO_LARGE),
+    LocalReply("response.code == 426 || response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
+    LocalReply("response.code == 504", kinds.GATEWAY_TIMEOUT),
+    LocalReply("response.code == 408", kinds.OVERDUE_REQUEST),
+    LocalReply("response.code == 431", kinds.HEADERS_TOO_LARGE),
     replace(NO_WORKER, when="response.code == 503"),
     # 501: a transfer coding that Envoy does not know.
-    Error("response.code >= 400 && response.code < 500 || response.code == 501", kinds.NOT_UNDERSTOOD),
-    Error("response.code >= 500", kinds.GATEWAY_ERROR),
+    LocalReply("response.code >= 400 && response.code < 500 || response.code == 501", kinds.NOT_UNDERSTOOD),
+    LocalReply("response.code >= 500", kinds.GATEWAY_ERROR),
 )
 
 
@@ -106,27 +106,27 @@ def attempt_replies() -> LocalReplyConfig:
 
     No format for what no expression fits: it would also apply to the sidecar's.
     """
-    untouched = ResponseMapper(filter=_holds(SIDECARS_OWN))
+    untouched = ResponseMapper(filter=_cel_filter(FROM_SIDECAR))
     return LocalReplyConfig(mappers=[untouched, *(one for error in ON_ATTEMPT for one in _mappers(error))])
 
 
-def _mappers(error: Error) -> Iterator[ResponseMapper]:
+def _mappers(error: LocalReply) -> Iterator[ResponseMapper]:
     """Yield how *error* is told, in Anthropic's shape where the client expects that: the first that fits is taken."""
     for anthropic, when in ((True, f"({error.when}) && ({FOR_ANTHROPIC})"), (False, error.when)):
         yield ResponseMapper(
-            filter=_holds(when),
+            filter=_cel_filter(when),
             status_code=error.status,
             body_format_override=_json(error.kind.body(anthropic=anthropic, request_id=REQUEST_ID)),
             headers_to_add=_headers(error, anthropic=anthropic),
         )
 
 
-def _headers(error: Error, *, anthropic: bool) -> list[HeaderValueOption]:
+def _headers(error: LocalReply, *, anthropic: bool) -> list[HeaderValueOption]:
     headers = (*kinds.request_id_headers(REQUEST_ID, anthropic=anthropic), *error.headers)
     return [HeaderValueOption(header=HeaderValue(key=name, value=value)) for name, value in headers]
 
 
-def _holds(expression: str) -> AccessLogFilter:
+def _cel_filter(expression: str) -> AccessLogFilter:
     return AccessLogFilter(
         extension_filter=ExtensionFilter(
             name="envoy.access_loggers.extension_filters.cel",

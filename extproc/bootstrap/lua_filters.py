@@ -11,7 +11,7 @@ from envoy_data_plane.envoy.extensions.filters.http.lua.v3 import Lua
 from extproc import names
 from extproc.bootstrap import lua
 from extproc.bootstrap.proto import http_filter
-from extproc.bootstrap.timeouts import BLIND_CALLS, BRIDGED
+from extproc.bootstrap.timeouts import MAX_UNKNOWN_CALLS, NO_WORKER_RETRY_WINDOW
 from extproc.exchange.client_errors.kinds import NO_MORE_ATTEMPTS
 from extproc.exchange.headers import VERSION
 from extproc.exchange.url.resources import BASE_SEGMENTS, MESSAGES
@@ -30,13 +30,13 @@ CARRY_STATE = f"""\
 local KEPT = "{names.STATE_METADATA}"
 
 -- When this request met no worker first, and none since then; nil: it has met one.
-local function alone_since(kept)
-  local since = kept["alone_since"]
+local function no_worker_since(kept)
+  local since = kept["no_worker_since"]
   return since ~= 0 and since or nil
 end
 
-local function is_over(handle, since)
-  return handle:timestamp() - since >= PATIENCE
+local function window_is_over(handle, since)
+  return handle:timestamp() - since >= RETRY_WINDOW
 end
 
 local function taken(headers, name)
@@ -66,11 +66,11 @@ function envoy_on_request(handle)
     headers:replace("{names.STATE}", kept["state"])
     if kept["undecided"] then headers:replace("{names.UNPROCESSED}", kept["undecided"]) end
   end
-  local since = alone_since(kept)
-  if LET_THROUGH and since and (gone or is_over(handle, since)) then
-    gone = true
-    metadata:set(KEPT, "let_through", true)
-    headers:replace(LET_THROUGH, "1")
+  local since = no_worker_since(kept)
+  if FAIL_OPEN and since and (no_workers or window_is_over(handle, since)) then
+    no_workers = true
+    metadata:set(KEPT, "fail_open", true)
+    headers:replace(FAIL_OPEN, "1")
   end
 end
 
@@ -79,20 +79,20 @@ function envoy_on_response(handle)
   local kept = metadata:get(KEPT) or {{}}
   local said, in_flight = taken(headers, "{names.STATE}"), taken(headers, "{names.IN_FLIGHT}")
   local mark, told = undecided(headers, headers:get("{names.UNPROCESSED}"), in_flight)
-  local since = alone_since(kept)
+  local since = no_worker_since(kept)
   local processed = mark == "{names.PROCESSED}"
   -- Nobody is to follow a provider, be it by a redirect or by a 304 that is delivered.
   if (mark and mark:find("^3")) or (headers:get(":status") or ""):find("^3") then headers:remove("location") end
   if mark == "0" then
     if not since then
-      metadata:set(KEPT, "alone_since", handle:timestamp())
-    elseif kept["let_through"] or not LET_THROUGH and is_over(handle, since) then
+      metadata:set(KEPT, "no_worker_since", handle:timestamp())
+    elseif kept["fail_open"] or not FAIL_OPEN and window_is_over(handle, since) then
       headers:remove("{names.UNPROCESSED}") -- this answer is delivered: no more tries
     end
     return
   end
-  if since then metadata:set(KEPT, "alone_since", 0) end
-  if processed and not headers:get("{names.DEGRADED}") then gone = false end
+  if since then metadata:set(KEPT, "no_worker_since", 0) end
+  if processed and not headers:get("{names.DEGRADED}") then no_workers = false end
   local state = said
   if not processed then state = in_flight end
   if state == "{names.FINAL}" then
@@ -102,7 +102,7 @@ function envoy_on_response(handle)
     metadata:set(KEPT, "calls", calls)
     metadata:set(KEPT, "undecided", not processed and told or false)
     if state then metadata:set(KEPT, "state", state) end
-    if calls > MOST_CALLS or not state and calls > BLIND_CALLS then
+    if calls > MOST_CALLS or not state and calls > MAX_UNKNOWN_CALLS then
       headers:remove("{names.UNPROCESSED}")
       if processed then headers:replace("{names.REDISPATCH}", "{names.SPENT}") end
     end
@@ -115,12 +115,12 @@ It stands in the upstream chain of cluster `attempt`, which sees every attempt o
 the one stream they all belong to. Without it each attempt would begin a new span, and none would end it.
 
 When no worker has been there for as long as the restart of one may take, the request is refused; or, with
-`LET_THROUGH`, one more try is let through to the default target. Once it is known that none is coming (each of Envoy's
+`FAIL_OPEN`, one more try is let through to the default target. Once it is known that none is coming (each of Envoy's
 threads learns it by itself), other requests need not wait for that again. The sidecar is asked first every time, so the
 first answer of a worker ends it.
 """
 
-END_MARKED_ANSWERS = f"""\
+FINISH_MARKED_RESPONSES = f"""\
 local KEPT = "{names.STATE_METADATA}"
 local OPENAIS = '{_shown(anthropic=False)}'
 local ANTHROPICS = '{_shown(anthropic=True)}'
@@ -170,26 +170,26 @@ end
 used up. Such an answer has none of its own. Whose shape it has is `local_replies.FOR_ANTHROPIC`, in Lua."""
 
 
-def carry_state(*, most_calls: int, let_through: bool) -> HttpFilter:
-    """Return the upstream HTTP filter that runs `CARRY_STATE`; *let_through*: to the default target, at last."""
-    return lua_filter(state_script(most_calls=most_calls, let_through=let_through))
+def carry_state(*, most_calls: int, fail_open: bool) -> HttpFilter:
+    """Return the upstream HTTP filter that runs `CARRY_STATE`; *fail_open*: to the default target, at last."""
+    return lua_filter(state_script(most_calls=most_calls, fail_open=fail_open))
 
 
-def state_script(*, most_calls: int, let_through: bool) -> str:
+def state_script(*, most_calls: int, fail_open: bool) -> str:
     """Return `CARRY_STATE` with its settings before it; *most_calls* is what the policies may ask for."""
     settings = {
-        "LET_THROUGH": f'"{names.DEGRADED}"' if let_through else "nil",
-        "PATIENCE": BRIDGED,
+        "FAIL_OPEN": f'"{names.DEGRADED}"' if fail_open else "nil",
+        "RETRY_WINDOW": NO_WORKER_RETRY_WINDOW,
         "MOST_CALLS": most_calls,
-        "BLIND_CALLS": BLIND_CALLS,
-        "gone": "false",
+        "MAX_UNKNOWN_CALLS": MAX_UNKNOWN_CALLS,
+        "no_workers": "false",
     }
     return "".join(f"local {name} = {value}\n" for name, value in settings.items()) + CARRY_STATE
 
 
-def end_marked_answers() -> HttpFilter:
-    """Return the HTTP filter that runs `END_MARKED_ANSWERS`."""
-    return lua_filter(END_MARKED_ANSWERS)
+def finish_marked_responses() -> HttpFilter:
+    """Return the HTTP filter that runs `FINISH_MARKED_RESPONSES`."""
+    return lua_filter(FINISH_MARKED_RESPONSES)
 
 
 def lua_filter(script: str) -> HttpFilter:

@@ -27,7 +27,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http.v3 import (
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc.bootstrap.cluster_defaults import circuit_breakers, endpoints, http_options
-from extproc.bootstrap.dns import by_address, by_name, is_address
+from extproc.bootstrap.dns import dns_cluster, is_address, static_cluster
 from extproc.bootstrap.http_listener import PROVIDERS_HEADERS, PROVIDERS_HEADERS_KB
 from extproc.bootstrap.proto import duration, socket_address
 
@@ -52,7 +52,7 @@ def provider_cluster(
     the attempt listener's router has for every cluster.
     """
     name = name or cluster.name
-    found = by_address(name) if is_address(cluster.host) else by_name(name, each_address_a_host=False)
+    found = static_cluster(name) if is_address(cluster.host) else dns_cluster(name, endpoint_per_address=False)
     found.connect_timeout = duration(cluster.connect_timeout)
     found.load_assignment = endpoints(name, [socket_address(cluster.host, cluster.port)])
     found.circuit_breakers = circuit_breakers()

@@ -16,12 +16,12 @@ from extproc.bootstrap.ca_bundle import CA_FILES
 from extproc.bootstrap.clusters import attempt_cluster, extproc_cluster
 from extproc.bootstrap.degraded.envoy import upstream_filters
 from extproc.bootstrap.degraded.plan import degraded_of
-from extproc.bootstrap.dns import name_service
+from extproc.bootstrap.dns import dns_resolver
 from extproc.bootstrap.edge import connection_limit, edge_listener
 from extproc.bootstrap.lua_filters import carry_state
 from extproc.bootstrap.proto import extension, listening_address
 from extproc.bootstrap.providers import provider_cluster
-from extproc.bootstrap.timeouts import BRIDGING_TRIES
+from extproc.bootstrap.timeouts import NO_WORKER_RETRIES
 from extproc.exchange.forwarded import named_by
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
         node=None if degraded is None else NODE,
         admin=None if gateway.envoy_admin is None else Admin(address=listening_address(gateway.envoy_admin)),
         bootstrap_extensions=[extension("envoy.bootstrap.internal_listener", InternalListener())],
-        typed_dns_resolver_config=name_service(),
+        typed_dns_resolver_config=dns_resolver(),
         overload_manager=connection_limit(),
         static_resources=BootstrapStaticResources(
             listeners=[
@@ -58,7 +58,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
                     gateway.listener,
                     silence=gateway.longest_silence,
                     body_limit=body_limit,
-                    retries=most_calls + BRIDGING_TRIES,
+                    retries=most_calls + NO_WORKER_RETRIES,
                     log_format=gateway.sidecar.log_format,
                 ),
                 attempt_listener(
@@ -73,7 +73,7 @@ def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file
             ],
             clusters=[
                 attempt_cluster(
-                    gateway.envoy.retry_budget, carry_state(most_calls=most_calls, let_through=degraded is not None)
+                    gateway.envoy.retry_budget, carry_state(most_calls=most_calls, fail_open=degraded is not None)
                 ),
                 extproc_cluster(sidecar_addresses, gateway.sidecar.tls),
                 *(provider_cluster(cluster, ca_file=ca_file) for cluster in gateway.clusters),

@@ -13,7 +13,7 @@ from support.toys.provider import Reply
 from support.toys.world import DEAD, a_world, the_worker_dying
 from support.waiting import DEADLINE
 
-from extproc.bootstrap.timeouts import BRIDGING_TRIES
+from extproc.bootstrap.timeouts import NO_WORKER_RETRIES
 from extproc.exchange.client_errors import kinds
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def test_an_attempt_that_fails_without_a_worker_ends_as_json_too(tmp_path: Path)
 def test_a_re_dispatch_that_the_edge_cannot_make_ends_as_json(tmp_path: Path) -> None:
     """The edge makes no more of them than the policies could ask for; what is left then is an answer without a body."""
     with a_world(tmp_path) as world:
-        plan = ",".join([DEAD] * 2 * BRIDGING_TRIES)
+        plan = ",".join([DEAD] * 2 * NO_WORKER_RETRIES)
 
         answer = world.post(plan)
         of_messages = world.post(plan, path=MESSAGES, headers={"x-request-id": 'a"\\%1'})

@@ -75,7 +75,7 @@ def calls(context: CheckContext) -> Iterator[Finding]:
 def fails_open(context: CheckContext) -> Iterator[Finding]:
     """Find that no request goes to the default provider, though it is to when no worker is there."""
     settings, _ = _rendered(context)
-    wanted = settings["LET_THROUGH"]
+    wanted = settings["FAIL_OPEN"]
     if wanted == "nil":
         return
     for cluster in context.found.hops:
@@ -90,7 +90,7 @@ def fails_open(context: CheckContext) -> Iterator[Finding]:
 
 
 def _lets_through(script: str, wanted: str) -> bool:
-    return _settings(script).get("LET_THROUGH") == wanted
+    return _settings(script).get("FAIL_OPEN") == wanted
 
 
 def _replace(cluster: Cluster) -> str:

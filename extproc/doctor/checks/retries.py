@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from extproc import names
 from extproc.bootstrap.render import most_attempts
-from extproc.bootstrap.timeouts import BRIDGED
+from extproc.bootstrap.timeouts import NO_WORKER_RETRY_WINDOW
 from extproc.doctor.finding import Severity, error, warning
 from extproc.doctor.model.matching import header_match
 from extproc.doctor.settings import Setting, advice, drift
@@ -203,7 +203,7 @@ def back_off(context: CheckContext) -> Iterator[Finding]:
         bridging = _retries(wanted) - most_attempts(context.gateway.catalog)
         if base > max(expected, NOTICEABLE):
             yield warning(place, f"every failover may wait {base} ms first, for nothing", fix)
-        elif bridging * longest < 2 * BRIDGED:  # a wait is somewhere between nothing and the longest
+        elif bridging * longest < 2 * NO_WORKER_RETRY_WINDOW:  # a wait is somewhere between nothing and the longest
             yield warning(place, f"never more than {longest} ms: all tries are gone before a worker restarts", fix)
 
 

@@ -43,7 +43,7 @@ def test_every_address_of_a_workers_name_is_a_worker() -> None:
 
 def test_re_dispatches_are_not_limited() -> None:
     """Envoy would make three at a time."""
-    breakers = attempt_cluster(None, carry_state(most_calls=9, let_through=False)).circuit_breakers
+    breakers = attempt_cluster(None, carry_state(most_calls=9, fail_open=False)).circuit_breakers
 
     assert breakers is not None
     assert breakers.thresholds[0].max_retries == 1_000_000
@@ -52,7 +52,7 @@ def test_re_dispatches_are_not_limited() -> None:
 
 def test_re_dispatches_are_limited_on_request() -> None:
     """Envoy takes the budget instead of the number."""
-    breakers = attempt_cluster(RetryBudget(20.0, 10), carry_state(most_calls=9, let_through=False)).circuit_breakers
+    breakers = attempt_cluster(RetryBudget(20.0, 10), carry_state(most_calls=9, fail_open=False)).circuit_breakers
 
     assert breakers is not None
     budget = breakers.thresholds[0].retry_budget

@@ -8,8 +8,8 @@ import pytest
 from support.envoy.lua import Request, Script, Stream
 
 from extproc import names
-from extproc.bootstrap.lua_filters import END_MARKED_ANSWERS, state_script
-from extproc.bootstrap.timeouts import BRIDGED
+from extproc.bootstrap.lua_filters import FINISH_MARKED_RESPONSES, state_script
+from extproc.bootstrap.timeouts import NO_WORKER_RETRY_WINDOW
 
 MOST_CALLS = 3
 NOBODY = {":status": "503", names.UNPROCESSED: "0"}
@@ -47,17 +47,17 @@ class Tries:
 
 @pytest.fixture(params=[False, True], ids=["refuse", "let through"])
 def either(request: pytest.FixtureRequest) -> Script:
-    return Script(state_script(most_calls=MOST_CALLS, let_through=request.param))
+    return Script(state_script(most_calls=MOST_CALLS, fail_open=request.param))
 
 
 @pytest.fixture
 def refusing() -> Script:
-    return Script(state_script(most_calls=MOST_CALLS, let_through=False))
+    return Script(state_script(most_calls=MOST_CALLS, fail_open=False))
 
 
 @pytest.fixture
 def letting() -> Script:
-    return Script(state_script(most_calls=MOST_CALLS, let_through=True))
+    return Script(state_script(most_calls=MOST_CALLS, fail_open=True))
 
 
 def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
@@ -193,7 +193,7 @@ def test_a_request_that_meets_no_worker_is_tried_for_a_while(refusing: Script) -
     tries = Tries(refusing)
 
     assert tries.answered(dict(NOBODY)) == NOBODY
-    tries.wait(BRIDGED - 1)
+    tries.wait(NO_WORKER_RETRY_WINDOW - 1)
     assert tries.sent() == {}
     assert tries.answered(dict(NOBODY)) == NOBODY
     tries.wait(1)
@@ -206,12 +206,12 @@ def test_a_worker_in_between_begins_a_new_while(refusing: Script, answer: dict[s
     """Workers that come and go are no sidecar that has gone."""
     tries = Tries(refusing)
     tries.answered(dict(NOBODY))
-    tries.wait(BRIDGED - 1)
+    tries.wait(NO_WORKER_RETRY_WINDOW - 1)
     tries.answered(dict(answer))
     tries.wait(1)
 
     assert tries.answered(dict(NOBODY)) == NOBODY
-    tries.wait(BRIDGED - 1)
+    tries.wait(NO_WORKER_RETRY_WINDOW - 1)
     assert tries.answered(dict(NOBODY)) == NOBODY
 
 
@@ -229,7 +229,7 @@ def gone(script: Script) -> None:
     """Have a request find out that no worker is coming."""
     tries = Tries(script)
     tries.answered(dict(NOBODY))
-    tries.wait(BRIDGED)
+    tries.wait(NO_WORKER_RETRY_WINDOW)
     tries.sent()
     tries.answered(dict(DEGRADED))
 
@@ -239,7 +239,7 @@ def test_in_the_end_it_is_let_through(letting: Script) -> None:
     tries = Tries(letting)
     tries.answered(dict(PROCESSED))
     tries.answered(dict(NOBODY))
-    tries.wait(BRIDGED)
+    tries.wait(NO_WORKER_RETRY_WINDOW)
 
     assert tries.sent() == {names.STATE: "state of one", **MARKED}
     assert tries.answered(dict(DEGRADED)) == DEGRADED
@@ -249,7 +249,7 @@ def test_the_try_that_finds_out_is_followed_by_one_that_is_let_through(letting: 
     """The router must see its 0, or it would be the last."""
     tries = Tries(letting)
     tries.answered(dict(NOBODY))
-    tries.wait(BRIDGED - 1)
+    tries.wait(NO_WORKER_RETRY_WINDOW - 1)
     assert tries.sent() == {}
     tries.wait(1)
 
@@ -261,7 +261,7 @@ def test_what_the_default_may_not_get_is_refused_then(letting: Script) -> None:
     """It was let through, and no route took it."""
     tries = Tries(letting)
     tries.answered(dict(NOBODY))
-    tries.wait(BRIDGED)
+    tries.wait(NO_WORKER_RETRY_WINDOW)
     tries.sent()
 
     assert tries.answered(dict(NOBODY)) == {":status": "503"}
@@ -317,6 +317,6 @@ def test_the_script_of_the_edge_knows_anthropics_requests(path: str, headers: di
     """The same that the local replies know, whose expression is Envoy's and no Lua."""
     request = Request({":method": "POST", ":path": path, **headers})
 
-    Script(END_MARKED_ANSWERS).run("envoy_on_request", request)
+    Script(FINISH_MARKED_RESPONSES).run("envoy_on_request", request)
 
     assert bool(request.streamInfo().kept) is anthropics

@@ -8,7 +8,7 @@ from support.config.compiled import a_cluster, a_gateway
 
 from extproc.addresses import TcpAddress
 from extproc.bootstrap.render import bootstrap, to_yaml
-from extproc.bootstrap.timeouts import BRIDGING_TRIES
+from extproc.bootstrap.timeouts import NO_WORKER_RETRIES
 from extproc.policy.catalog import Catalog
 from extproc.policy.rules import Policy, Rule
 from extproc.policy.target import TargetId
@@ -31,7 +31,7 @@ def _retries(*allowed: int) -> str:
 @pytest.mark.parametrize(("allowed", "needed"), [((), 1), ((10,), 10), ((3, 50, 10), 50)])
 def test_the_edge_never_ends_what_a_policy_would_go_on_with(allowed: tuple[int, ...], needed: int) -> None:
     """It may re-dispatch as often as the most patient policy may ask for, and more while no worker is there."""
-    assert _retries(*allowed) == str(needed + BRIDGING_TRIES)
+    assert _retries(*allowed) == str(needed + NO_WORKER_RETRIES)
 
 
 def test_clusters_come_in_the_order_of_the_configuration() -> None:

@@ -164,15 +164,15 @@ FAULTS: dict[str, Fault] = {
     "edge-cors": Fault(lambda op: op.drop(f"{EDGE}.http_filters[0]"), test_edge.NAMED),
     "degraded-route": Fault(lambda op: op.put(f"{ATTEMPT_HOST}.routes", [test_degraded.NAMED]), test_degraded.GATEWAY),
     "degraded-decided": Fault(
-        lambda op: op.put(f"{ATTEMPT_ROUTE}.match.headers", [test_degraded.LET_THROUGH, test_degraded.PLAIN]),
+        lambda op: op.put(f"{ATTEMPT_ROUTE}.match.headers", [test_degraded.FAIL_OPEN, test_degraded.PLAIN]),
         test_degraded.GATEWAY,
     ),
     "degraded-encoded": Fault(
-        lambda op: op.put(f"{ATTEMPT_ROUTE}.match.headers", [test_degraded.LET_THROUGH, test_degraded.UNDECIDED]),
+        lambda op: op.put(f"{ATTEMPT_ROUTE}.match.headers", [test_degraded.FAIL_OPEN, test_degraded.UNDECIDED]),
         test_degraded.GATEWAY,
     ),
     "degraded-fail-open": Fault(
-        lambda op: op.put(SOURCE, state_script(most_calls=99, let_through=False)), test_degraded.GATEWAY
+        lambda op: op.put(SOURCE, state_script(most_calls=99, fail_open=False)), test_degraded.GATEWAY
     ),
     "envoy-version": Fault(version=(1, 36, 4)),
     "counters": Fault(stats={"cluster.attempt.retry_or_shadow_abandoned": 1}),

@@ -21,7 +21,7 @@ CARRIER = f"{INSIDE}.{HTTP}.http_filters"
 
 NAMED = {"match": {"prefix": "/"}, "route": {"cluster_header": names.CLUSTER, "timeout": "0s"}}
 
-LET_THROUGH = {"name": names.DEGRADED, "present_match": True}
+FAIL_OPEN = {"name": names.DEGRADED, "present_match": True}
 UNDECIDED = {"name": names.CLUSTER, "present_match": False}
 PLAIN = {"name": "content-encoding", "present_match": False}
 
@@ -45,7 +45,7 @@ def test_without_the_route_requests_would_be_refused() -> None:
 
 
 def test_a_route_that_sends_nothing_on_takes_nothing() -> None:
-    match = {"prefix": "/", "headers": [LET_THROUGH]}
+    match = {"prefix": "/", "headers": [FAIL_OPEN]}
     refusing = {"match": match, "direct_response": {"status": 503}}
     operator = an_operator(GATEWAY).put(f"{ATTEMPT_HOST}.routes", [refusing, NAMED])
 
@@ -54,20 +54,20 @@ def test_a_route_that_sends_nothing_on_takes_nothing() -> None:
 
 def test_what_a_worker_has_decided_on_must_not_be_taken() -> None:
     """A worker may come back just then: the request carries another provider's credential by now."""
-    operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [LET_THROUGH, PLAIN])
+    operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [FAIL_OPEN, PLAIN])
 
     assert told(operator, GATEWAY) == [(ERROR, "degraded-decided", f"{ROUTE}.match.headers")]
 
 
 def test_what_nobody_can_read_must_not_be_taken() -> None:
     """A compressed body may name any model: whichever it is, it would be sent to the default."""
-    operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [LET_THROUGH, UNDECIDED])
+    operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [FAIL_OPEN, UNDECIDED])
 
     assert told(operator, GATEWAY) == [(ERROR, "degraded-encoded", f"{ROUTE}.match.headers")]
 
 
 def test_an_older_script_lets_nothing_through() -> None:
-    older = state_script(most_calls=99, let_through=False)
+    older = state_script(most_calls=99, fail_open=False)
     operator = an_operator(GATEWAY).put(f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": older})
 
     assert told(operator, GATEWAY) == [(ERROR, "degraded-fail-open", CARRIER)]
