@@ -1,4 +1,4 @@
-"""What one attempt came to: the value that logs, metrics and traces are made from."""
+"""The record of one attempt: the value that logs, metrics and traces are made from."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 class Result(StrEnum):
     """The result of an attempt."""
 
-    DELIVERED = "delivered"  # the answer went to the client
+    DELIVERED = "delivered"  # the response went to the client
     REDISPATCHED = "redispatched"  # another attempt follows
     EXHAUSTED = "exhausted"  # the last of several failures; the client got retry_exhausted
-    LOCAL = "local"  # nobody was called: the gateway itself knows the answer
-    REFUSED = "refused"  # nobody was called: the request itself cannot be served
+    LOCAL = "local"  # no provider was called: the gateway itself responded
+    REFUSED = "refused"  # no provider was called: the request itself cannot be served
     UNDECIDED = "undecided"  # the response broke off before it was decided on; the next attempt charges it
-    ABANDONED = "abandoned"  # the stream ended before there was an answer: the client has gone
+    ABANDONED = "abandoned"  # the stream ended before there was a response: the client has gone
 
 
 @value
 class AttemptRecord:
-    """One attempt, told once, when its stream has ended. Holds no header value, body or key."""
+    """One attempt, recorded once, when its stream has ended. Holds no header value, body or key."""
 
     request_id: str
     api: Api
     attempt: int  # 1 is the first
     result: Result
-    target: TargetId | None = None  # None: nobody was called
+    target: TargetId | None = None  # None: no provider was called
     key: int = 0
     target_reason: Reason | None = None
     waited: Millis = 0

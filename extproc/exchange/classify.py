@@ -1,4 +1,4 @@
-"""What the answer to an attempt means."""
+"""Classifies the response to an attempt."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
     from extproc.policy.units import Instant, Millis
 
 _STATUS_OF = {Kind.TIMEOUT: 504, Kind.CONNECTION_ERROR: 502}
-"""RFC 9110 sections 15.6.3 and 15.6.5: what a gateway says, whatever Envoy's local reply says."""
+"""RFC 9110 sections 15.6.3 and 15.6.5: the status of a gateway, whatever Envoy's local reply has."""
 
 
-_TELLING = frozenset({400, 404, 429})
+_NEED_BODY = frozenset({400, 404, 429})
 """Statuses of which only the body says what they mean."""
 
 
-def is_local_reply(answer: ResponseHeaders) -> bool:
-    """Return whether Envoy made *answer* itself because the provider gave none."""
-    return answer.flags != 0 or answer.details not in {"", names.VIA_UPSTREAM}
+def is_local_reply(response: ResponseHeaders) -> bool:
+    """Return whether *response* is a local reply of Envoy's because the provider sent none."""
+    return response.flags != 0 or response.details not in {"", names.VIA_UPSTREAM}
 
 
-def needs_body(answer: ResponseHeaders, policy: Policy | None) -> bool:
-    """Return whether the body of *answer* may change what it means.
+def needs_body(response: ResponseHeaders, policy: Policy | None) -> bool:
+    """Return whether the outcome depends on the body of *response*.
 
     A 429 can be for good, or say how long; a 400 and a 404 can be about the operator's key or model instead of the
-    client's request. Only a short body is worth waiting for, compressed or not; where no length is told, its end shows.
-    The wait is for bytes that are under way already, and nobody but a policy has use for them. A response to HEAD has
+    client's request. Only a short body is worth waiting for, compressed or not; without a length, its end shows.
+    The wait is for bytes that are in flight already, and only a policy has use for them. A response to HEAD has
     none, whatever its content-length says, and has ended with its headers (RFC 9110 section 9.3.2).
     """
-    if policy is None or answer.status not in _TELLING or answer.end_of_stream or is_local_reply(answer):
+    if policy is None or response.status not in _NEED_BODY or response.end_of_stream or is_local_reply(response):
         return False
-    if not (is_json(media_type(answer.headers)) and is_known(content_codings(answer.headers))):
+    if not (is_json(media_type(response.headers)) and is_known(content_codings(response.headers))):
         return False
-    length = answer.headers.get("content-length")
+    length = response.headers.get("content-length")
     # Few digits first: Python refuses to read a number of thousands.
     return length is None or (
         length.isascii() and length.isdecimal() and len(length) < 10 and 0 < int(length) <= LONGEST
@@ -60,38 +60,42 @@ def needs_body(answer: ResponseHeaders, policy: Policy | None) -> bool:
 
 
 def outcome_of(
-    answer: ResponseHeaders, policy: Policy | None, *, limit: Millis | None, now: Instant, body: bytes = b""
+    response: ResponseHeaders, policy: Policy | None, *, limit: Millis | None, now: Instant, body: bytes = b""
 ) -> Outcome:
-    """Return what an attempt with that time *limit* ended in; *body* is the answer's as far as it was read."""
-    if is_local_reply(answer):
-        kind = classify_local_reply(answer.status, answer.flags)
-        return Outcome(kind, _STATUS_OF.get(kind, answer.status), limit=limit if kind is Kind.TIMEOUT else None)
+    """Return the outcome of an attempt with that time *limit*; *body* is the response's as far as it was read."""
+    if is_local_reply(response):
+        kind = classify_local_reply(response.status, response.flags)
+        return Outcome(kind, _STATUS_OF.get(kind, response.status), limit=limit if kind is Kind.TIMEOUT else None)
     kind = classify_response(
-        answer.status,
+        response.status,
         listed=() if policy is None else policy.on_status,
-        hint=_retry_hint(answer.headers.get("x-should-retry")),
+        hint=_retry_hint(response.headers.get("x-should-retry")),
     )
-    error = read_error(_plain(answer, body))
+    error = read_error(_plain(response, body))
     retry_after = None
-    # A refusal of the key is final for the request, and yet may say for how long the key is to rest.
-    if kind is Kind.HTTP or answer.status in KEY_REFUSED:
-        waits = (read_retry_after(headers, status=answer.status, now=now) for headers in _telling(answer, error))
+    # A refusal of the key is final for the request, and yet may name the cooldown of the key.
+    if kind is Kind.HTTP or response.status in KEY_REFUSED:
+        waits = (
+            read_retry_after(headers, status=response.status, now=now) for headers in _wait_headers(response, error)
+        )
         retry_after = _longest(*waits, retry_delay(error))
-        if policy is not None and answer.status == 429 and account_is_refused(error):
+        if policy is not None and response.status == 429 and account_is_refused(error):
             retry_after = policy.retry_after.cap
-    return Outcome(kind, answer.status, retry_after, refusal=_refusal(answer.status, error))
+    return Outcome(kind, response.status, retry_after, refusal=_refusal(response.status, error))
 
 
-def _plain(answer: ResponseHeaders, body: bytes) -> bytes:
+def _plain(response: ResponseHeaders, body: bytes) -> bytes:
     """Return what *body* stands for, as far as it is worth reading."""
-    plain = decoded(body, content_codings(answer.headers), limit=LONGEST) if body else b""
+    plain = decoded(body, content_codings(response.headers), limit=LONGEST) if body else b""
     return b"" if isinstance(plain, Undecodable) else plain
 
 
-def _telling(answer: ResponseHeaders, error: Mapping[str, object]) -> tuple[Headers, ...]:
-    """Return the headers that may hold a wait: those of *answer*, and those that its *error* repeats."""
+def _wait_headers(response: ResponseHeaders, error: Mapping[str, object]) -> tuple[Headers, ...]:
+    """Return the headers that may hold a wait: those of *response*, and those that its *error* repeats."""
     repeated = repeated_headers(error)
-    return (answer.headers, {"date": answer.headers.get("date", ""), **repeated}) if repeated else (answer.headers,)
+    return (
+        (response.headers, {"date": response.headers.get("date", ""), **repeated}) if repeated else (response.headers,)
+    )
 
 
 def _refusal(status: int, error: Mapping[str, object]) -> Refusal | None:

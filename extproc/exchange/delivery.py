@@ -1,4 +1,4 @@
-"""What reaches the client when no other attempt follows: the provider's response, or an error that says why not."""
+"""What the client gets when no other attempt follows: the provider's response, or an error in its place."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def delivered(
 
 
 def lost(outcome: Outcome, state: AttemptState, api: Api, *, request_id: str) -> ImmediateResponse:
-    """Return what the client gets in place of a response that there is none of any more."""
+    """Return the error in place of a response that was lost."""
     if outcome.redirects:
-        answer = errors.redirected(api, request_id=request_id)
+        response = errors.redirected(api, request_id=request_id)
     else:
-        answer = errors.no_response(api, outcome.kind, outcome.status, request_id=request_id)
-    return replace(answer, headers=(*answer.headers, *gateway_headers(state)))
+        response = errors.no_response(api, outcome.kind, outcome.status, request_id=request_id)
+    return replace(response, headers=(*response.headers, *gateway_headers(state)))

@@ -8,7 +8,7 @@ from extproc.policy.outcome import Kind
 
 
 class Flag(IntFlag):
-    """The bits of Envoy's `response.flags` that say why there is no answer from the provider.
+    """The bits of Envoy's `response.flags` that say why there is no response from the provider.
 
     Source: Envoy `envoy/stream_info/stream_info.h`, enum CoreResponseFlag; the bit is 1 << its position.
     """
@@ -49,7 +49,7 @@ _CONNECTION_ERROR = (
 
 
 def classify_local_reply(status: int, flags: int) -> Kind:
-    """Return the class of an answer that Envoy made itself because the provider gave none."""
+    """Return the class of a local reply, which Envoy made because the provider sent none."""
     if flags & _CLIENT_GONE:
         return Kind.REJECTED
     if flags & _TIMEOUT:
@@ -57,5 +57,5 @@ def classify_local_reply(status: int, flags: int) -> Kind:
     if flags & _CONNECTION_ERROR:
         return Kind.CONNECTION_ERROR
     # No flag of ours: 413 by the body limit and other refusals of the request itself end it; a 5xx
-    # without a reason we know is as good as no answer.
+    # without a reason we know is as good as no response.
     return Kind.CONNECTION_ERROR if status >= 500 else Kind.REJECTED

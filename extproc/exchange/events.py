@@ -1,4 +1,4 @@
-"""Our words for one attempt's conversation with Envoy: what we are told, what we answer.
+"""The events of one attempt's stream with Envoy, and the directives that follow them.
 
 Events and directives are plain values. `transport.codec` translates both from and to ext_proc messages; nothing
 else knows that protobuf exists.
@@ -27,8 +27,8 @@ class RequestHeaders:
     """The request line and headers of one attempt, the client's own but for what Envoy added.
 
     *carried* is the attempt state of the failed attempts before this one, or of one that was made and never decided on;
-    None on the first, and when there was a state that cannot be read: then *state_unreadable* is true, and nobody knows
-    what has been tried already.
+    None on the first, and when there was a state that cannot be read: then *state_unreadable* is true, and what has
+    been tried already is unknown.
     """
 
     headers: Headers
@@ -46,7 +46,7 @@ class RequestBody:
 
 @value
 class ResponseHeaders:
-    """Status and headers of the answer: the provider's, or one that Envoy made because there was none.
+    """Status and headers of the response: the provider's, or a local reply of Envoy's.
 
     *flags* is Envoy's bit vector `response.flags`, *details* its `response.code_details`.
     """
@@ -60,7 +60,7 @@ class ResponseHeaders:
 
 @value
 class ResponseBody:
-    """The body of the answer, as far as Envoy has it: sent only after `ReadResponseBody`."""
+    """The body of the response, as far as Envoy has it: sent only after `ReadResponseBody`."""
 
     body: bytes
 
@@ -75,7 +75,7 @@ Event: TypeAlias = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
 
 @value
 class ContinueProcessing:
-    """Go on without a change, not before *not_before* (None: now)."""
+    """Continue without a change, not before *not_before* (None: now)."""
 
     not_before: Instant | None = None
 
@@ -87,7 +87,7 @@ class Send:
     The cluster is named in this directive only, together with every other change: an Envoy that never got it has
     nowhere to send an unchanged request. The headers hold keys: the repr leaves them out.
 
-    *in_flight* is what Envoy gives to the next attempt if nobody decides on the response of this one; None: there is no
+    *in_flight* is what Envoy gives to the next attempt if this one's response stays unprocessed; None: there is no
     next attempt, whatever the response is.
     """
 
@@ -100,7 +100,7 @@ class Send:
 
 @value
 class ReadResponseBody:
-    """Let us see the body of the response before it is classified; *in_flight* replaces what `Send` said.
+    """Have Envoy send the body of the response before it is classified; *in_flight* replaces that of `Send`.
 
     What is there after *timeout* has to do: then the event is `BodyOverdue`.
     """
@@ -111,7 +111,7 @@ class ReadResponseBody:
 
 @value
 class Deliver:
-    """Pass the answer on as it is, but for these headers."""
+    """Pass the response on as it is, but for these headers."""
 
     set_headers: tuple[tuple[str, str], ...]
     remove_headers: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ class Deliver:
 
 @value
 class Redispatch:
-    """Discard the answer and have the edge make the next attempt, carrying *state* to it."""
+    """Discard the response and have the edge make the next attempt, carrying *state* to it."""
 
     status: int
     state: AttemptState

@@ -29,7 +29,7 @@ DEFAULT_VERSION: Final = "2023-06-01"
 # The page that a browser's request comes from is nothing to a provider: Anthropic refuses requests that have one.
 _NEVER_LEAVES: Final = frozenset({"proxy-authorization", "origin", "referer"})
 
-# What identifies the client to somebody: a key, or the account at one vendor that a key of ours has no part in
+# What identifies the client: a key, or the account at one vendor that a key of ours has no part in
 # (an organization that is not the key's own is an error). An operator who wants one of them sent configures it.
 _CLIENT_CREDENTIALS: Final = frozenset(
     {
@@ -80,7 +80,7 @@ def request_changes(
 ) -> HeaderChanges:
     """Return how the *client*'s headers become those of an attempt at *upstream*.
 
-    *path* is the one to send, *key* says whose turn it is among the upstream's keys, *body_length* is the size of a
+    *path* is the one to send, *key* is the index of the upstream's key, *body_length* is the size of a
     body that has changed, and *decoded* is whether it was compressed and no longer is. *time_limit* is the longest
     wait for the response headers; None or 0: no limit. *extra* are
     headers of the attempt's own. The operator's headers win over credentials and lose to all that makes routing work.
@@ -107,7 +107,7 @@ def request_changes(
 def secret_headers(upstream: Upstream, api: Api, key: int = 0) -> dict[str, str]:
     """Return what requests for *api* at *upstream* carry that is the operator's own: a credential, and their headers.
 
-    *key* says whose turn it is among the upstream's keys. The operator's headers win.
+    *key* is the index of the upstream's key. The operator's headers win.
     """
     return _credential(upstream, api, key) | _operators(upstream)
 
@@ -117,20 +117,20 @@ def unwanted_headers(upstream: Upstream) -> frozenset[str]:
     return _NEVER_LEAVES if upstream.passthrough else UNWANTED
 
 
-def response_removals(answer: Headers) -> tuple[str, ...]:
-    """Return the headers of a provider's *answer* that would mean something to Envoy, or reach the client as ours."""
-    return tuple(name for name in answer if name.startswith(names.INTERNAL_PREFIXES))
+def response_removals(response: Headers) -> tuple[str, ...]:
+    """Return the headers of a provider's *response* that would mean something to Envoy, or reach the client as ours."""
+    return tuple(name for name in response if name.startswith(names.INTERNAL_PREFIXES))
 
 
 def gateway_headers(state: AttemptState) -> tuple[tuple[str, str], ...]:
-    """Return the headers that tell a client who answered, and how many attempts it took."""
+    """Return the headers with the target that responded, and the number of attempts."""
     return (names.MODEL, state.next.target), (names.ATTEMPTS, str(state.attempts_made + 1))
 
 
 def idempotency_value(request_id: str, body_sha256: bytes, provider: str) -> str:
     """Return the idempotency key of a request at *provider*: one for all its attempts there.
 
-    Providers cannot tell from it that they were sent the same request as another one, nor what its id is.
+    It does not show providers that they were sent the same request as another one, nor what its id is.
     """
     parts = (request_id.encode(errors="surrogatepass"), provider.encode(errors="surrogatepass"), body_sha256)
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()

@@ -1,4 +1,4 @@
-"""An attempt while nobody has decided what follows it: Envoy keeps it, should the one who was to decide never do so."""
+"""An attempt in flight: Envoy keeps it, in case its response stays unprocessed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class InFlight:
     *limit* is the time allowed until response headers; None: what is left of the listener's timeout.
 
     *outcome* is what its response headers mean, after *duration* milliseconds; None until they are there. When its
-    response was lost, or came and nobody classified it, the next attempt's session is told so and charges it like any
-    other failure: the limits of the policy hold whatever breaks.
+    response was lost or stayed unprocessed, the next attempt's session charges it like any other failure: the limits of
+    the policy hold whatever breaks.
     """
 
     state: AttemptState
@@ -35,7 +35,7 @@ class InFlight:
 
     @property
     def is_final(self) -> bool:
-        """Whether its response goes to the client, as far as is known: nobody else waits for the rest of it."""
+        """Whether its response goes to the client, as far as is known: only the client waits for the rest of it."""
         return self.outcome is not None and not self.outcome.retriable
 
     @classmethod

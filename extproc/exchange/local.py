@@ -1,4 +1,4 @@
-"""What the gateway answers by itself, without calling anybody: which models there are, and that it is there."""
+"""The responses of the gateway itself, which call no provider: the list of models, and greetings."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 _JSON: Final = (("content-type", "application/json"),)
 _READS: Final = frozenset({"GET", "HEAD"})
 
-# What people and clients look at to see whether somebody is there: Claude Code asks for `/api/hello` at its start.
+# What people and clients look at to see whether the gateway is up: Claude Code requests `/api/hello` at its start.
 _GREETING: Final = ImmediateResponse(200, _JSON, b'{"message": "hello"}')
 _NOTHING: Final = ImmediateResponse(204, (), b"")
 _GREETINGS: Final[Mapping[str, ImmediateResponse]] = {"/": _GREETING, "/api/hello": _GREETING, "/favicon.ico": _NOTHING}
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
-"""What stands for the date of a model's release, which the shapes ask for and nobody here knows."""
+"""What stands for the date of a model's release, which the shapes require and the gateway does not know."""
 
 
 @value
@@ -85,7 +85,7 @@ def local_response(
 def listed(api: Api, catalog: Catalog) -> Iterator[tuple[str, Target]]:
     """Yield the models that a client of *api* may name, and the target of each: ids, then names and aliases.
 
-    A wildcard is not among them, for nobody knows what it stands for; nor are second names that clients may use for
+    A wildcard is not among them: what it stands for is unknown; nor are second names that clients may use for
     what is listed already: the model without its provider.
     """
     for target in catalog.targets.values():

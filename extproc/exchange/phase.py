@@ -34,7 +34,7 @@ class Phase(Protocol):
         """
 
     def finish(self, now: Instant) -> AttemptRecord | None:
-        """Return what the attempt came to, whose stream ends in this phase; None: it never began."""
+        """Return the record of the attempt, whose stream ends in this phase; None: it never began."""
 
 
 def unexpected(event: Event, *, expected: str) -> UnexpectedEventError:

@@ -104,8 +104,8 @@ def primary_of(request: ClientRequest, catalog: Catalog) -> Target | ImmediateRe
     """Return the target a request is for, or the refusal of one that names none of those there are.
 
     The default for its API takes whatever cannot be placed, bodies that cannot be read included: its provider may know
-    better. A model that does not speak the API is not asked: neither is another one in its place. Nor is one asked for
-    embeddings that the request has not named: they would be of another kind.
+    better. A model that does not support the API is not called, nor is another one in its place. Embeddings come only
+    from the model that the request names: others would be of another kind.
     """
     api, request_id = request.api, request.request_id
     default = catalog.default_for(api)

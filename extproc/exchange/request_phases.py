@@ -1,4 +1,4 @@
-"""The phases of an attempt's request: its headers, its body, and to whom it is sent."""
+"""The phases of an attempt's request: its headers, its body, and the choice of its target."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AwaitingRequestHeaders:
     rng: Rng
 
     def receive(self, event: Event, now: Instant) -> tuple[Directive, Phase]:
-        """Read what is asked for, and what is known of the attempts before."""
+        """Read the operation, and what is known of the attempts before."""
         if not isinstance(event, RequestHeaders):
             raise unexpected(event, expected="request headers")
         headers = event.headers
@@ -222,6 +222,6 @@ def _begin(context: AttemptContext, request: ClientRequest, now: Instant) -> Att
 
 
 def _attempt_timeout(context: AttemptContext, state: AttemptState, policy: Policy, now: Instant) -> Millis | None:
-    """Return the policy's limit on the attempt; None where there is nobody else to ask once it is over."""
+    """Return the policy's limit on the attempt; None where no other target is left once it is over."""
     may_move_on = context.exchange.engine.has_alternative(state, context.api, now=now, rng=context.rng)
     return policy.attempt_timeout if may_move_on else None

@@ -91,7 +91,7 @@ class AwaitingResponseBody:
 def _decide(
     attempt: AwaitingResponse, headers: ResponseHeaders, body: bytes | None, now: Instant
 ) -> tuple[Directive, Phase]:
-    """Decide on a response whose *body* is known as far as it was asked for; None: it is overdue."""
+    """Decide on a response whose *body* is known as far as it was needed; None: it is overdue."""
     context, sent, policy = attempt.context, attempt.sent, attempt.policy
     duration = sent.lasted(now)
     outcome = outcome_of(headers, policy, limit=sent.limit, now=now, body=body or b"")

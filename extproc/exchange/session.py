@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Session:
     """The conversation about one attempt. Mutable; belongs to one stream.
 
-    `receive` takes what Envoy says, in the order Envoy says it, and returns what to answer. `finish` is called once,
+    `receive` takes Envoy's events in their order and returns the directive for each. `finish` is called once,
     when the stream has ended, however it ended. What is known, and what can come next, is in the phase.
     """
 
@@ -27,7 +27,7 @@ class Session:
         self._phase: Phase = AwaitingRequestHeaders(exchange, rng)
 
     def receive(self, event: Event, *, now: Instant) -> Directive:
-        """Return the answer to *event*.
+        """Return the directive for *event*.
 
         Raises:
             UnexpectedEventError: the event cannot come in this phase.
@@ -36,5 +36,5 @@ class Session:
         return directive
 
     def finish(self, *, now: Instant) -> AttemptRecord | None:
-        """Return what the attempt came to; None when it never began."""
+        """Return the record of the attempt; None when it never began."""
         return self._phase.finish(now)

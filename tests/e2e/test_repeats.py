@@ -44,7 +44,7 @@ async def test_thirty_requests_for_one_prompt_call_the_providers_for_one(gateway
     check_exhausted(first, status=503, attempts=[(P, "http_503"), (S, "http_503")])
     for other in others:
         error = check_exhausted(other, status=503, attempts=[], retry_after=range(1, 3))
-        assert "nobody was asked again. openai/gpt-4o said HTTP 503" in str(error["message"])
+        assert "no model was called again. openai/gpt-4o returned HTTP 503" in str(error["message"])
     assert gateway.order == "PS"
 
 

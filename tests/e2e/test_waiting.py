@@ -156,7 +156,7 @@ async def test_a_wait_that_would_cross_the_budget_is_not_begun(gateway: Gateway)
     assert error["retry_budget_exhausted"] is True
     assert error["message"] == (
         "All retry attempts exhausted: retry budget exceeded. "
-        "openai/budget said HTTP 503 (unavailable) 2 times. Try again in 2 s."
+        "openai/budget returned HTTP 503 (unavailable) 2 times. Try again in 2 s."
     )
     assert 0.4 <= took < 0.9
 

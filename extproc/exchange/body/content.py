@@ -40,7 +40,7 @@ class Content:
 
 
 def read_content(headers: Headers, body: bytes, *, limit: int) -> Content | Undecodable:
-    """Return what *body* says, which is what *headers* announce, or why nobody may be asked to make sense of it.
+    """Return the content of *body*, of the type that *headers* announce, or why no provider could read it.
 
     That is when it may well name a model, and only its wrapping hides which. *limit* is how many bytes it may stand
     for.

@@ -121,7 +121,7 @@ def _is_model(headers: Mapping[str, str]) -> bool:
     `name*` is not for forms (RFC 7578 section 5.1.3), but there are readers that take it.
     """
     disposition = headers.get("content-disposition", "")
-    told = parameters(disposition)
-    if disposition.partition(";")[0].strip().lower() != "form-data" or not told.keys().isdisjoint(_OF_FILES):
+    found = parameters(disposition)
+    if disposition.partition(";")[0].strip().lower() != "form-data" or not found.keys().isdisjoint(_OF_FILES):
         return False
-    return "model" in {told.get("name"), unquote(told.get("name*", "").rpartition("'")[2])}
+    return "model" in {found.get("name"), unquote(found.get("name*", "").rpartition("'")[2])}

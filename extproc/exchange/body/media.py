@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FORM: Final = "multipart/form-data"
 
 NEVER_JSON: Final = frozenset({"audio", "image", "video"})
-"""Top-level types whose bodies are no JSON. Of all others the body tells: many clients do not think of a content type
+"""Top-level types whose bodies are no JSON. Of all others the body shows it: many clients set no fitting content type
 (`curl -d` says `application/x-www-form-urlencoded`, fetch `text/plain`, others `application/octet-stream`)."""
 
 _JSON: Final = re.compile(r"application/(?:[^\s/;,]+\+)?json")

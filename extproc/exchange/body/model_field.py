@@ -1,6 +1,6 @@
 """Find and replace the name of the model in a request body, and leave every other byte alone.
 
-A provider is the judge of its own request bodies. We refuse only what we cannot follow: a body that is cut off, is
+A provider validates its own request bodies. We refuse only what we cannot follow: a body that is cut off, is
 not UTF-8, or breaks the grammar of JSON.
 """
 

@@ -74,7 +74,7 @@ class _Models:
 
 
 def plain_model(body: bytes) -> PlainModel | None:
-    """Return the model that *body* names, which is UTF-8; None when only a closer look can tell.
+    """Return the model that *body* names, which is UTF-8; None when only a full parse can show it.
 
     Raises:
         RecursionError: when *body* is nested too deeply.

@@ -73,7 +73,7 @@ def account_is_refused(error: Mapping[str, object]) -> bool:
     """Return whether *error* says that this key, or its account, is of no use: waiting will not help.
 
     A 429 may be for too many requests, or for a quota or a balance that is used up; a 400 for a mistake of the
-    client's, or for a key that is not valid. Only the body tells them apart.
+    client's, or for a key that is not valid. Only the body distinguishes them.
     """
     message = error.get("message")
     return (

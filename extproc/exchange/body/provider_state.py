@@ -1,6 +1,6 @@
 """Whether a request's body refers to something that its provider keeps: an earlier response, a file, encrypted thought.
 
-Nobody else has it, and often not even another key of the same provider's. The names are those of OpenAI's Responses,
+No other provider has it, and often no other key of the same provider. The names are those of OpenAI's Responses,
 Chat Completions and Images APIs and of Anthropic's Messages API (platform.openai.com/docs/api-reference,
 platform.claude.com/docs/en/api).
 """
@@ -35,7 +35,7 @@ _INNER: Final = frozenset(
     }
 )
 _REFERENCE: Final = "item_reference"
-_AUDIO: Final = "audio"  # of an earlier answer, by its id
+_AUDIO: Final = "audio"  # of an earlier response, by its id
 
 # What clients say about their own things is no reference, though it may have the same names: the operator's own tools
 # and formats, and whatever a client notes for itself.

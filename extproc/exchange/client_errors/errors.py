@@ -92,7 +92,7 @@ def model_not_found(api: Api, named: str, serving: Iterable[str], *, request_id:
 
 def api_not_supported(api: Api, named: str, serving: Iterable[str], *, request_id: str = "") -> ImmediateResponse:
     """Refuse a request that names a model whose provider does not speak *api*."""
-    message = f"The model `{_short(named)}` cannot be asked through this API ({api}). {_those(api, serving)}"
+    message = f"The model `{_short(named)}` cannot be used through this API ({api}). {_those(api, serving)}"
     return _error(api, 400, message, code="model_not_found", param="model", request_id=request_id)
 
 
@@ -128,8 +128,8 @@ def body_undecodable(api: Api, why: Undecodable, *, request_id: str = "") -> Imm
     message = f"The request body cannot be read: {why.problem}."
     if why.too_large:
         return _of_kind(BODY_TOO_LARGE.saying(message), api, 413, request_id=request_id)
-    answer = _error(api, 415, message, code="unsupported_body", request_id=request_id)
-    return replace(answer, headers=(*answer.headers, ("accept-encoding", ", ".join(CODINGS))))
+    response = _error(api, 415, message, code="unsupported_body", request_id=request_id)
+    return replace(response, headers=(*response.headers, ("accept-encoding", ", ".join(CODINGS))))
 
 
 def body_mismatch(api: Api, *, request_id: str = "") -> ImmediateResponse:
@@ -145,22 +145,22 @@ def state_unreadable(api: Api, *, request_id: str = "") -> ImmediateResponse:
 
 
 def no_response(api: Api, kind: Kind, status: int, *, request_id: str = "") -> ImmediateResponse:
-    """Tell that an attempt of this *kind* and *status* has brought no answer from the provider."""
+    """Report that an attempt of this *kind* and *status* has brought no response from the provider."""
     match kind:
         case Kind.TIMEOUT:
             return _of_kind(PROVIDER_TIMEOUT, api, status, request_id=request_id)
         case Kind.CONNECTION_ERROR:
             return _of_kind(CONNECTION_ERROR, api, status, request_id=request_id)
         case Kind.HTTP | Kind.HIGH_LATENCY | Kind.FINAL:
-            message = f"The model provider answered with HTTP status {status}, and the rest of its answer was lost."
+            message = f"The model provider responded with HTTP status {status}, and the rest of its response was lost."
             return _error(api, status, message, code="response_lost", request_id=request_id)
         case _:
             return local_reply(api, status, request_id=request_id)
 
 
 def redirected(api: Api, *, request_id: str = "") -> ImmediateResponse:
-    """Tell that a provider has sent the request elsewhere: following it would carry the prompt to who knows whom."""
-    message = "The model provider answered with a redirect, which is not followed: its base_url here is wrong."
+    """Report that a provider has redirected the request: following it would carry the prompt to an unknown host."""
+    message = "The model provider responded with a redirect, which is not followed: its base_url here is wrong."
     return _error(api, 502, message, code="provider_redirect", request_id=request_id)
 
 

@@ -1,4 +1,4 @@
-"""The answer a client gets when nothing more is tried."""
+"""The response to an exhausted request."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from extproc.policy.target import Api
 
 BAD_GATEWAY = 502
-"""What a redirect of a provider's comes to: it is no answer that a client could use (RFC 9110 section 15.6.3)."""
+"""The client's status for a provider's redirect: no response that a client could use (RFC 9110 section 15.6.3)."""
 
 
 def exhausted_response(
     exhausted: Exhausted, api: Api, *, request_id: str, discourage_retries: bool
 ) -> ImmediateResponse:
-    """Return the `retry_exhausted` answer, in the error shape of *api*.
+    """Return the `retry_exhausted` response, in the error shape of *api*.
 
     Its status is the decisive failure's, or 429 when everything that could serve is blocked. `Retry-After` is there
-    whenever the request may be repeated. With *discourage_retries* the client's SDK is told not to retry on top of us
+    whenever the request may be repeated. With *discourage_retries* the client's SDK must not retry on top of us
     (`x-should-retry`, which the OpenAI and Anthropic SDKs obey).
     """
     attempts = exhausted.attempts
@@ -58,5 +58,5 @@ def _status(exhausted: Exhausted) -> int:
     if exhausted.decisive is not None:
         outcome = exhausted.decisive.outcome
         return BAD_GATEWAY if outcome.redirects else outcome.status
-    # Whoever was called, if anybody was, could not serve the request: that is a gateway's fault (RFC 9110 15.6.3).
+    # No target that was called could serve the request: that is a gateway's fault (RFC 9110 15.6.3).
     return BAD_GATEWAY if exhausted.failures and exhausted.shortest_block is None else 429

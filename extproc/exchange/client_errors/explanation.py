@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from extproc.policy.attempt_state import FailedAttempt
     from extproc.policy.units import Millis
 
-_MOST_TOLD: Final = 5
+_MOST_SHOWN: Final = 5
 _LONGEST_NAME: Final = 80  # characters: the names of a wildcard's models come from clients
 
 _PHRASES: Final[Mapping[int, str]] = MappingProxyType(
@@ -35,19 +35,19 @@ _PHRASES: Final[Mapping[int, str]] = MappingProxyType(
 
 
 def explained(exhausted: Exhausted) -> str:
-    """Return who was asked, what each said, and when to come back; bounded, whatever the number of attempts.
+    """Return which models were called, what each returned, and when to retry; bounded, whatever the number of attempts.
 
     It names models, as the client may, and never an address, a key, or anything that a provider has written.
     """
     reason, wait = _reason(exhausted), exhausted.retry_after
-    message = f"All retry attempts exhausted{reason + '. ' if reason else ': '}{_told(exhausted)}."
+    message = f"All retry attempts exhausted{reason + '. ' if reason else ': '}{_returned(exhausted)}."
     if wait is None:
         return message
     return f"{message} Try again {f'in {whole_seconds(wait)} s' if wait else 'now'}."
 
 
 def whole_seconds(wait: Millis) -> int:
-    """Return whole seconds, rounded up: whoever obeys must not come too early."""
+    """Return whole seconds, rounded up: a client that obeys must not come too early."""
     return -(-wait // 1000)
 
 
@@ -56,7 +56,7 @@ def _reason(exhausted: Exhausted) -> str:
     if exhausted.reason is StopReason.BUDGET_SPENT:
         return ": retry budget exceeded"
     if exhausted.reason is StopReason.REPEATED:
-        return ": the same request has just failed, so nobody was asked again"
+        return ": the same request has just failed, so no model was called again"
     match None if exhausted.decisive is None else exhausted.decisive.outcome.kind:
         case Kind.TIMEOUT:
             return ": upstream request timed out"
@@ -66,17 +66,17 @@ def _reason(exhausted: Exhausted) -> str:
             return ""
 
 
-def _told(exhausted: Exhausted) -> str:
-    """Return what each of the models has said, the same words of one model only once."""
+def _returned(exhausted: Exhausted) -> str:
+    """Return what each of the models returned, the same outcome of one model only once."""
     if not exhausted.failures:
-        return "nobody was asked, because every model that could answer has asked to be left alone for now"
-    said = Counter(f"{_short(failure.target)} {_said(failure)}" for failure in exhausted.failures)
-    told = [words if times == 1 else f"{words} {times} times" for words, times in said.items()]
-    more = len(told) - _MOST_TOLD
-    return ", ".join(told[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+        return "no model was called, because every model that could serve the request is blocked for now"
+    outcomes = Counter(f"{_short(failure.target)} {_outcome_of(failure)}" for failure in exhausted.failures)
+    shown = [words if times == 1 else f"{words} {times} times" for words, times in outcomes.items()]
+    more = len(shown) - _MOST_SHOWN
+    return ", ".join(shown[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _said(failure: FailedAttempt) -> str:
+def _outcome_of(failure: FailedAttempt) -> str:
     outcome = failure.outcome
     match outcome.kind:
         case Kind.TIMEOUT:
@@ -84,9 +84,9 @@ def _said(failure: FailedAttempt) -> str:
         case Kind.CONNECTION_ERROR:
             return "could not be reached"
         case Kind.HIGH_LATENCY:
-            return f"said {_status(outcome.status)} after {_seconds(failure.duration)}"
+            return f"returned {_status(outcome.status)} after {_seconds(failure.duration)}"
         case _:
-            return f"said {_status(outcome.status)}"
+            return f"returned {_status(outcome.status)}"
 
 
 def _status(status: int) -> str:

@@ -1,6 +1,6 @@
-"""What a client is told when something fails here: one table for the sidecar and for Envoy, whoever of them answers.
+"""The errors that a client gets: one table for the sidecar's and for Envoy's own responses.
 
-The texts are constant: Envoy's own tell addresses and how the inside is wired.
+The texts are constant: Envoy's own would show addresses and the internal listeners.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ OVERDUE_REQUEST: Final = ErrorKind(
     "request_timeout", "The request has not arrived within this gateway's time limit.", anthropic="timeout_error"
 )
 PROVIDER_TIMEOUT: Final = ErrorKind(
-    "timeout", "The model provider did not answer in time.", _OUR_FAULT, "timeout_error"
+    "timeout", "The model provider did not respond in time.", _OUR_FAULT, "timeout_error"
 )
 GATEWAY_TIMEOUT: Final = ErrorKind(
-    "timeout", "No answer within this gateway's time limit.", _OUR_FAULT, "timeout_error"
+    "timeout", "No response within this gateway's time limit.", _OUR_FAULT, "timeout_error"
 )
 CONNECTION_ERROR: Final = ErrorKind(
     "connection_error",
@@ -121,5 +121,5 @@ GATEWAY_ERROR: Final = ErrorKind("gateway_error", "This gateway has failed.", _O
 
 
 def body_over(limit: int) -> ErrorKind:
-    """Return `BODY_TOO_LARGE` that tells the *limit*, in bytes: so that a client can keep to it."""
+    """Return `BODY_TOO_LARGE` with the *limit*, in bytes: so that a client can keep to it."""
     return BODY_TOO_LARGE.saying(f"The request body is larger than the {limit:,} bytes that this gateway accepts.")

@@ -22,7 +22,7 @@ MODELS: Final = "/models"
 """The resource that lists models; below it stands the name of one."""
 
 _VENDOR_OF: Final[Mapping[str, Api]] = MappingProxyType({"/openai": Api.OTHER, "/anthropic": Api.ANTHROPIC})
-"""Whose API a prefix says is meant, as far as one provider keeps what is asked for."""
+"""The vendor's API that a prefix stands for, as far as one provider keeps the resource."""
 
 _DEPLOYMENTS: Final = "/deployments/"
 _MODELS_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})

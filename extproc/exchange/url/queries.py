@@ -30,7 +30,7 @@ CREDENTIALS: Final = frozenset(
         "ocp-apim-subscription-key",
     }
 )
-"""Names of parameters that identify the client to somebody, as headers do."""
+"""Names of parameters with the client's credentials, as in headers."""
 
 API_VERSION: Final = "api-version"
 """Azure's own parameter: an error to others, and of no meaning where the path has another version."""

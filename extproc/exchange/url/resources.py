@@ -1,7 +1,7 @@
 """The supported paths: the resources of OpenAI's and Anthropic's APIs, and below which prefixes clients look for them.
 
 A path is one of `BASES` followed by a resource. Conversations are in `API_OF`: any provider that supports the API can
-serve them. All else that is known is in `KEPT`: it is about something that one provider keeps, and asked of no other.
+serve them. All else that is known is in `KEPT`: it is about something that one provider keeps, and no other is called.
 What is in neither is not supported: an unknown path is sent nowhere, for it would carry a key.
 
 Sources: the resources of OpenAI's and Anthropic's Python SDKs (openai 3.57, anthropic 2.14), which are generated from
@@ -64,7 +64,7 @@ DEPLOYED: Final = frozenset(path for path, api in API_OF.items() if api is not A
 """What may follow `/deployments/MODEL` (learn.microsoft.com/azure/ai-services/openai/reference)."""
 
 _BOTH: Final = None
-"""Both vendors have it: the request's headers tell which is meant."""
+"""Both vendors have it: the request's headers show which is meant."""
 
 # By the first segment of the path, or by the first two. The administration of an account (`/organization/…`,
 # `/organizations/…`, `/projects/…`) is left out: it is the operator's, and no part of an application.

@@ -1,4 +1,4 @@
-"""What the answer to an attempt means."""
+"""Classifies the response to an attempt."""
 
 from __future__ import annotations
 

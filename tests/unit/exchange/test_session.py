@@ -306,7 +306,7 @@ class TestRefusals:
     @pytest.mark.parametrize("default", [None, S])
     @pytest.mark.parametrize("coding", ["br", "gzip", "gzip, gzip"])
     def test_a_body_that_hides_which_model_it_names_is_refused(self, coding: str, default: TargetId | None) -> None:
-        """Whoever is the default is not who was asked for."""
+        """The default is not the model that was requested."""
         exchange = an_exchange(catalog=a_catalog(names=NAMES, default=default))
 
         _, directive = opened(exchange, BODY, headers=request_headers(content_encoding=coding))
@@ -368,7 +368,7 @@ class TestRefusals:
             assert set_by(directive)[names.CLUSTER] == cluster
 
     def test_embeddings_are_never_made_by_another_model_than_the_one_that_is_named(self) -> None:
-        """The default takes requests that name none: what it makes is then what is asked for."""
+        """The default takes requests that name none: its model is then the requested one."""
         catalog = replace(a_catalog(a_target(P, apis=[Api.EMBEDDINGS])), defaults={Api.EMBEDDINGS: P})
         headers = request_headers("/v1/embeddings")
 
@@ -449,7 +449,7 @@ class TestTheAnswer:
         assert dict(directive.headers)[names.MODEL] == P
 
     def test_it_is_a_failure_of_its_target(self) -> None:
-        """Somebody else is asked; with nobody left, the answer is a gateway's."""
+        """Another target is called; with none left, the response is the gateway's."""
         exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
         session, _ = opened(exchange)
         moved = from_provider(307, location="https://elsewhere.test")
@@ -466,7 +466,7 @@ class TestTheAnswer:
         assert error_of(directive)["type"] == "retry_exhausted"
 
     def test_not_modified_is_an_answer(self) -> None:
-        """To a client that has asked whether what it has is still good."""
+        """To a client's conditional request."""
         session, _ = opened(an_exchange(a_policy()))
 
         assert isinstance(session.receive(from_provider(304), now=NOW), Deliver)
@@ -649,7 +649,7 @@ class TestReadingAnAnswer:
         assert directive.status == 502
 
     def test_an_error_that_goes_to_the_client_in_any_case_is_waited_for(self) -> None:
-        """As it would be without us; once read, it is passed on, or somebody else is asked."""
+        """As it would be without us; once read, it is passed on, or another target is called."""
         mistake = replace(self.READABLE, status=404)
         session, _ = opened(an_exchange(a_policy()))
         other, _ = opened(an_exchange(a_policy()))
@@ -1089,7 +1089,7 @@ class TestFreedom:
 
 
 class TestPaths:
-    """What a path means, before anybody is asked."""
+    """The operation of a path, before any provider is called."""
 
     @pytest.mark.parametrize("path", ["/v2/chat", "/v1beta/models/x:generateContent?key=sk-secret", "/v1/files/../x"])
     def test_a_path_that_is_not_supported_is_refused_at_once(self, path: str) -> None:

@@ -90,7 +90,7 @@ def test_nothing_else_is_a_wait(details: object) -> None:
     ],
 )
 def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
-    """Nor does what is longer than anybody asked for, or nested without end."""
+    """Nor does what is longer than needed, or nested without end."""
     assert read_error(body) == {}
 
 

@@ -129,10 +129,10 @@ def test_a_model_of_another_api_is_told_with_those_that_speak_it() -> None:
     none = error_of(errors.api_not_supported(Api.MESSAGES, "openai/gpt-4o", []))
 
     assert some["message"] == (
-        "The model `openai/gpt-4o` cannot be asked through this API (messages). Models that can: anthropic/x."
+        "The model `openai/gpt-4o` cannot be used through this API (messages). Models that can: anthropic/x."
     )
     assert none["message"] == (
-        "The model `openai/gpt-4o` cannot be asked through this API (messages). "
+        "The model `openai/gpt-4o` cannot be used through this API (messages). "
         "No configured model supports this API (messages)."
     )
 

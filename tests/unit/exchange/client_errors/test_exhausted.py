@@ -1,4 +1,4 @@
-"""The answer a client gets when nothing more is tried."""
+"""The response to an exhausted request."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_everything_that_happened_is_told() -> None:
         {
             "error": {
                 "message": (
-                    "All retry attempts exhausted: openai/gpt-4o said HTTP 429 (rate limited), "
-                    "anthropic/claude-3-5-sonnet said HTTP 503 (unavailable). Try again in 2 s."
+                    "All retry attempts exhausted: openai/gpt-4o returned HTTP 429 (rate limited), "
+                    "anthropic/claude-3-5-sonnet returned HTTP 503 (unavailable). Try again in 2 s."
                 ),
                 "type": "retry_exhausted",
                 "attempts": [
@@ -122,7 +122,7 @@ def test_where_only_unfit_ones_were_called_the_gateway_has_failed(shortest_block
 
 
 def test_a_repeated_request_has_made_no_attempt() -> None:
-    """Status and words are those of the request before; what it has asked for a while ago is not told anew."""
+    """Status and words are those of the request before; what a provider has asked for a while ago is not told anew."""
     failures = (failure(P, Outcome(Kind.HTTP, 503, retry_after=3000)),)
     repeated = Exhausted(StopReason.REPEATED, failures, 3000, primary=P, default_retry_after=1500)
 
@@ -132,8 +132,8 @@ def test_a_repeated_request_has_made_no_attempt() -> None:
         {
             "error": {
                 "message": (
-                    "All retry attempts exhausted: the same request has just failed, so nobody was asked again. "
-                    "openai/gpt-4o said HTTP 503 (unavailable). Try again in 2 s."
+                    "All retry attempts exhausted: the same request has just failed, so no model was called again. "
+                    "openai/gpt-4o returned HTTP 503 (unavailable). Try again in 2 s."
                 ),
                 "type": "retry_exhausted",
                 "attempts": [],

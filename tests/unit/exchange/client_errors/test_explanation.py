@@ -25,8 +25,8 @@ def said(
 
 def test_who_was_tried_what_each_said_and_when_to_come_back() -> None:
     assert said(failed(P, 429), failed(S, 503), shortest_block=11_001) == (
-        "All retry attempts exhausted: openai/gpt-4o said HTTP 429 (rate limited), "
-        "anthropic/claude-3-5-sonnet said HTTP 503 (unavailable). Try again in 12 s."
+        "All retry attempts exhausted: openai/gpt-4o returned HTTP 429 (rate limited), "
+        "anthropic/claude-3-5-sonnet returned HTTP 503 (unavailable). Try again in 12 s."
     )
 
 
@@ -37,11 +37,11 @@ def test_who_was_tried_what_each_said_and_when_to_come_back() -> None:
         (failed(P, 504, Kind.TIMEOUT, 400), "timed out after 0.4 s"),
         (failed(P, 504, Kind.TIMEOUT), "timed out"),
         (failed(P, 502, Kind.CONNECTION_ERROR), "could not be reached"),
-        (failed(P, 503, Kind.HIGH_LATENCY, 1000), "said HTTP 503 (unavailable) after 1.5 s"),
-        (failed(P, 401, Kind.UNFIT), "said HTTP 401 (key not accepted)"),
-        (failed(P, 404, Kind.UNFIT), "said HTTP 404 (not found)"),
-        (failed(P, 529), "said HTTP 529 (overloaded)"),
-        (failed(P, 599), "said HTTP 599"),
+        (failed(P, 503, Kind.HIGH_LATENCY, 1000), "returned HTTP 503 (unavailable) after 1.5 s"),
+        (failed(P, 401, Kind.UNFIT), "returned HTTP 401 (key not accepted)"),
+        (failed(P, 404, Kind.UNFIT), "returned HTTP 404 (not found)"),
+        (failed(P, 529), "returned HTTP 529 (overloaded)"),
+        (failed(P, 599), "returned HTTP 599"),
     ],
 )
 def test_every_failure_has_its_words(failure: FailedAttempt, words: str) -> None:
@@ -62,10 +62,10 @@ def test_the_words_of_the_specification_come_first(failure: FailedAttempt, reaso
 
 
 def test_the_same_is_said_once() -> None:
-    """However often, and whoever was asked in between."""
+    """However often, and whichever model was called in between."""
     assert said(failed(P, 503), failed(S, 429), failed(P, 503), failed(P, 500)) == (
-        "All retry attempts exhausted: openai/gpt-4o said HTTP 503 (unavailable) 2 times, "
-        "anthropic/claude-3-5-sonnet said HTTP 429 (rate limited), openai/gpt-4o said HTTP 500 (server error). "
+        "All retry attempts exhausted: openai/gpt-4o returned HTTP 503 (unavailable) 2 times, "
+        "anthropic/claude-3-5-sonnet returned HTTP 429 (rate limited), openai/gpt-4o returned HTTP 500 (server error). "
         "Try again in 2 s."
     )
 
@@ -76,19 +76,19 @@ def test_a_line_stays_a_line_whatever_was_tried() -> None:
 
     message = said(*failures)
 
-    assert message.count("said HTTP 503") == 5
-    assert message.endswith("… said HTTP 503 (unavailable) and 45 more. Try again in 2 s.")
+    assert message.count("returned HTTP 503") == 5
+    assert message.endswith("… returned HTTP 503 (unavailable) and 45 more. Try again in 2 s.")
     assert len(message) < 700
 
 
-def test_nobody_was_asked() -> None:
+def test_no_model_was_called() -> None:
     assert said(reason=StopReason.WAIT_TOO_LONG, shortest_block=120_000) == (
-        "All retry attempts exhausted: nobody was asked, because every model that could answer has asked to be left "
-        "alone for now. Try again in 120 s."
+        "All retry attempts exhausted: no model was called, because every model that could serve the "
+        "request is blocked for now. Try again in 120 s."
     )
 
 
 def test_now_is_a_time_and_never_is_none() -> None:
     """What a request is refused for is not mended by repeating it."""
     assert said(failed(P, 429), shortest_block=0).endswith("(rate limited). Try again now.")
-    assert said(failed(P, 404)).endswith("said HTTP 404 (not found).")
+    assert said(failed(P, 404)).endswith("returned HTTP 404 (not found).")

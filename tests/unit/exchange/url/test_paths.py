@@ -228,7 +228,7 @@ def test_the_query_string_follows_the_path() -> None:
 @pytest.mark.parametrize("between", ["", "/deployments/m", "/deployments/a/b"])
 @pytest.mark.parametrize("resource", API_OF)
 def test_a_pattern_fits_what_is_supported(base: str, between: str, resource: str) -> None:
-    """And no path of an API that is not asked for."""
+    """And no path of another API."""
     path = base + between + resource
     operation = operation_of(path)
     api = None if operation is None else operation.api
