@@ -1,4 +1,4 @@
-"""Where a server listens: a socket in the file system, or a host and a port."""
+"""Addresses of listeners: a Unix socket, or a host and a port."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 _PATH_LIMIT = 107
-"""Longest path of a socket on Linux: `sun_path` has 108 bytes, one of them the end mark."""
+"""Longest path of a socket on Linux: `sun_path` has 108 bytes, one of them the final NUL."""
 
 
 class AddressError(ValueError):
-    """A text that names no address; begins with that text."""
+    """An invalid address; the message begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
-    """A socket in the file system, which has an owner and a mode."""
+    """A Unix socket, which has an owner and a mode."""
 
     path: Path
 
@@ -29,7 +29,7 @@ class UnixAddress:
 
 @dataclass(frozen=True, slots=True)
 class TcpAddress:
-    """A host and a port; port 0 is any free one."""
+    """A host and a port; port 0 is any free port."""
 
     host: str
     port: int
@@ -43,10 +43,10 @@ Address: TypeAlias = UnixAddress | TcpAddress
 
 
 def parse_address(text: str) -> Address:
-    """Return the address that *text* names: `unix:/path`, `host:port` or `[v6]:port`.
+    """Return *text* as an address: `unix:/path`, `host:port` or `[v6]:port`.
 
     Raises:
-        AddressError: it names none.
+        AddressError: it is invalid.
     """
     scheme, colon, path = text.partition(":")
     if colon and scheme == "unix":
@@ -61,7 +61,7 @@ def parse_address(text: str) -> Address:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether *host* can be reached by this machine's processes alone; a name is not looked up."""
+    """Return whether *host* is a loopback address; names are not resolved."""
     if host == "localhost":
         return True
     try:
@@ -71,10 +71,10 @@ def is_loopback(host: str) -> bool:
 
 
 def worker_addresses(listen: Address, workers: int) -> tuple[Address, ...]:
-    """Return where each of so many *workers* listens when they are told to *listen* there.
+    """Return the address of each of *workers* workers for the address *listen*.
 
-    A single one listens there. Several have sockets of their own, their numbers before the suffix (`/run/x.0.sock`),
-    or ports from that one on, which may go past the last; port 0 is a free one for each.
+    A single worker has that address. Several have sockets with their number before the suffix (`/run/x.0.sock`), or
+    consecutive ports, which may exceed the last one; port 0 is a free port for each.
     """
     if workers == 1:
         return (listen,)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Whoever has a certificate of *ca* is let in. All are paths, but for the last."""
+    """Certificate and key files; any client with a certificate of *ca* is accepted. All are paths, except the last."""
 
     ca: str
     cert: str  # the sidecar's

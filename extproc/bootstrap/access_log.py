@@ -1,4 +1,4 @@
-"""What Envoy alone can tell: a response that was cut off after the client had been sent its headers."""
+"""Envoy's access log of incomplete responses: aborted after the headers were sent to the client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from extproc.config.gateway import LogFormat
 
 BY_PROVIDER = ("UC", "UR", "LR", "UPE")
 BY_LIMIT = ("SI", "UT", "DT", "UMSDR")
-"""Envoy's response flags: the connection broke, or a time limit ended the response."""
+"""Envoy's response flags: the connection broke, or a timeout ended the response."""
 
 _FIELDS = MappingProxyType(
     {
@@ -40,14 +40,14 @@ _FIELDS = MappingProxyType(
 )
 
 CAUSES = MappingProxyType({names.ATTEMPT_LISTENER: (*BY_PROVIDER, *BY_LIMIT), names.EDGE_LISTENER: BY_LIMIT})
-"""What each listener tells: to the edge, whatever the attempt listener cuts is a connection that broke, and told
-already."""
+"""Response flags that each listener logs. What the attempt listener aborts is a broken connection to the edge, and is
+logged already."""
 
 
 def cut_responses(listener: str, log_format: LogFormat) -> AccessLog:
-    """Return the log, in *log_format*, of good responses that *listener* did not let come to their end.
+    """Return the log, in *log_format*, of successful responses that *listener* aborted.
 
-    The sidecar has let them pass by then and sees nothing of them; those that fail before are in its own log.
+    The sidecar does not see what happens after the response headers; earlier failures are in its own log.
     """
     good = ComparisonFilter(
         op=ComparisonFilterOp.LE, value=RuntimeUInt32(default_value=399, runtime_key="extproc.good")
@@ -64,7 +64,7 @@ def cut_responses(listener: str, log_format: LogFormat) -> AccessLog:
 
 
 def _line(listener: str, log_format: LogFormat) -> SubstitutionFormatString:
-    """Return a line as the sidecar writes its own."""
+    """Return the format of a line, which is that of the sidecar's log."""
     fields = {**_FIELDS, "listener": listener}
     match log_format:
         case LogFormat.TEXT:

@@ -1,4 +1,4 @@
-"""The attempt listener: one pass through it is one attempt at one provider."""
+"""The attempt listener: each request through it is one attempt at one provider."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ if TYPE_CHECKING:
     from extproc.policy.units import Millis
 
 SLACK: Millis = 15_000
-"""By how much a stream's longest silence exceeds the listener's timeout, where the provider has no limit of its own:
-less than the edge's idle limit does, because here the log knows whose response was cut."""
+"""By how much the idle timeout of a stream exceeds the listener's timeout, if the provider has none of its own: less
+than the edge's, because this listener's log has the cluster of an aborted response."""
 
 WORKER_RETRY_INTERVAL: Millis = 1
-"""After how long a stream that one worker has not taken goes to the next one."""
+"""The delay before a stream that one worker has refused is retried on another."""
 
 HOST_SELECTION_ATTEMPTS = 40
-"""How often Envoy draws a worker until it has one that has not failed this stream. The draw prefers who has the fewest
-requests, which is whoever has just failed all of his: of two workers it is that one three times out of four."""
+"""How often Envoy's load balancer selects a host until it is one that has not failed this stream. LEAST_REQUEST prefers
+the one that has just failed all of its streams: of two workers it is selected three times out of four."""
 
 
 def attempt_listener(
@@ -87,13 +87,12 @@ def attempt_listener(
     degraded: Degraded | None = None,
     log_format: LogFormat = LogFormat.TEXT,
 ) -> Listener:
-    """Return the internal listener; a sidecar may hold an attempt back for up to *longest_hold*.
+    """Return the internal listener; the sidecar may hold an attempt for up to *longest_hold*.
 
-    *timeout* is the listener's. *read* are the headers that the sidecar looks at besides those that it always does.
-    *clusters* are those of the providers, some of which limit silence. *degraded* is where
-    requests go that no worker is there to decide on; None: nowhere.
+    *timeout* is the listener's. *read* are the headers that the sidecar reads besides the usual ones. *clusters*
+    are those of the providers, some with an idle timeout. *degraded* is the target of the fail-open mode; None: off.
 
-    It limits no time but that of silence: the sidecar limits each attempt until its response headers.
+    It has idle timeouts only: the sidecar sets the timeout up to the response headers for each attempt.
     """
     manager = HttpConnectionManager(
         stat_prefix=names.ATTEMPT_LISTENER,
@@ -102,7 +101,7 @@ def attempt_listener(
             _ext_proc(longest_hold + MARGIN, (*FORWARDED, *read)),
             router(at_provider(), last_upstream_filter()),
         ],
-        route_config=only_host(names.ATTEMPT_LISTENER, _targets(body_limit, clusters, degraded)),
+        route_config=only_host(names.ATTEMPT_LISTENER, _virtual_host(body_limit, clusters, degraded)),
         local_reply_config=attempt_replies(),
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         scheme_header_transformation=SchemeHeaderTransformation(match_upstream=True),
@@ -113,7 +112,7 @@ def attempt_listener(
         max_request_headers_kb=MAX_HEADERS_KB,
         common_http_protocol_options=HttpProtocolOptions(max_headers_count=MAX_HEADERS),
         stream_idle_timeout=duration(timeout + SLACK),
-        # Otherwise what breaks off reaches the edge a second late: in memory there is nothing to wait for.
+        # By default an aborted response reaches the edge a second late; an in-memory connection needs no delayed close.
         delayed_close_timeout=duration(0),
     )
     return Listener(
@@ -124,21 +123,21 @@ def attempt_listener(
 
 
 def _ext_proc(timeout: Millis, read: Sequence[str]) -> HttpFilter:
-    """Return the filter that asks the sidecar, for *timeout* at most, and goes on without it when it is gone.
+    """Return the ext_proc filter: after *timeout* without a response the request continues without the sidecar.
 
-    It must see the request's headers: with SKIP, what it changes once it has the body comes too late. It sees no body
-    of an answer, and its stream is kept to the answer's end all the same, which tells the total latency: Envoy 1.37
-    and 1.38 do so only while trailers may still come. Headers other than those to *read* stay here.
+    It must get the request's headers: with SKIP, later header mutations are lost. It gets no response body, and its
+    stream is kept to the end of the response, for the total latency: Envoy 1.37 and 1.38 do so only if trailers are
+    requested. Headers other than those to *read* stay here.
     """
     return http_filter(
         "envoy.filters.http.ext_proc",
         ExternalProcessor(
             grpc_service=GrpcService(
-                envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER), retry_policy=_another_worker()
+                envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=names.EXTPROC_CLUSTER), retry_policy=_worker_retry_policy()
             ),
             message_timeout=duration(timeout),
             failure_mode_allow=True,
-            allow_mode_override=True,  # to read errors of which only the body says what they mean
+            allow_mode_override=True,  # to request the body of an error, where it is needed to classify it
             processing_mode=ProcessingMode(
                 request_header_mode=ProcessingModeHeaderSendMode.SEND,
                 request_body_mode=ProcessingModeBodySendMode.BUFFERED,
@@ -158,7 +157,7 @@ def _ext_proc(timeout: Millis, read: Sequence[str]) -> HttpFilter:
                 ),
                 disallowed_headers=ListStringMatcher(patterns=[StringMatcher(exact=names.IN_FLIGHT)]),
             ),
-            # What the attempt was, should nobody come to decide on its response.
+            # The state of the attempt in flight, in case its response is not processed.
             metadata_options=MetadataOptions(
                 receiving_namespaces=MetadataOptionsMetadataNamespaces(untyped=[names.STATE_METADATA])
             ),
@@ -166,10 +165,10 @@ def _ext_proc(timeout: Millis, read: Sequence[str]) -> HttpFilter:
     )
 
 
-def _another_worker() -> RetryPolicy:
-    """Return where a stream goes whose worker has died or is stopping before it has said anything: to another one.
+def _worker_retry_policy() -> RetryPolicy:
+    """Return the retry policy of a stream whose worker dies or refuses it before its first message: on another worker.
 
-    Otherwise the edge would have to, and is likely to meet the same one: who fails at once has the fewest requests.
+    A retry by the edge would probably select the same one: a worker that fails at once has the fewest requests.
     """
     others = RetryPolicyRetryHostPredicate(
         name="envoy.retry_host_predicates.previous_hosts", typed_config=Packed.pack(PreviousHostsPredicate())
@@ -185,10 +184,12 @@ def _another_worker() -> RetryPolicy:
     )
 
 
-def _targets(body_limit: int, clusters: Sequence[Cluster], degraded: Degraded | None) -> VirtualHost:
+def _virtual_host(body_limit: int, clusters: Sequence[Cluster], degraded: Degraded | None) -> VirtualHost:
     """Return the routes to the cluster that the sidecar names."""
-    limited = [_limited(cluster.name, cluster.between_bytes) for cluster in clusters if cluster.between_bytes]
-    named = [*limited, *only_route(_to_named())]
+    limited = [
+        _route_with_idle_timeout(cluster.name, cluster.between_bytes) for cluster in clusters if cluster.between_bytes
+    ]
+    named = [*limited, *only_route(_provider_route())]
     return VirtualHost(
         request_body_buffer_limit=body_limit,
         response_headers_to_add=[
@@ -199,12 +200,12 @@ def _targets(body_limit: int, clusters: Sequence[Cluster], degraded: Degraded | 
     )
 
 
-def _to_named(silence: Millis | None = None) -> RouteAction:
+def _provider_route(silence: Millis | None = None) -> RouteAction:
     """Return where attempts go; *silence* ends one that brings nothing for so long, None: the listener's limit does.
 
-    Retries are the edge's part, but for a request of which HTTP/2 says that the provider has not looked at it: its
-    connection was closing just then (RFC 9113 section 8.7). It is sent once more, with a policy or without. Where the
-    connection could not be made it is not: that may be a host that never answers, and would cost its limit twice.
+    The edge makes retries, except of a request that the provider reports as not processed, because its HTTP/2
+    connection was closing (RFC 9113 section 8.7): it is sent once more, with a policy or without. A failed connect is
+    not retried here: a host that does not respond would cost the connect timeout twice.
 
     Silence is not the retry policy's: Envoy's `per_try_idle_timeout` ends nothing once the limit on the time to headers
     has passed.
@@ -217,16 +218,16 @@ def _to_named(silence: Millis | None = None) -> RouteAction:
     )
 
 
-def _limited(cluster: str, silence: Millis) -> Route:
-    """Return the route of attempts at *cluster* alone."""
+def _route_with_idle_timeout(cluster: str, silence: Millis) -> Route:
+    """Return the route of attempts at *cluster*."""
     named = HeaderMatcher(name=names.CLUSTER, string_match=StringMatcher(exact=cluster))
-    return Route(match=RouteMatch(prefix="/", headers=[named]), route=_to_named(silence))
+    return Route(match=RouteMatch(prefix="/", headers=[named]), route=_provider_route(silence))
 
 
 def _if_absent(name: str, value: str) -> HeaderValueOption:
-    """Return a header that every response carries, Envoy's own too, unless it has it already.
+    """Return a header that is added to every response, Envoy's own included, unless it is present.
 
-    `UNPROCESSED` and `IN_FLIGHT` are how the edge learns what became of an attempt on which nobody has decided.
+    `UNPROCESSED` and `IN_FLIGHT` tell the edge the outcome of an attempt whose response was not processed.
     """
     return HeaderValueOption(
         header=HeaderValue(key=name, value=value),

@@ -1,7 +1,7 @@
-"""Requests from web pages: which may be sent, and what else has no business inside.
+"""CORS at the edge, and requests that are rejected there.
 
-Browsers ask first (a preflight, OPTIONS) whether a page of another origin may call. Envoy answers that at the edge:
-the provider would be asked with the operator's key, and it is not the provider's to say.
+Browsers send a preflight (OPTIONS) before a page of another origin may call. Envoy responds to it at the edge: the
+provider would be called with the operator's key, and the allowed origins are the operator's choice.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 CORS = "envoy.filters.http.cors"
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-"""What the APIs of providers use. Not TRACE, which would send a credential back, and no CONNECT."""
+"""The methods of providers' APIs. Not TRACE, which would return a credential, nor CONNECT."""
 
 ALLOWED_HEADERS = "authorization, *"
-"""`*` is every header but that one (fetch.spec.whatwg.org, CORS protocol): SDKs have a dozen of their own."""
+"""`*` is every header except `authorization` (fetch.spec.whatwg.org, CORS protocol): SDKs send a dozen of their own."""
 
 EXPOSED_HEADERS = (
     names.MODEL,
@@ -49,28 +49,28 @@ EXPOSED_HEADERS = (
     "retry-after-ms",
     "x-should-retry",
 )
-"""What a page may read of an answer besides the few headers that every page may."""
+"""Response headers that a page may read besides the CORS-safelisted ones."""
 
 SIMPLE_CONTENT = r"(?i)(\s*(text/plain|application/x-www-form-urlencoded|multipart/form-data)\s*(;.*)?)?"
-"""Content types that a browser sends without a preflight, and none at all."""
+"""Content types that a browser sends without a preflight, or none."""
 
 NOWHERE = "x-extproc-nowhere"
-"""A header that no request has: clients cannot send any that begins so."""
+"""A header that no request has: the edge removes this prefix from requests of clients."""
 
 MAX_AGE = "3600"
-"""For how many seconds a browser need not ask again."""
+"""For how many seconds a browser caches the result of a preflight."""
 
 
 def cors_filters(origins: Sequence[str]) -> list[HttpFilter]:
-    """Return the filter that lets pages of *origins* in, if there are any.
+    """Return the CORS filter for *origins*, if there are any.
 
-    It comes before all that may answer: only what has passed it is marked as readable for the page.
+    It is the first filter that can respond: only responses that pass it get the CORS headers.
     """
     return [http_filter(CORS, Cors())] if origins else []
 
 
 def cors_policy(origins: Sequence[str]) -> Mapping[str, Packed]:
-    """Return what the filter asks of the virtual host; no cookies: credentials are in headers here."""
+    """Return the filter's policy for the virtual host; without cookies: credentials are in headers."""
     if not origins:
         return {}
     policy = CorsPolicy(
@@ -84,10 +84,10 @@ def cors_policy(origins: Sequence[str]) -> Mapping[str, Packed]:
 
 
 def preflights(origins: Sequence[str]) -> list[Route]:
-    """Return the route of what a browser asks before it sends what a page wants to send, if some of *origins* may.
+    """Return the route of preflights, if there are *origins*.
 
-    The filter has no policy where a route answers by itself, so this one leads to the cluster that `NOWHERE` names.
-    What gets past the filter is of an origin that may not call.
+    The filter has no policy on a direct-response route, so this one has the cluster header `NOWHERE`. A preflight that
+    passes the filter is of another origin.
     """
     if not origins:
         return []
@@ -104,15 +104,15 @@ def preflights(origins: Sequence[str]) -> list[Route]:
 
 
 def refused(origins: Sequence[str]) -> list[Route]:
-    """Return the routes of what no API has: unusual methods, WebSockets, and what a page sends without having asked.
+    """Return the routes of rejected requests: other methods, WebSockets, and cross-origin requests without a preflight.
 
-    A browser asks before it sends JSON, but not before it sends plain text or a form (fetch.spec.whatwg.org,
-    "CORS-safelisted request-header"), which may hold the same: a page that is none of *origins* could not read the
-    answer, but have it made, and paid for. Programs that are no browser may say an origin, too, and send JSON.
+    A browser sends a preflight before JSON, but not before plain text or a form (fetch.spec.whatwg.org,
+    "CORS-safelisted request-header"), which may have the same content: a page of another origin could not read the
+    response, but cause a provider call. Other programs may send an origin, too, together with JSON.
 
-    A preflight is among the first, unless the route before takes it. Envoy refuses a WebSocket by itself, but not what
-    a proxy in front leaves of one: it drops `upgrade`, and an ordinary request remains. The buffer filter would wait
-    for the end of their body, and a CONNECT has none.
+    A preflight matches the first of them, unless the route before matches it. Envoy itself rejects a WebSocket, but not
+    the rest of one that a proxy in front leaves: without `upgrade` it is an ordinary request. The buffer filter would
+    wait for the end of their body, and a CONNECT has none.
     """
     others = HeaderMatcher(
         name=":method",
@@ -124,7 +124,7 @@ def refused(origins: Sequence[str]) -> list[Route]:
         (RouteMatch(connect_matcher=RouteMatchConnectMatcher()), 405),
         (RouteMatch(prefix="/", headers=[others]), 405),
         (RouteMatch(prefix="/", headers=[websocket]), 426),
-        (RouteMatch(prefix="/", headers=_unasked(origins)), 403),
+        (RouteMatch(prefix="/", headers=_without_preflight(origins)), 403),
     )
     return [
         Route(
@@ -136,8 +136,8 @@ def refused(origins: Sequence[str]) -> list[Route]:
     ]
 
 
-def _unasked(origins: Sequence[str]) -> list[HeaderMatcher]:
-    """Return what tells a request that a page of another origin than *origins* sends without a preflight."""
+def _without_preflight(origins: Sequence[str]) -> list[HeaderMatcher]:
+    """Return the matchers of a request without a preflight by a page of another origin than *origins*."""
     elsewhere = StringMatcher(safe_regex=RegexMatcher(regex=".+"))
     named = StringMatcher(safe_regex=RegexMatcher(regex="|".join(map(origin_regex, origins))))
     simple = StringMatcher(safe_regex=RegexMatcher(regex=SIMPLE_CONTENT))
@@ -160,7 +160,7 @@ def _matcher(origin: str) -> StringMatcher:
 
 
 def origin_regex(origin: str) -> str:
-    """Return what *origin* means, with its `*`."""
+    """Return *origin*, with its `*`, as a regular expression."""
     if origin == ANY:
         return ".*"
     scheme, _, rest = origin.partition("://")

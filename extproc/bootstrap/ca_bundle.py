@@ -1,7 +1,4 @@
-"""Where systems keep the certificate authorities they trust.
-
-Envoy has no notion of the system's own: it must be told a file.
-"""
+"""Paths of the system's CA bundle. Envoy has no default one: its configuration needs a file."""
 
 from __future__ import annotations
 
@@ -19,5 +16,5 @@ CA_FILES = (
 
 
 def system_ca_file(exists: Callable[[str], bool]) -> str:
-    """Return the first of `CA_FILES` that *exists*; the first of all when none does, so that Envoy names it."""
+    """Return the first of `CA_FILES` that *exists*; the first of all if none does: Envoy's error then has a path."""
     return next(filter(exists, CA_FILES), CA_FILES[0])

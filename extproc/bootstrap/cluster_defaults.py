@@ -1,4 +1,4 @@
-"""What all clusters have in common."""
+"""Settings that all clusters share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from extproc.config.gateway import RetryBudget
 
 UNLIMITED = 1_000_000
-"""Envoy's circuit breakers cut off at 1024 requests and 3 retries by default; limiting load is not our part."""
+"""Envoy's circuit breakers cut off at 1024 requests and 3 retries by default; load limits are up to the operator."""
 
 
 def endpoints(cluster: str, addresses: Sequence[Address]) -> ClusterLoadAssignment:
@@ -36,7 +36,7 @@ def endpoints(cluster: str, addresses: Sequence[Address]) -> ClusterLoadAssignme
 
 
 def circuit_breakers(retry_budget: RetryBudget | None = None) -> CircuitBreakers:
-    """Return limits that never bite, but for *retry_budget*, which Envoy takes instead of a number of retries."""
+    """Return circuit breakers without effective limits, except *retry_budget*, which replaces the limit of retries."""
     budget = None
     if retry_budget is not None:
         budget = CircuitBreakersThresholdsRetryBudget(
@@ -56,10 +56,10 @@ def circuit_breakers(retry_budget: RetryBudget | None = None) -> CircuitBreakers
 
 
 def http_options(options: HttpProtocolOptions) -> dict[str, Packed]:
-    """Return *options* where a cluster keeps them."""
+    """Return *options* as a cluster's typed extension protocol options."""
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Packed.pack(options)}
 
 
 def last_upstream_filter() -> HttpFilter:
-    """Return the filter that every upstream chain ends with: it speaks to the host."""
+    """Return the last filter of every upstream chain: the codec."""
     return http_filter("envoy.filters.http.upstream_codec", UpstreamCodec())

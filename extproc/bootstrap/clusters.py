@@ -1,4 +1,4 @@
-"""The two clusters inside: the attempt listener and the sidecar's workers."""
+"""The two internal clusters: the attempt listener and the sidecar's workers."""
 
 from __future__ import annotations
 
@@ -40,38 +40,38 @@ if TYPE_CHECKING:
     from extproc.tls_files import TlsFiles
 
 CONNECT_TIMEOUT: Millis = 1_000
-"""Both are on this host or next to it."""
+"""For both clusters, which are on this host or close to it."""
 
 INTERNAL_IDLE_TIMEOUT: Millis = 300_000
-"""Unused connections inside are closed by the side that would send on them, long before the other side does."""
+"""Idle internal connections are closed by the client side, long before the server side does."""
 
 CHECK_INTERVAL: Millis = 200
-"""How soon a worker that has come or gone is noticed."""
+"""The interval of health checks of a worker."""
 
 RETURN_INTERVAL: Millis = 50
-"""How soon a worker that had gone is noticed to be back: a successor serves within some tens of milliseconds."""
+"""The interval of health checks of an unhealthy worker: its replacement serves within some tens of milliseconds."""
 
 CHECK_TIMEOUT: Millis = 2_000
-"""A worker that is busy with a large body may be late."""
+"""Long enough for a worker that is busy with a large body."""
 
 EJECTION: Millis = 2_000
 LONGEST_EJECTION: Millis = 10_000
-"""How long a worker is left alone that answers health checks and fails the attempts: at first, and again and again."""
+"""The first and the longest ejection of a worker that passes health checks and fails attempts."""
 
 PING_INTERVAL: Millis = 300
 PING_TIMEOUT: Millis = 1_500
-"""A worker that hangs, or whose host has gone, answers no ping: its streams break then, and their requests go to
-another one, within two seconds. A worker that is only busy answers: between two large bodies, each of which takes a
-part of a second, or, by gRPC, from a thread that does nothing else."""
+"""A worker that hangs, or whose host is down, does not respond to HTTP/2 pings: its streams are reset then, and their
+requests go to another worker, within two seconds. A busy worker responds: between two large bodies, each of which takes
+a part of a second, or, with gRPC, from a separate thread."""
 
 WINDOW = 16 * 1024 * 1024
-"""HTTP/2 flow control for bodies that come back changed: by default a large one would cost many round trips."""
+"""HTTP/2 flow-control window for mutated bodies: with the default a large one would take many round trips."""
 
 
 def attempt_cluster(retry_budget: RetryBudget | None, state_carrier: HttpFilter) -> Cluster:
     """Return the cluster whose only endpoint is the attempt listener, in memory; *state_carrier* sees each attempt.
 
-    HTTP/1.1 is as fast as HTTP/2 there, and keeps one request's fate apart from another's.
+    HTTP/1.1 is as fast as HTTP/2 there, and isolates requests from each other.
     """
     inside = Address(envoy_internal_address=EnvoyInternalAddress(server_listener_name=names.ATTEMPT_LISTENER))
     cluster = static_cluster(names.ATTEMPT_CLUSTER)
@@ -95,7 +95,7 @@ def attempt_cluster(retry_budget: RetryBudget | None, state_carrier: HttpFilter)
 def extproc_cluster(addresses: Sequence[UnixAddress | TcpAddress], tls: TlsFiles | None = None) -> Cluster:
     """Return the cluster of the sidecar's workers at *addresses*, by *tls* where they are TCP's.
 
-    Should all of them seem unhealthy, all are tried: a check that is late must not turn requests away.
+    If all of them are unhealthy, all are tried (panic mode): a late health check must not reject requests.
     """
     workers = [envoy_address(address) for address in addresses]
     if any(worker.socket_address and not is_address(worker.socket_address.address) for worker in workers):
@@ -131,10 +131,10 @@ def _health_check() -> HealthCheck:
 
 
 def _outlier_detection() -> OutlierDetection:
-    """Return when a worker is left alone though its health checks are fine: after five streams in a row that failed.
+    """Return the outlier detection: a healthy worker is ejected after five consecutive failed streams.
 
-    Connections that cannot be made do not count. A worker that dies is back within some tens of milliseconds, and an
-    ejection would keep it away for longer; who cannot be reached is passed by without it.
+    Failed connects do not count. A worker that dies is replaced within some tens of milliseconds, and an ejection would
+    last longer; a worker that cannot be connected to is skipped without it.
     """
     return OutlierDetection(
         split_external_local_origin_errors=True,

@@ -1,4 +1,4 @@
-"""How Envoy finds the hosts of a cluster: by address, or by asking a name server."""
+"""Cluster discovery: static addresses, or DNS."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 DNS_SECONDS = 2
 DNS_TRIES = 2
-"""Envoy does not begin to listen before every name has been asked for once: with a name server that says nothing it
-would by default take most of a minute, with these limits six seconds."""
+"""Envoy does not listen before every name has been resolved once: with a DNS server that does not respond that takes
+most of a minute by default, and six seconds with these limits."""
 
 
 def static_cluster(name: str) -> Cluster:
-    """Return the beginning of cluster *name*, whose hosts are IP addresses, sockets or listeners."""
+    """Return a new cluster *name* of static addresses: IP addresses, Unix sockets or internal listeners."""
     return Cluster(name=name, type=ClusterDiscoveryType.STATIC)
 
 
 def dns_cluster(name: str, *, endpoint_per_address: bool) -> Cluster:
-    """Return the beginning of cluster *name*, whose hosts are names; they are asked for anew as their answers expire.
+    """Return a new cluster *name* of host names, which are re-resolved when their TTL expires.
 
-    A name that is one host has all its addresses tried in turn, both families: a provider with IPv6 seen from a host
-    without, `localhost` with a server on 127.0.0.1 only. With *endpoint_per_address* each is a worker of its own.
+    By default all addresses of a name are one endpoint and tried in turn, of both families: for a provider with IPv6
+    and a host without, or `localhost` with a server on 127.0.0.1 only. With *endpoint_per_address* each is an endpoint.
     """
     dns = DnsCluster(
         respect_dns_ttl=True,
@@ -44,7 +44,7 @@ def dns_cluster(name: str, *, endpoint_per_address: bool) -> Cluster:
 
 
 def dns_resolver() -> TypedExtensionConfig:
-    """Return how names are resolved, in all clusters."""
+    """Return the DNS resolver of all clusters."""
     return extension(
         "envoy.network.dns_resolver.cares",
         CaresDnsResolverConfig(query_timeout_seconds=DNS_SECONDS, query_tries=DNS_TRIES),
@@ -52,7 +52,7 @@ def dns_resolver() -> TypedExtensionConfig:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether *host* is an IP address, not a name."""
+    """Return whether *host* is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

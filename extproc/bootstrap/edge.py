@@ -1,4 +1,4 @@
-"""The edge listener: what clients reach. It re-sends a request as long as the answer says so, and knows no provider."""
+"""The edge listener, which accepts clients. It re-dispatches a request while its response is marked."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ if TYPE_CHECKING:
 HEALTH_PATH = "/healthz"
 
 HTTP_10_HOST = "localhost"
-"""The host of an HTTP/1.0 request that names none: Envoy insists on one. Nothing depends on it."""
+"""The host of an HTTP/1.0 request without one: Envoy requires it. It has no effect."""
 
 MAX_STREAMS = 100
-"""How many requests one HTTP/2 connection may have open, as Envoy's edge best practices say. Clients open another."""
+"""Concurrent requests of an HTTP/2 connection, as in Envoy's edge best practices. Clients open another connection."""
 
 MAX_CONNECTIONS = 50_000
-"""How many connections clients may have in all, as Envoy's edge best practices say: past it, new ones are refused at
-once and those that are there go on."""
+"""The limit of client connections, as in Envoy's edge best practices: beyond it, new ones are refused at once, and
+existing ones are not affected."""
 
 HEADERS_TIMEOUT: Millis = 10_000
-"""How long a client may take to send its request's headers: a slow one holds a connection and nothing else."""
+"""The timeout for receiving a request's headers: a slow client occupies a connection only."""
 
 SLACK: Millis = 30_000
 """By how much the edge's limits exceed the listener's timeout and any silence, so that those speak first."""
 
 FIRST_BACK_OFF: Millis = 1
-"""A re-dispatch is immediate: any waiting has its place in the sidecar."""
+"""A re-dispatch is immediate: delays are made by the sidecar."""
 
 LAST_BACK_OFF: Millis = 250
-"""While no worker answers, tries come this far apart: a worker's restart is bridged, not rushed through."""
+"""The longest back-off between retries without a worker."""
 
 
 def edge_listener(
@@ -73,9 +73,9 @@ def edge_listener(
 
     *silence* is the longest that a provider may keep.
 
-    A path means one thing, however it is written: `..`, `//`, `%2F` and needless escapes are resolved before anybody
-    looks at it. Escaped slashes are not refused, as Envoy's edge best practices would: SDKs write a model's name so
-    where it is part of the path (`/v1/models/openai%2Fgpt-4o`). Headers with underscores pass: Codex sends some.
+    Paths are normalized before any filter: `..`, `//`, `%2F` and needless escapes. Escaped slashes are not rejected, as
+    Envoy's edge best practices recommend: SDKs use them for a model's name in the path (`/v1/models/openai%2Fgpt-4o`).
+    Headers with underscores pass: Codex sends some.
     """
     manager = HttpConnectionManager(
         stat_prefix=names.EDGE_LISTENER,
@@ -85,7 +85,7 @@ def edge_listener(
             *cors_filters(listener.origins),
             _health_check(),
             finish_marked_responses(),
-            _whole_body(body_limit),
+            _buffer(body_limit),
             router(),
         ],
         route_config=only_host(names.EDGE_LISTENER, _attempts(listener, body_limit, retries)),
@@ -113,14 +113,14 @@ def edge_listener(
 
 
 def connection_limit() -> OverloadManager:
-    """Return what refuses connections past `MAX_CONNECTIONS`; those inside Envoy do not count."""
+    """Return the overload manager, which limits connections to `MAX_CONNECTIONS`; internal ones do not count."""
     name = "envoy.resource_monitors.global_downstream_max_connections"
     limit = DownstreamConnectionsConfig(max_active_downstream_connections=MAX_CONNECTIONS)
     return OverloadManager(resource_monitors=[ResourceMonitor(name=name, typed_config=Packed.pack(limit))])
 
 
 def _health_check() -> HttpFilter:
-    """Return the filter that answers `HEALTH_PATH` itself: 200 while at least one worker is healthy, else 503."""
+    """Return the health check filter, which responds to `HEALTH_PATH`: 200 if a worker is healthy, else 503."""
     return http_filter(
         "envoy.filters.http.health_check",
         HealthCheck(
@@ -131,18 +131,18 @@ def _health_check() -> HttpFilter:
     )
 
 
-def _whole_body(limit: int) -> HttpFilter:
-    """Return the filter that lets a request go on once its body is there, and refuses one that is too big.
+def _buffer(limit: int) -> HttpFilter:
+    """Return the buffer filter, which waits for the whole body, and rejects one over the limit.
 
-    ext_proc waits for the whole body anyway. Waiting here means that the router has a complete request: it never
-    retries an answer that came before the request was complete, and with no worker alive that answer comes at once.
+    ext_proc needs the whole body anyway. Buffering here means that the router has a complete request: it never retries
+    a response that arrives before the request is complete, as it does at once without a worker.
     """
     return http_filter(BUFFER, Buffer(max_request_bytes=limit))
 
 
 def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
     return VirtualHost(
-        request_body_buffer_limit=2 * body_limit,  # Envoy 1.37 counts twice what the filter before has kept
+        request_body_buffer_limit=2 * body_limit,  # Envoy 1.37 counts twice what the buffer filter holds
         response_headers_to_remove=list(internal_headers.NOT_FOR_CLIENTS),
         typed_per_filter_config=dict(cors_policy(listener.origins)),
         routes=preflights(listener.origins)
@@ -150,9 +150,7 @@ def _attempts(listener: Listener, body_limit: int, retries: int) -> VirtualHost:
         + only_route(
             RouteAction(
                 cluster=names.ATTEMPT_CLUSTER,
-                timeout=duration(
-                    0
-                ),  # it would cut streams that have begun: the sidecar limits each attempt by what is left
+                timeout=duration(0),  # it would abort streams: the sidecar sets each attempt's timeout to what is left
                 retry_policy=RetryPolicy(
                     retry_on="retriable-headers",
                     retriable_headers=[

@@ -1,4 +1,4 @@
-"""What the two HTTP listeners have in common."""
+"""Settings that the two HTTP listeners share."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from extproc.bootstrap.proto import http_filter
 
 PROVIDERS_HEADERS = 216
 PROVIDERS_HEADERS_KB = 136
-"""Bounds for a provider's response: by default Envoy throws one with more than 100 headers, or 60 KiB of them, away.
+"""Limits of a provider's response: by default Envoy rejects one with more than 100 headers, or 60 KiB of them.
 
-What is promised is 200 and 128 KiB. What the sidecar and Envoy add is held to the same bounds, and a response that only
-then exceeds them is lost as a 500."""
+Documented are 200 and 128 KiB. Headers that the sidecar and Envoy add count, too, and a response that exceeds the
+limits only then becomes a 500."""
 
 MAX_HEADERS = 256
 MAX_HEADERS_KB = 256
-"""Bounds inside: wider than those and Envoy's own at the edge (100 headers, 60 KiB), because the attempt state and a
-few more come on top."""
+"""Internal limits: above those and Envoy's own at the edge (100 headers, 60 KiB), because of the attempt state and a
+few other headers."""
 
 
 def filter_chains(manager: HttpConnectionManager) -> list[FilterChain]:
-    """Return the filter chains of a listener that speaks HTTP as *manager* says and nothing else."""
+    """Return the filter chains of a listener with *manager* as its only filter."""
     name = "envoy.filters.network.http_connection_manager"
     return [FilterChain(filters=[Filter(name=name, typed_config=Packed.pack(manager))])]
 
 
 def only_route(action: RouteAction) -> list[Route]:
-    """Return the routes of a virtual host that sends everything the same way."""
+    """Return the routes of a virtual host with a single route."""
     return [Route(match=RouteMatch(prefix="/"), route=action)]
 
 
@@ -47,9 +47,9 @@ def only_host(name: str, virtual_host: VirtualHost) -> RouteConfiguration:
 
 
 def router(*upstream_filters: HttpFilter) -> HttpFilter:
-    """Return the last filter of a listener; it tells neither client nor provider how Envoy fared (`x-envoy-*`).
+    """Return the router, which adds no `x-envoy-*` headers for client or provider.
 
-    *upstream_filters* stand before every cluster that has no chain of its own.
+    *upstream_filters* apply to every cluster without an upstream chain of its own.
     """
     return http_filter(
         "envoy.filters.http.router", Router(suppress_envoy_headers=True, upstream_http_filters=list(upstream_filters))
@@ -57,7 +57,7 @@ def router(*upstream_filters: HttpFilter) -> HttpFilter:
 
 
 def preserved_request_id() -> RequestIdExtension:
-    """Return what keeps a client's `x-request-id` byte for byte: Envoy would write its tracing decision into it."""
+    """Return the extension that keeps a client's `x-request-id`; by default Envoy encodes its tracing decision."""
     return RequestIdExtension(
         typed_config=Packed.pack(UuidRequestIdConfig(pack_trace_reason=False, use_request_id_for_trace_sampling=False))
     )

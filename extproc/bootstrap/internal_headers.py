@@ -1,7 +1,7 @@
-"""Internal headers end where the inside ends: mutations that drop them at its four doors.
+"""Removal of internal headers at the four trust boundaries.
 
-From the client, before Envoy itself reads them; to the client; to a provider; from a provider. Whatever the sidecar
-does or fails to do, none passes.
+From the client, before Envoy itself reads them; to the client; to a provider; from a provider. It does not depend on
+the sidecar.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
 NOT_FOR_CLIENTS = (names.STATE, names.UNPROCESSED, names.IN_FLIGHT, names.LOST)
-"""Headers of the attempt listener's answers that the edge drops; the mark for re-dispatch goes by other means, and
-`x-extproc-model` and `x-extproc-attempts` are meant for the client."""
+"""Headers of the attempt listener's responses that the edge removes; the re-dispatch header is removed elsewhere, and
+`x-extproc-model` and `x-extproc-attempts` are for the client."""
 
 ENVOY_PREFIX = "x-envoy-"
 OWN_PREFIX = "x-extproc-"
 CORS_PREFIX = "access-control-"
-"""Which web pages may read an answer is ours to say: some providers let every page."""
+"""The operator decides which web pages may read a response: some providers allow every page."""
 
 
 def from_client() -> TypedExtensionConfig:
-    """Return what drops a client's internal headers before Envoy or a filter has looked at any.
+    """Return the early header mutation that removes a client's internal headers before Envoy or a filter reads them.
 
-    `x-envoy-retry-on`, `-max-retries`, `-upstream-rq-timeout-ms` and the like would otherwise steer the router. Not
-    the whole prefix `x-arch-`: the hint is the client's to send.
+    `x-envoy-retry-on`, `-max-retries`, `-upstream-rq-timeout-ms` and the like would otherwise control the router. Not
+    the whole prefix `x-arch-`: clients may send the hint.
     """
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
@@ -48,11 +48,11 @@ def from_client() -> TypedExtensionConfig:
 
 
 def at_provider() -> HttpFilter:
-    """Return the upstream HTTP filter that keeps internal headers from a provider, and a provider's from us.
+    """Return the upstream HTTP filter that removes internal headers to and from a provider.
 
-    It stands between the attempt listener's router and every provider cluster: after the router has read and added
-    what it wants on the way out, before router and ext_proc see anything on the way back. A provider's
-    `x-envoy-overloaded` would stop a failover, its `x-extproc-redispatch` would cause one.
+    It is between the attempt listener's router and every provider cluster: after the router on the request path, before
+    router and ext_proc on the response path. A provider's
+    `x-envoy-overloaded` would prevent a failover, its `x-extproc-redispatch` would cause one.
     """
     prefixes = [_drop_prefix(prefix) for prefix in names.INTERNAL_PREFIXES]
     return http_filter(

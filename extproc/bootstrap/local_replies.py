@@ -1,4 +1,4 @@
-"""Answers that Envoy makes itself, as JSON in the shape that the client's SDK knows from the API it uses."""
+"""Envoy's local replies, as JSON in the error format of the requested API."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LocalReply:
-    """What the client is told, *when* (a CEL expression over Envoy's attributes) holds."""
+    """The error for the client, *when* (a CEL expression over Envoy's attributes) is true."""
 
     when: str
     kind: ErrorKind
     status: int | None = None  # None: Envoy's own
-    headers: tuple[tuple[str, str], ...] = ()  # `LOST` where it takes the place of a provider's response
+    headers: tuple[tuple[str, str], ...] = ()  # `LOST` if it replaces a provider's response
 
 
 REQUEST_ID = "%REQ(X-REQUEST-ID)%"
-"""The request's id, in Envoy's words; nothing for what is not even a request."""
+"""The request id, as an Envoy command operator; empty for an invalid request."""
 
 WHY = "%RESPONSE_CODE_DETAILS%"
-"""Why there is no response of a provider's, in Envoy's words: for the log."""
+"""Why there is no response of a provider: Envoy's response code details, for the log."""
 
 FROM_SIDECAR = "response.code_details == '' || response.code_details.startsWith('extproc')"
-"""An ImmediateResponse of the sidecar is a local reply too, and must stay as it is. It is known by its details: the
-sidecar gives none or its own, Envoy always says something."""
+"""An ImmediateResponse of the sidecar is a local reply, too, and must not be changed. It is recognized by its details:
+the sidecar sends none or its own, Envoy always sets some."""
 
 FOR_ANTHROPIC = (
     f"'{VERSION}' in request.headers || request.url_path.matches('^(/({'|'.join(BASE_SEGMENTS)}))*{MESSAGES}(/|$)')"
 )
-"""A request by which a client shows that it knows Anthropic's errors. At a provider's own path only its header tells:
-the sidecar adds it to every such request."""
+"""A request of a client that expects Anthropic's errors. On a provider's own path only the header is decisive: the
+sidecar adds it to every such request."""
 
 TOO_LARGE = LocalReply("response.code == 413", kinds.BODY_TOO_LARGE)
 NO_WORKER = LocalReply(
@@ -83,35 +83,35 @@ ON_EDGE = (
         status=405,
         headers=(("allow", ", ".join(METHODS)),),
     ),
-    # Envoy's own 403 has Codex try seven times, for seven seconds, before it goes on over HTTP, and a 400 ends it.
+    # With Envoy's own 403, Codex tries for seven seconds before it falls back to HTTP; with a 400 it gives up.
     LocalReply("response.code == 426 || response.code_details == 'upgrade_failed'", kinds.NO_WEBSOCKET, status=426),
     LocalReply("response.code == 504", kinds.GATEWAY_TIMEOUT),
     LocalReply("response.code == 408", kinds.OVERDUE_REQUEST),
     LocalReply("response.code == 431", kinds.HEADERS_TOO_LARGE),
     replace(NO_WORKER, when="response.code == 503"),
-    # 501: a transfer coding that Envoy does not know.
+    # 501: an unknown transfer coding.
     LocalReply("response.code >= 400 && response.code < 500 || response.code == 501", kinds.NOT_UNDERSTOOD),
     LocalReply("response.code >= 500", kinds.GATEWAY_ERROR),
 )
 
 
 def edge_replies(body_limit: int) -> LocalReplyConfig:
-    """Return how the edge's own answers read, where bodies of more than *body_limit* bytes are refused."""
+    """Return the local replies of the edge, where bodies of more than *body_limit* bytes are rejected."""
     too_large = replace(TOO_LARGE, kind=kinds.body_over(body_limit))
     return LocalReplyConfig(mappers=[*_mappers(too_large), *(one for error in ON_EDGE for one in _mappers(error))])
 
 
 def attempt_replies() -> LocalReplyConfig:
-    """Return how the attempt listener's own answers read; the sidecar's pass as they are.
+    """Return the local replies of the attempt listener; the sidecar's are not changed.
 
-    No format for what no expression fits: it would also apply to the sidecar's.
+    There is no default format: it would also apply to the sidecar's.
     """
     untouched = ResponseMapper(filter=_cel_filter(FROM_SIDECAR))
     return LocalReplyConfig(mappers=[untouched, *(one for error in ON_ATTEMPT for one in _mappers(error))])
 
 
 def _mappers(error: LocalReply) -> Iterator[ResponseMapper]:
-    """Yield how *error* is told, in Anthropic's shape where the client expects that: the first that fits is taken."""
+    """Yield the mappers of *error*, first in Anthropic's format, for its clients: the first match applies."""
     for anthropic, when in ((True, f"({error.when}) && ({FOR_ANTHROPIC})"), (False, error.when)):
         yield ResponseMapper(
             filter=_cel_filter(when),

@@ -1,4 +1,4 @@
-"""The two bits of Lua: what no setting of Envoy can say."""
+"""The two Lua filters, for what Envoy's settings cannot express."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _shown(*, anthropic: bool) -> str:
 CARRY_STATE = f"""\
 local KEPT = "{names.STATE_METADATA}"
 
--- When this request met no worker first, and none since then; nil: it has met one.
+-- Since when there has been no worker for this request; nil: there was one.
 local function no_worker_since(kept)
   local since = kept["no_worker_since"]
   return since ~= 0 and since or nil
@@ -45,18 +45,18 @@ local function taken(headers, name)
   return value
 end
 
--- What became of an attempt on which nobody has decided: its response's status, or that it has none; and why.
+-- The outcome of an unprocessed attempt: the status of its response, or that there is none; and the reason.
 local function undecided(headers, mark, in_flight)
   local lost = taken(headers, "{names.LOST}") or mark == "0" and in_flight and "{names.BROKEN}"
   if not lost or mark == "{names.PROCESSED}" then return mark, mark end
   local word, why = lost:match("^(%S+)(.*)$")
-  local told = word
+  local outcome = word
   if mark and (tonumber(mark) or 0) >= 400 then
-    told = mark
-    headers:replace(":status", mark) -- should no try follow: Envoy's own would be a 502, which clients repeat
+    outcome = mark
+    headers:replace(":status", mark) -- if no attempt follows: Envoy's own status would be a 502, which clients retry
   end
   headers:replace("{names.UNPROCESSED}", word)
-  return word, told .. why
+  return word, outcome .. why
 end
 
 function envoy_on_request(handle)
@@ -78,16 +78,16 @@ function envoy_on_response(handle)
   local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
   local kept = metadata:get(KEPT) or {{}}
   local said, in_flight = taken(headers, "{names.STATE}"), taken(headers, "{names.IN_FLIGHT}")
-  local mark, told = undecided(headers, headers:get("{names.UNPROCESSED}"), in_flight)
+  local mark, outcome = undecided(headers, headers:get("{names.UNPROCESSED}"), in_flight)
   local since = no_worker_since(kept)
   local processed = mark == "{names.PROCESSED}"
-  -- Nobody is to follow a provider, be it by a redirect or by a 304 that is delivered.
+  -- A client must not follow a provider's Location, neither of a redirect nor of a delivered 304.
   if (mark and mark:find("^3")) or (headers:get(":status") or ""):find("^3") then headers:remove("location") end
   if mark == "0" then
     if not since then
       metadata:set(KEPT, "no_worker_since", handle:timestamp())
     elseif kept["fail_open"] or not FAIL_OPEN and window_is_over(handle, since) then
-      headers:remove("{names.UNPROCESSED}") -- this answer is delivered: no more tries
+      headers:remove("{names.UNPROCESSED}") -- this response is delivered: no more retries
     end
     return
   end
@@ -96,11 +96,11 @@ function envoy_on_response(handle)
   local state = said
   if not processed then state = in_flight end
   if state == "{names.FINAL}" then
-    headers:remove("{names.UNPROCESSED}") -- no attempt may follow this one
+    headers:remove("{names.UNPROCESSED}") -- this attempt is the last one
   elseif headers:get("{names.REDISPATCH}") or not processed then
     local calls = (kept["calls"] or 0) + 1
     metadata:set(KEPT, "calls", calls)
-    metadata:set(KEPT, "undecided", not processed and told or false)
+    metadata:set(KEPT, "undecided", not processed and outcome or false)
     if state then metadata:set(KEPT, "state", state) end
     if calls > MOST_CALLS or not state and calls > MAX_UNKNOWN_CALLS then
       headers:remove("{names.UNPROCESSED}")
@@ -109,15 +109,14 @@ function envoy_on_response(handle)
   end
 end
 """
-"""Carries the attempt state from answer N to request N + 1, and ends the tries of a request that meets no worker.
+"""Carries the attempt state from response N to request N + 1, and ends the retries of a request without a worker.
 
-It stands in the upstream chain of cluster `attempt`, which sees every attempt of a request and shares the metadata of
-the one stream they all belong to. Without it each attempt would begin a new span, and none would end it.
+It is in the upstream chain of cluster `attempt`, which sees every attempt of a request and shares the dynamic metadata
+of their stream. Without it each attempt would be the first one of its request.
 
-When no worker has been there for as long as the restart of one may take, the request is refused; or, with
-`FAIL_OPEN`, one more try is let through to the default target. Once it is known that none is coming (each of Envoy's
-threads learns it by itself), other requests need not wait for that again. The sidecar is asked first every time, so the
-first answer of a worker ends it.
+After RETRY_WINDOW without a worker the request is rejected; or, with `FAIL_OPEN`, retried once with the default target.
+Then (per thread of Envoy) later requests do not wait again until a worker has responded: each of them tries the sidecar
+first.
 """
 
 FINISH_MARKED_RESPONSES = f"""\
@@ -166,17 +165,17 @@ function envoy_on_response(handle)
   end
 end
 """
-"""Gives an answer that asks for another attempt a body, where the edge makes none: its retries or its retry budget are
-used up. Such an answer has none of its own. Whose shape it has is `local_replies.FOR_ANTHROPIC`, in Lua."""
+"""Adds a body to a marked response after which the edge makes no further attempt, because its retries or its retry
+budget are exhausted: it has none. Its format is chosen as by `local_replies.FOR_ANTHROPIC`, in Lua."""
 
 
 def carry_state(*, most_calls: int, fail_open: bool) -> HttpFilter:
-    """Return the upstream HTTP filter that runs `CARRY_STATE`; *fail_open*: to the default target, at last."""
+    """Return the upstream HTTP filter that runs `CARRY_STATE`; *fail_open*: to the default target."""
     return lua_filter(state_script(most_calls=most_calls, fail_open=fail_open))
 
 
 def state_script(*, most_calls: int, fail_open: bool) -> str:
-    """Return `CARRY_STATE` with its settings before it; *most_calls* is what the policies may ask for."""
+    """Return `CARRY_STATE` with its settings; *most_calls* is the most attempts of any policy."""
     settings = {
         "FAIL_OPEN": f'"{names.DEGRADED}"' if fail_open else "nil",
         "RETRY_WINDOW": NO_WORKER_RETRY_WINDOW,

@@ -1,4 +1,4 @@
-"""How Envoy and the sidecar prove to each other who they are, where they meet by TCP."""
+"""Mutual TLS between Envoy and the sidecar, over TCP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def mutual_tls(files: TlsFiles) -> TransportSocket:
-    """Return how Envoy connects: with its own certificate, and only to who has the authority's for that very name."""
+    """Return Envoy's transport socket: with its own certificate, and verification of the sidecar's for its name."""
     by_address = is_address(files.server_name)
     name = SubjectAltNameMatcher(
         san_type=SubjectAltNameMatcherSanType.IP_ADDRESS if by_address else SubjectAltNameMatcherSanType.DNS,
@@ -39,7 +39,7 @@ def mutual_tls(files: TlsFiles) -> TransportSocket:
         validation_context=CertificateValidationContext(
             trusted_ca=DataSource(filename=files.ca), match_typed_subject_alt_names=[name]
         ),
-        alpn_protocols=["h2"],  # gRPC's servers insist on it
+        alpn_protocols=["h2"],  # gRPC servers require it
     )
     context = UpstreamTlsContext(common_tls_context=common, sni="" if by_address else files.server_name)
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=Packed.pack(context))

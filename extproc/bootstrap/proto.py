@@ -1,4 +1,4 @@
-"""Words that every part of Envoy's configuration is written with."""
+"""Building blocks of Envoy's configuration."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from extproc import addresses
     from extproc.policy.units import Millis
 
-_OWNER_ALONE = 0o600
+_OWNER_ONLY = 0o600
 
 
 def extension(name: str, message: Message) -> TypedExtensionConfig:
-    """Return the extension *name*, set up by *message*."""
+    """Return the extension *name*, configured by *message*."""
     return TypedExtensionConfig(name=name, typed_config=Packed.pack(message))
 
 
 def http_filter(name: str, message: Message) -> HttpFilter:
-    """Return the HTTP filter *name*, set up by *message*."""
+    """Return the HTTP filter *name*, configured by *message*."""
     return HttpFilter(name=name, typed_config=Packed.pack(message))
 
 
 def duration(millis: Millis) -> timedelta:
-    """Return *millis* as Envoy's configuration wants times."""
+    """Return *millis* as a duration of Envoy's configuration."""
     return timedelta(milliseconds=millis)
 
 
@@ -54,5 +54,5 @@ def envoy_address(address: addresses.Address, *, mode: int = 0) -> Address:
 
 
 def listening_address(address: addresses.Address) -> Address:
-    """Return where Envoy listens when it is told *address*; a socket is its user's alone."""
-    return envoy_address(address, mode=_OWNER_ALONE)
+    """Return *address* as a listening address of Envoy; a Unix socket has mode 0600."""
+    return envoy_address(address, mode=_OWNER_ONLY)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from extproc.config.gateway import Cluster
 
 KEEPALIVE = TcpKeepalive(keepalive_time=30, keepalive_interval=10, keepalive_probes=3)
-"""A provider may be silent for minutes while it thinks: a connection that is dead meanwhile is known after a minute."""
+"""A provider may send nothing for minutes while a model generates: a dead connection is detected after a minute."""
 
 
 def provider_cluster(
@@ -48,8 +48,8 @@ def provider_cluster(
 ) -> EnvoyCluster:
     """Return the cluster of one provider endpoint; *ca_file* holds the authorities that TLS trusts.
 
-    *name* is what it is called if not as the configuration calls it. *filters* stand before it instead of those that
-    the attempt listener's router has for every cluster.
+    *name* is its name if not that of the configuration. *filters* replace the upstream filters of the attempt
+    listener's router.
     """
     name = name or cluster.name
     found = static_cluster(name) if is_address(cluster.host) else dns_cluster(name, endpoint_per_address=False)
@@ -66,16 +66,16 @@ def provider_cluster(
 
 
 def _http(cluster: Cluster) -> HttpProtocolOptions:
-    """Return HTTP/1.1 for plain connections, what ALPN agrees on for TLS.
+    """Return HTTP/1.1 for plain connections, ALPN's choice for TLS.
 
-    TLS names the host that the request names (SNI), and insists that the certificate is that host's.
+    SNI is the host of the request, and the certificate must be for that host.
     """
     common = AnyHttpOptions(
         idle_timeout=duration(cluster.idle_timeout),
         max_headers_count=PROVIDERS_HEADERS,
         max_response_headers_kb=PROVIDERS_HEADERS_KB,
     )
-    # RFC 9112 section 6.3: a response with both is chunked. By default Envoy throws it away, paid for as it is.
+    # RFC 9112 section 6.3: a response with both is chunked. By default Envoy rejects it, although it was paid for.
     http1 = Http1ProtocolOptions(allow_chunked_length=True)
     if not cluster.tls:
         return HttpProtocolOptions(

@@ -1,4 +1,4 @@
-"""The whole of Envoy's configuration, as a message and as YAML."""
+"""Envoy's whole configuration, as a message and as YAML."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from extproc.policy.catalog import Catalog
 
 NODE = Node(id="extproc", cluster="extproc")
-"""Envoy wants a name before it reads a secret, from files too."""
+"""Envoy requires a node id to read secrets, also from files."""
 
 
 def bootstrap(gateway: Gateway, *, sidecar_addresses: Sequence[Address], ca_file: str = CA_FILES[0]) -> Bootstrap:
     """Return the configuration of an Envoy that serves *gateway*.
 
-    *sidecar_addresses* are the workers'; *ca_file* holds the authorities that TLS to
-    providers trusts. Nothing in it is secret: keys stay with the sidecar.
+    *sidecar_addresses* are the workers'; *ca_file* is the CA bundle for TLS to
+    providers. It contains no secrets: only the sidecar has keys.
     """
     body_limit, degraded = gateway.sidecar.max_body_bytes, degraded_of(gateway)
     most_calls = most_attempts(gateway.catalog)
@@ -96,7 +96,7 @@ def to_yaml(message: Bootstrap) -> str:
 
 
 def _degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]:
-    """Return the cluster of requests that no worker is there to decide on, if they go anywhere."""
+    """Return the cluster of the fail-open mode, if it is enabled."""
     if degraded is None:
         return []
     filters = upstream_filters(degraded)
@@ -104,12 +104,12 @@ def _degraded_clusters(degraded: Degraded | None, ca_file: str) -> list[Cluster]
 
 
 def most_attempts(catalog: Catalog) -> int:
-    """Return how many attempts any policy may ask for."""
+    """Return the most attempts of any policy."""
     return max((policy.max_total_attempts for policy in catalog.policies.values()), default=1)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes lists indented, texts of several lines as such, and quotes what Envoy's parser would take for a bool."""
+    """Writes indented lists, multi-line strings as blocks, and quotes strings that Envoy would read as booleans."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 -- the library's signature
         super().increase_indent(flow, indentless=False)

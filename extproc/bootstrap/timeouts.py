@@ -1,4 +1,4 @@
-"""How long Envoy puts up with a sidecar that says nothing, or is not there. Known without Envoy's message classes."""
+"""Timeouts and retries of Envoy towards the sidecar, in a module without Envoy's message classes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from extproc.policy.units import Millis
 
 MARGIN: Millis = 10_000
-"""By how much ext_proc's patience exceeds the longest hold: what a busy sidecar may need on top."""
+"""By how much ext_proc's message timeout exceeds the longest delay: the time that a busy sidecar may need."""
 
 NO_WORKER_RETRY_WINDOW: Millis = 4_500
-"""How long a request that meets no worker is tried again: a restart takes less, and 5 s are not to be exceeded."""
+"""How long a request without a worker is retried: the replacement of a worker takes less, and the limit is 5 s."""
 
 NO_WORKER_RETRIES = 100
-"""Re-dispatches on top of what the policies may ask for: they last for longer than that."""
+"""Re-dispatches on top of those of the policies: they last longer than the window."""
 
 MAX_UNKNOWN_CALLS = 2
-"""Responses of one request that are tried again though nobody has decided on them, nor said what the attempt was."""
+"""How many unprocessed responses without an attempt state are retried."""

@@ -1,1 +1,1 @@
-"""A provider that answers by a script: for the demo, for tests, for trying a policy out."""
+"""A mock provider that responds by a script: for the demo, for tests, for trying a policy."""

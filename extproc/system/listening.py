@@ -1,4 +1,4 @@
-"""Making sure that a server can listen where it is told to."""
+"""Checks before a server binds its address."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _NOT_OURS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 @contextmanager
-def claimed(address: Address, access: SocketAccess = OWNER_ALONE) -> Generator[None]:
-    """Make sure that a server may be bound to *address*, and give what is bound inside to those of *access* alone.
+def exclusive_bind(address: Address, access: SocketAccess = OWNER_ALONE) -> Generator[None]:
+    """Check that a server can bind *address*, and restrict what is bound inside the context to *access*.
 
-    gRPC would tell no reason when it cannot bind, and it removes a socket that is in use: another server's clients
-    would be ours without a word.
+    gRPC gives no reason for a failed bind, and it removes a socket that is in use, which would take over another
+    server's clients silently.
 
     Raises:
-        ListenError: the place is taken or cannot be used, or cannot be given to the group.
+        ListenError: the address is in use or cannot be used, or the group cannot be set.
     """
     vacate(address, access)
-    mask = os.umask(_OWNER_ONLY)  # a chmod afterwards would leave a moment in which anyone can connect
+    mask = os.umask(_OWNER_ONLY)  # with a later chmod any user could connect before it
     try:
         yield
     finally:
@@ -44,12 +44,12 @@ def claimed(address: Address, access: SocketAccess = OWNER_ALONE) -> Generator[N
 
 
 def vacate(address: Address, access: SocketAccess = OWNER_ALONE) -> None:
-    """Make sure that nobody listens at *address* and that one can; what a killed server has left there is removed.
+    """Check that *address* is free and can be bound; remove the stale socket of a killed server.
 
-    A socket's directory is made if only that is missing: for those who may use the socket, and nobody else.
+    The socket's directory is created if only that is missing, accessible as the socket is.
 
     Raises:
-        ListenError: the place is taken or cannot be used.
+        ListenError: the address is in use or cannot be used.
     """
     try:
         match address:
@@ -63,16 +63,16 @@ def vacate(address: Address, access: SocketAccess = OWNER_ALONE) -> None:
 
 
 def _try_to_bind(host: str, port: int) -> None:
-    """Bind and let go, for the reason that the system gives when it cannot be done.
+    """Bind and close, for the system's error if that fails.
 
-    A name may stand for addresses that this machine has not (`localhost` without IPv6): one that it has is enough.
+    A name may have addresses that this host does not have (`localhost` without IPv6): one usable address is enough.
     """
     places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     elsewhere: list[OSError] = []
     for family, kind, protocol, _, place in places:
         try:
             with socket.socket(family, kind, protocol) as probe:
-                # Connections that were closed a moment ago may linger; a listener is refused all the same.
+                # Ignore connections in TIME_WAIT; another listener is still an error.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(place)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Sockets in the file system: whose they are, and the directory that they are in."""
+"""Unix sockets: their owner, mode and directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GROUP = 0o070
 
 @dataclass(frozen=True, slots=True)
 class SocketAccess:
-    """Who may connect to a socket in the file system; *group* None is the process's own."""
+    """Mode and group of a Unix socket; *group* None is the process's own."""
 
     mode: int = 0o600
     group: str | None = None
@@ -30,10 +30,10 @@ OWNER_ALONE = SocketAccess()
 
 
 def make_directory(directory: Path, access: SocketAccess) -> None:
-    """Make the *directory* of a socket if only that is missing: for those of *access*, and nobody else.
+    """Create the *directory* of a socket if only that is missing, accessible as *access* says.
 
     Raises:
-        ListenError: it is not there and cannot be made.
+        ListenError: it is missing and cannot be created.
     """
     if directory.is_dir():
         return
@@ -54,10 +54,10 @@ def make_directory(directory: Path, access: SocketAccess) -> None:
 
 
 def share(path: Path, access: SocketAccess) -> None:
-    """Let those of *access* use the socket at *path*, which is its owner's alone so far.
+    """Set mode and group of the socket at *path*, which has mode 0600 so far.
 
     Raises:
-        ListenError: that cannot be done; the socket is gone then.
+        ListenError: that fails; the socket is removed then.
     """
     try:
         _give(path, access.group, access.mode)
@@ -67,10 +67,10 @@ def share(path: Path, access: SocketAccess) -> None:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove the socket that a killed server has left behind: one that nobody listens on.
+    """Remove the stale socket of a killed server, on which no process listens.
 
     Raises:
-        ListenError: somebody does, or it is no socket.
+        ListenError: a process listens on it, or it is no socket.
         OSError: it cannot be removed.
     """
     try:
@@ -92,20 +92,20 @@ def remove_stale(path: Path) -> None:
 
 
 def who_could_replace(path: Path) -> str | None:
-    """Return who else could put a socket of their own in the place of the one at *path*; None when nobody could."""
+    """Return why other users could replace the socket at *path*; None if they could not."""
     try:
         directory = path.parent.stat()
-    except OSError:  # it will be made, or the attempt to listen there will tell
+    except OSError:  # it will be created, or listening will fail
         return None
     if directory.st_mode & stat.S_IWOTH and not directory.st_mode & stat.S_ISVTX:
-        return "everybody can write to its directory"
+        return "its directory is world-writable"
     if directory.st_uid not in {0, os.geteuid()}:
         return "its directory belongs to another user"
     return None
 
 
 def _give(path: Path, group: str | None, mode: int) -> None:
-    """Give *path* to *group*, and only then let that in."""
+    """Set the group of *path*, and only then its mode."""
     try:
         if group is not None:
             shutil.chown(path, group=int(group) if group.isdecimal() else group)

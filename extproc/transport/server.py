@@ -11,7 +11,7 @@ from grpc_health.v1 import health
 
 from extproc.addresses import TcpAddress, UnixAddress
 from extproc.system.errors import ListenError
-from extproc.system.listening import claimed
+from extproc.system.listening import exclusive_bind
 from extproc.system.socket_files import OWNER_ALONE
 from extproc.transport.health import health_handlers
 from extproc.transport.tls import server_credentials
@@ -82,7 +82,7 @@ class Server:
         Raises:
             ListenError: the address is in use or cannot be used, or the files of TLS cannot.
         """
-        with claimed(self._address, self._access):
+        with exclusive_bind(self._address, self._access):
             port = self._bind()
         if isinstance(self._address, TcpAddress):
             self._address = replace(self._address, port=port)

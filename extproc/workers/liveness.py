@@ -1,9 +1,8 @@
-"""Whether a worker's event loop runs: a heartbeat in shared memory, and what its supervisor concludes when it stops.
+"""Whether a worker's event loop runs: a heartbeat in shared memory, and its supervisor's conclusions.
 
-A worker that hangs keeps its sockets open: nothing but its silence tells. It is silent, too, when it is starved of
-processor time or busy with a large body, and killing it would then make things worse. So silence counts only while the
-process is neither running nor runnable, as the kernel sees it (proc_pid_stat(5)), or after it has used more processor
-time than any request needs.
+A hung worker keeps its sockets open: only its missing heartbeats show it. They are missing, too, if it is starved of
+CPU time or busy with a large body, and killing it would then make things worse. So they count only while the process is
+neither running nor runnable (proc_pid_stat(5)), or after it has used more CPU time than any request needs.
 """
 
 from __future__ import annotations
@@ -20,22 +19,22 @@ if TYPE_CHECKING:
 
 BEAT_INTERVAL: Final = 0.2
 CHECK_INTERVAL: Final = 0.2
-"""Seconds between two heartbeats, and between two looks at them."""
+"""Seconds between two heartbeats, and between two checks."""
 
 HANG_TIMEOUT: Final = 1.0
-"""Seconds of silence after which a worker that does not run is hung. With the time that its successor takes to start,
-requests are answered within two seconds."""
+"""Seconds without a heartbeat after which a worker that does not run is hung. With the start of its replacement,
+requests are served within two seconds."""
 
 SPIN_LIMIT: Final = 10.0
-"""Seconds of processor time without a heartbeat after which a worker that runs is hung: a body of 64 MB takes a part of
+"""Seconds of CPU time without a heartbeat after which a worker that runs is hung: a body of 64 MB takes a part of
 that."""
 
 MISSED_CHECKS: Final = 1.0
-"""Seconds without a look after which the silence says nothing: the supervisor itself was stopped or starved."""
+"""Seconds without a check after which missing heartbeats do not count: the supervisor itself was stopped or starved."""
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
-# Running or runnable; waiting for a disk, which no signal ends; stopped by a debugger, with somebody looking at it.
+# Running or runnable; in uninterruptible sleep, in which no signal is delivered; stopped by a debugger.
 _EXCUSED: Final = frozenset("RDt")
 
 

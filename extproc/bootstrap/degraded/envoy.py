@@ -1,4 +1,4 @@
-"""The route and the filters of requests that nobody has decided on."""
+"""The routes and filters of the fail-open mode."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ ENCODING = "content-encoding"
 
 
 def degraded_routes(degraded: Degraded) -> list[Route]:
-    """Return the attempt listener's routes for requests that are let through and for which no worker names a cluster.
+    """Return the attempt listener's routes for requests in fail-open mode, for which no worker has set a cluster.
 
-    What comes back is final, whatever it is: there is no policy to say otherwise.
+    The response is final: there is no policy.
     """
     return [_route(path, degraded) for path in degraded.paths]
 
@@ -51,7 +51,7 @@ def _route(path: str, degraded: Degraded) -> Route:
             headers=[
                 HeaderMatcher(name=names.DEGRADED, present_match=True),
                 HeaderMatcher(name=names.CLUSTER, present_match=False),
-                # What is compressed may name any model, and the script cannot read which.
+                # The script cannot read the model in a compressed body.
                 HeaderMatcher(name=ENCODING, present_match=False),
             ],
         ),
@@ -61,16 +61,16 @@ def _route(path: str, degraded: Degraded) -> Route:
             idle_timeout=None if silence is None else duration(silence),
             host_rewrite_literal=degraded.authority,
         ),
-        response_headers_to_remove=["location"],  # nobody is to follow a provider's redirect
+        response_headers_to_remove=["location"],  # a client must not follow a provider's redirect
         response_headers_to_add=[_set(names.DEGRADED, "true"), _set(names.UNPROCESSED, names.PROCESSED)],
     )
 
 
 def upstream_filters(degraded: Degraded) -> list[HttpFilter]:
-    """Return the filters of the cluster: credential, script, and the two that every provider's cluster has.
+    """Return the filters of the cluster: credential, script, and the two of every provider's cluster.
 
-    They stand there and not in the listener: an attempt that the sidecar does decide on must never pass them, and
-    which of the two it is shows only when its cluster has been chosen.
+    They are not in the listener, because attempts that the sidecar routes must not pass them, and the difference is
+    known only when the cluster has been selected.
     """
     return [
         *(_credential(name, degraded.directory) for name in degraded.secrets),
@@ -81,7 +81,7 @@ def upstream_filters(degraded: Degraded) -> list[HttpFilter]:
 
 
 def _credential(name: str, directory: str) -> HttpFilter:
-    """Return the filter that sets the header *name*; without its value, no request passes."""
+    """Return the filter that sets the header *name*; without its value, requests are rejected."""
     source = ConfigSource(
         path_config_source=PathConfigSource(path=f"{directory}/{secret_file(name)}"),
         resource_api_version=ApiVersion.V3,

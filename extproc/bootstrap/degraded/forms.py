@@ -1,4 +1,4 @@
-"""What the sidecar does to a form, as a part of the script for Envoy: the model's name in the part `model`."""
+"""The part of the Lua script that rewrites forms: the model name in the part `model`."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ local function is_model(headers)
     found[name] = found[name] or value
   end
   local disposition = found['content-disposition'] or ''
-  local told = parameters(disposition)
+  local found_parameters = parameters(disposition)
   local is_field = disposition:match('^[^;]*'):match('^%s*(.-)%s*$'):lower() == 'form-data'
-  if not is_field or told.filename or told['filename*'] then return false end
-  local extended = decoded((told['name*'] or ''):match("[^']*$"))
-  if told.name ~= 'model' and extended ~= 'model' then return false end
+  if not is_field or found_parameters.filename or found_parameters['filename*'] then return false end
+  local extended = decoded((found_parameters['name*'] or ''):match("[^']*$"))
+  if found_parameters.name ~= 'model' and extended ~= 'model' then return false end
   return true, PLAIN[(found['content-transfer-encoding'] or ''):match('^%s*(.-)%s*$'):lower()] ~= nil
 end
 
@@ -115,4 +115,4 @@ function spliced_form(text, boundary, model)
 end
 
 """
-"""Reads and changes forms as `exchange.form` does; needs `closing`, `decoded` and `sent` of the script before it."""
+"""Rewrites forms like `exchange.body.form`; needs `closing`, `decoded` and `sent` of the script before it."""

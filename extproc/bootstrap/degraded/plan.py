@@ -1,4 +1,4 @@
-"""Where requests go, and as what, while nobody is there to decide on them."""
+"""The target and the rewriting of requests in fail-open mode."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """The default target, as Envoy alone can ask it."""
+    """The default target, as Envoy itself calls it."""
 
     cluster: Cluster
     authority: str
-    paths: tuple[str, ...]  # regular expressions: the APIs that it speaks, and nothing that only another may know
+    paths: tuple[str, ...]  # regular expressions: the APIs for which it is the default
     script: str
     secrets: tuple[str, ...]  # names of the headers whose values are in Envoy's secret files
     directory: str  # where those are
 
 
 def degraded_of(gateway: Gateway) -> Degraded | None:
-    """Return what *gateway* is to do without its sidecar; None: refuse requests."""
+    """Return the fail-open target of *gateway*; None: reject requests."""
     target = default_target(gateway)
     if target is None:
         return None
@@ -47,10 +47,9 @@ def degraded_of(gateway: Gateway) -> Degraded | None:
 
 
 def _models(gateway: Gateway, upstream: Upstream) -> Mapping[str, str]:
-    """Return for each name that clients use what the provider of *upstream* calls the model it gets instead.
+    """Return, by client's name of a model, the name that is sent to the provider of *upstream*.
 
-    Models that differ from the default in nothing but their name are asked for as they are; of all others the default
-    takes the place.
+    Models that differ from the default only in their name keep it; all others are replaced by the default.
     """
     models: dict[str, str] = {}
     for name, target_id in gateway.catalog.names.items():
@@ -60,7 +59,7 @@ def _models(gateway: Gateway, upstream: Upstream) -> Mapping[str, str]:
 
 
 def _any_of(gateway: Gateway, target: Target, upstream: Upstream) -> str | None:
-    """Return what the names of models begin with that the default's provider takes whatever they are."""
+    """Return the prefix of model names for the wildcard of the default's provider, if it has one."""
     wildcard = gateway.upstreams.wildcards.get(target.provider)
     return f"{target.provider}/" if wildcard is not None and _beside(wildcard, upstream) else None
 

@@ -1,4 +1,4 @@
-"""What the sidecar does to a request, as a script for Envoy: path, headers, and the model's name in the body."""
+"""The Lua script that rewrites a request in fail-open mode: path, headers, and the model name in the body."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def script(upstream: Upstream, *, models: Mapping[str, str], any_of: str | None) -> str:
-    """Return the script that makes any client's request one for *upstream*.
+    """Return the script that rewrites any client's request for *upstream*.
 
-    *models* says for names that clients use what the provider calls the model. A name that it does not hold is kept,
-    without its prefix, when it begins with *any_of*; any other becomes the upstream's own model.
+    *models* maps clients' names of models to the provider's. Another name is kept, without its prefix, if it begins
+    with *any_of*; any other is replaced by the upstream's own model.
     """
     constants = {
         "MODELS": lua.table({_json(name): _json(model) for name, model in models.items()}),
@@ -47,7 +47,7 @@ def script(upstream: Upstream, *, models: Mapping[str, str], any_of: str | None)
 
 
 def _removed(upstream: Upstream, api: Api) -> list[str]:
-    """Return what a request for *api* must not carry: what is not for *upstream*, and what is for its other API."""
+    """Return the headers to remove from a request for *api*: those not for *upstream*, and those for its other API."""
     secret = {*secret_headers(upstream, Api.MESSAGES), *secret_headers(upstream, Api.OTHER)}
     return sorted((unwanted_headers(upstream) | secret) - secret_headers(upstream, api).keys())
 

@@ -1,4 +1,4 @@
-"""Envoy's own secret files: the headers of the default target whose values nobody else may see."""
+"""Envoy's SDS secret files: the secret header values of the default target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom requests go to while nobody is there to decide on them."""
+"""The target of the fail-open mode."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def default_target(gateway: Gateway) -> Target | None:
-    """Return the target that takes the requests which no worker is there to decide on; None: they are refused.
+    """Return the target of requests without a worker; None: they are rejected.
 
-    Of several defaults it is the one for chat: Envoy alone has one credential, and one script.
+    Of several defaults it is the one for chat: Envoy has one credential and one script.
     """
     defaults = gateway.catalog.defaults
     if gateway.sidecar.on_failure is OnFailure.REJECT or not defaults:
@@ -24,10 +24,10 @@ def default_target(gateway: Gateway) -> Target | None:
 
 
 def default_apis(gateway: Gateway, target: Target) -> frozenset[Api]:
-    """Return the APIs for which *target* may be asked whatever model a request names.
+    """Return the APIs for which *target* may replace any model.
 
-    It is the default of *gateway* for them; what another one takes is not for it. Embeddings of another model than the
-    one that is named are of no use, and Envoy alone cannot tell.
+    It is their default in *gateway*. Not embeddings: those of another model are useless, and Envoy does not know which
+    model a name refers to.
     """
     of_target = (api for api, default in gateway.catalog.defaults.items() if default == target.id)
     return frozenset(of_target) - {Api.EMBEDDINGS}

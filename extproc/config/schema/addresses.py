@@ -129,7 +129,7 @@ def _fits(value: str) -> bool:
 
 
 def check_listen(value: str) -> str:
-    """Return *value* if a server can listen there, as far as its text can tell.
+    """Return *value* if a server can listen there, as far as its syntax shows.
 
     Raises:
         ValueError: it is no such address.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from extproc.addresses import TcpAddress, UnixAddress
 from extproc.system.errors import ListenError
-from extproc.system.listening import claimed
+from extproc.system.listening import exclusive_bind
 from extproc.system.socket_files import OWNER_ALONE
 from extproc.transport.lean.large_messages import LargeMessages
 from extproc.transport.lean.memory import Memory
@@ -60,7 +60,7 @@ class LeanServer:
         """
         loop = asyncio.get_running_loop()
         self._large = LargeMessages(loop)
-        with claimed(self._address, self._access):
+        with exclusive_bind(self._address, self._access):
             try:
                 match self._address:
                     case UnixAddress(path=path):

@@ -1,4 +1,4 @@
-"""Who can speak to the sidecar that `serve` runs: whoever can is handed the providers' keys."""
+"""Access to the sidecar of `serve`: each of its clients receives the providers' keys."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_an_insecure_sidecar_says_so_at_each_start(home: Home, gateway: SmallGat
 
 
 def test_by_mutual_tls_it_serves_who_has_a_certificate(home: Home, gateway: SmallGateway) -> None:
-    """`ready` asks as Envoy does; with another authority's certificate it is told nothing."""
+    """`ready` connects as Envoy does; with another authority's certificate it gets no response."""
     certificates = Certificates(home.directory)
     with reserved_ports(1) as (port,):
         configure(gateway, listen=f"127.0.0.1:{port}", tls=certificates.as_configured())
@@ -194,7 +194,7 @@ def test_a_directory_in_which_others_can_replace_the_socket_is_warned_of(home: H
 
     with home.running("serve", gateway.config, "--listen", f"unix:{place}/x.sock", until="ready") as sidecar:
         assert "WARNING configuration place=sidecar.listen" in sidecar.output
-        assert "everybody can write to its directory" in sidecar.output
+        assert "its directory is world-writable" in sidecar.output
 
 
 def test_a_second_one_is_refused_and_a_killed_one_replaced(home: Home, gateway: SmallGateway) -> None:

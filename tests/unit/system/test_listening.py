@@ -10,12 +10,12 @@ from support.ports import reserved_ports
 
 from extproc.addresses import UnixAddress, parse_address
 from extproc.system.errors import ListenError
-from extproc.system.listening import claimed
+from extproc.system.listening import exclusive_bind
 from extproc.system.socket_files import SocketAccess, who_could_replace
 
 
 def _claim(text: str) -> None:
-    with claimed(parse_address(text)):
+    with exclusive_bind(parse_address(text)):
         pass
 
 
@@ -79,7 +79,7 @@ def test_the_sockets_own_directory_is_made_for_those_who_may_use_it(
     inside = Path("made") / place
     mask = os.umask(0)
     try:
-        with claimed(UnixAddress(inside), access), socket.socket(socket.AF_UNIX) as server:
+        with exclusive_bind(UnixAddress(inside), access), socket.socket(socket.AF_UNIX) as server:
             server.bind(str(inside))
 
             assert stat.S_IMODE(inside.stat().st_mode) == 0o600  # nobody comes in before it is the group's
@@ -106,7 +106,7 @@ def test_a_directory_that_is_a_file_is_said(place: Path) -> None:
 def test_a_group_that_does_not_exist_is_said_and_nobody_is_let_in(place: Path) -> None:
     with (
         pytest.raises(ListenError, match=f"^unix:{place}: there is no group no-such-group$"),
-        claimed(UnixAddress(place), SocketAccess(0o660, "no-such-group")),
+        exclusive_bind(UnixAddress(place), SocketAccess(0o660, "no-such-group")),
         socket.socket(socket.AF_UNIX) as server,
     ):
         server.bind(str(place))
@@ -117,7 +117,7 @@ def test_a_group_that_does_not_exist_is_said_and_nobody_is_let_in(place: Path) -
 def test_a_socket_is_given_to_its_group(place: Path) -> None:
     """By its number as well: a container may have no name for it."""
     group = max(os.getgroups(), default=os.getegid())
-    with claimed(UnixAddress(place), SocketAccess(0o660, str(group))), socket.socket(socket.AF_UNIX) as server:
+    with exclusive_bind(UnixAddress(place), SocketAccess(0o660, str(group))), socket.socket(socket.AF_UNIX) as server:
         server.bind(str(place))
 
     assert (place.stat().st_gid, stat.S_IMODE(place.stat().st_mode)) == (group, 0o660)
@@ -125,7 +125,7 @@ def test_a_socket_is_given_to_its_group(place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "who"),
-    [(0o700, None), (0o770, None), (0o1777, None), (0o777, "everybody can write to its directory")],
+    [(0o700, None), (0o770, None), (0o1777, None), (0o777, "its directory is world-writable")],
 )
 def test_a_socket_in_everybodys_directory_could_be_replaced(place: Path, mode: int, who: str | None) -> None:
     """In one with the sticky bit, such as /tmp, only its owner can remove it."""
@@ -143,7 +143,7 @@ def test_what_is_bound_belongs_to_its_owner(place: Path) -> None:
     """Whoever can write to the socket can read every prompt. The mask is as before afterwards."""
     mask = os.umask(0o022)
     try:
-        with claimed(UnixAddress(place)), socket.socket(socket.AF_UNIX) as server:
+        with exclusive_bind(UnixAddress(place)), socket.socket(socket.AF_UNIX) as server:
             server.bind(str(place))
 
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
