@@ -66,10 +66,19 @@ class Exhausted:
         """How long to wait before the same request is worth repeating; None where repeating it cannot help."""
         if self.reason is StopReason.REPEATED:
             return self.default_retry_after
-        known = self.observed_retry_after if self.shortest_block is None else self.shortest_block
+        known = self._known_wait
         if known is not None:
             return known
         return self.default_retry_after if self.decisive is not None and self.decisive.outcome.passing else None
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether that wait is a provider's, and not our guess."""
+        return self.reason is not StopReason.REPEATED and self._known_wait is not None
+
+    @property
+    def _known_wait(self) -> Millis | None:
+        return self.observed_retry_after if self.shortest_block is None else self.shortest_block
 
     @property
     def attempts(self) -> tuple[FailedAttempt, ...]:

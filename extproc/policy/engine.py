@@ -94,6 +94,8 @@ class Engine:
         A response is delivered, whatever it is, where there is no retry policy or it allows no retry of this one.
         An exhausted request is remembered for a moment, by *resource* as in `first`.
         """
+        if outcome.kind is Kind.SUCCESS:
+            self._repeats.note_served(state.next.target, now=now)
         context, target = self._context_of(state, api), self.catalog.get(state.next.target)
         if context is None or target is None:
             return Deliver(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _MOST: Final = 10_000
 """Failed attempts that are remembered in all, some hundred bytes each."""
+
+_MOST_WINDOWS: Final = 8
+"""Codex comes thirty times: it has that many of two seconds each, and the targets are called for eight of them."""
 
 _SWEPT: Final = 100
 """Entries looked at for each new one, so that it is quick; each new one has at most half as many failed attempts."""
@@ -41,8 +45,20 @@ class Request:
 @value
 class _Remembered:
     exhausted: Exhausted
-    until: Instant  # from here on targets are tried again
-    repeatable: Instant  # its client's Retry-After
+    times: int  # in a row
+    noted: Instant
+    window: Millis  # the policy's
+    until: Instant  # from here on targets are tried again, whatever is known of them
+
+    @property
+    def forgotten(self) -> Instant:
+        """From here on the request counts as one that was not exhausted before."""
+        return Instant(self.until + _MOST_WINDOWS * self.window)
+
+    def left(self, now: Instant) -> Millis:
+        """Return the Retry-After of a repetition: what is left of the one before, then when to look again."""
+        repeatable = self.noted + (self.exhausted.retry_after or 0)
+        return repeatable - now if repeatable > now else min(self.until - now, self.window)
 
 
 class Repeats:
@@ -56,39 +72,60 @@ class Repeats:
         self._most = most
         self._failures = 0
         self._known: dict[bytes, _Remembered] = {}
+        self._failed: Counter[TargetId] = Counter()  # how many of these attempts were each target's
+        self._served: dict[TargetId, Instant] = {}  # when one of those has last served another request
 
     def note(self, request: Request, exhausted: Exhausted, *, window: Millis, now: Instant) -> None:
         """Remember for *window* milliseconds that *request* was exhausted.
 
-        Never for longer than the Retry-After of its response; and not at all where no target was called, which costs
-        nothing, or where repeating the request cannot help.
+        Never for longer than a wait that a provider has asked for. Where none has, clients come again as soon as they
+        may: from the third time in a row on it is remembered for twice as long each time, up to `_MOST_WINDOWS`. Not at
+        all where no target was called, which costs nothing, or where repeating the request cannot help.
         """
         wait = exhausted.retry_after
         if wait is None or not exhausted.failures or min(wait, window) <= 0:
             return
         signature = request.signature
+        before = self._known.get(signature)
+        times = 1 if before is None or before.forgotten <= now else before.times + 1
+        windows = 1 if exhausted.is_asked_for else min(2 ** max(0, times - 2), _MOST_WINDOWS)
+        length = min(wait, window) if windows == 1 else windows * window
         self._forget(signature)
-        self._known[signature] = _Remembered(exhausted, Instant(now + min(wait, window)), Instant(now + wait))
+        self._known[signature] = _Remembered(exhausted, times, now, window, Instant(now + length))
+        self._failed.update(failure.target for failure in exhausted.failures)
         self._failures += len(exhausted.failures)
         # The oldest first: what has expired, and what there is no room for.
         for oldest, known in list(islice(self._known.items(), _SWEPT)):
-            if known.until <= now or self._failures > self._most:
+            if known.forgotten <= now or self._failures > self._most:
                 self._forget(oldest)
 
+    def note_served(self, target: TargetId, *, now: Instant) -> None:
+        """Take note that *target* has just served a request."""
+        if target in self._failed:
+            self._served[target] = now
+
     def recall(self, request: Request, *, now: Instant) -> Exhausted | None:
-        """Return the decision on *request* just before, with the wait that is left; None when it is to be served."""
-        if not self._known:
+        """Return the decision on *request* just before, with the wait that is left; None when it is to be served.
+
+        It is, when the time is over; and after *window* already when one of its targets serves others again.
+        """
+        known = self._known.get(request.signature) if self._known else None
+        if known is None or known.until <= now:
             return None
-        signature = request.signature
-        known = self._known.get(signature)
-        if known is None:
+        if known.noted + known.window <= now and self._has_recovered(known):
             return None
-        if known.until <= now:
-            self._forget(signature)
-            return None
-        return replace(known.exhausted, reason=StopReason.REPEATED, default_retry_after=known.repeatable - now)
+        return replace(known.exhausted, reason=StopReason.REPEATED, default_retry_after=known.left(now))
+
+    def _has_recovered(self, known: _Remembered) -> bool:
+        return any(self._served.get(failure.target, known.noted) > known.noted for failure in known.exhausted.failures)
 
     def _forget(self, signature: bytes) -> None:
         known = self._known.pop(signature, None)
-        if known is not None:
-            self._failures -= len(known.exhausted.failures)
+        if known is None:
+            return
+        self._failures -= len(known.exhausted.failures)
+        for failure in known.exhausted.failures:
+            self._failed[failure.target] -= 1
+            if not self._failed[failure.target]:
+                del self._failed[failure.target]
+                self._served.pop(failure.target, None)

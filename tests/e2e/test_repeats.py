@@ -27,6 +27,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         models=lambda providers: [
             a_model(P, providers.p, P_KEY, retry_policy=POLICY),
             a_model("openai/bare", providers.p, P_KEY),
+            a_model("openai/looping", providers.p, P_KEY, retry_policy={**POLICY, "repeat_window_ms": 250}),
             a_model("openai/always", providers.p, P_KEY, retry_policy={**POLICY, "repeat_window_ms": 0}),
             a_model(S, providers.s, S_KEY),
         ]
@@ -66,6 +67,23 @@ async def test_whoever_comes_when_told_to_is_served(gateway: Gateway) -> None:
 
     assert first.headers["retry-after"] == "2"
     check_delivered(second, by="P", target=P, attempts=1)
+
+
+async def test_a_client_that_comes_again_and_again_is_let_through_less_often_each_time(gateway: Gateway) -> None:
+    """Thirty requests, each after the time that it is told to wait; and at once when a target serves others again."""
+    gateway.play(p="503", s="503")
+
+    for _ in range(30):
+        response = await gateway.chat("openai/looping", user="codex")
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        await asyncio.sleep(0.25)  # the client's own pace
+
+    rounds = gateway.order.count("P")
+    assert 3 < rounds <= 8
+    assert gateway.order == "PS" * rounds
+    gateway.play()
+    check_delivered(await gateway.chat("openai/looping", user="other"), by="P", target="openai/looping", attempts=1)
+    check_delivered(await gateway.chat("openai/looping", user="codex"), by="P", target="openai/looping", attempts=1)
 
 
 async def test_without_a_policy_everything_is_sent(gateway: Gateway) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 from support.policy.builders import P, after, http
@@ -23,8 +25,11 @@ noted = st.tuples(
 def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
     history: list[tuple[int, int, int, int, int | None]], later: int
 ) -> None:
-    """Whoever is refused has failed within both, and is told the time that is left; and room is never exceeded."""
-    repeats, now, last = Repeats(most=20), 0, dict[int, tuple[int, int]]()
+    """Whoever is refused has failed within both, and is told the time that is left; and room is never exceeded.
+
+    The window doubles from the third time on, up to eight of them, unless a provider has said when to come.
+    """
+    repeats, now, last, times = Repeats(most=20), 0, dict[int, tuple[int, int, int]](), Counter[int]()
     for number, gap, attempts, window, asked in history:
         now += gap
         failures = tuple(FailedAttempt(P, http(503, asked), "default") for _ in range(attempts))
@@ -32,11 +37,17 @@ def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
         repeats.note(Request(P, "", bytes([number])), told, window=window, now=after(now))
         wait = 2000 if asked is None else asked
         if min(wait, window) > 0:
-            last[number] = (now + min(wait, window), now + wait)
+            times[number] += 1
+            longest = min(8, 2 ** max(0, times[number] - 2)) * window if asked is None else min(wait, window)
+            last[number] = (now + longest, now + wait, window)
 
     for number in range(6):
         found = repeats.recall(Request(P, "", bytes([number])), now=after(now + later))
         if found is not None:
-            until, repeatable = last[number]
+            until, repeatable, window = last[number]
             assert now + later < until
-            assert found.retry_after == repeatable - now - later > 0
+            assert found.retry_after is not None
+            if now + later < repeatable:
+                assert found.retry_after == repeatable - now - later
+            else:
+                assert 0 < found.retry_after <= min(until - now - later, window)

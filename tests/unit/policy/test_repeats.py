@@ -112,6 +112,82 @@ def test_whoever_comes_when_told_to_is_served() -> None:
     assert isinstance(client.asks(SUCCESS, at=2000), Deliver)
 
 
+def test_it_takes_longer_each_time_to_be_served() -> None:
+    """Codex comes thirty times, each when it is told to: three may be any client's, so many are a loop."""
+    client, at, called_at = a_client(), 0, []
+
+    for _ in range(30):
+        before = len(client.calls)
+        decision = client.asks(http(503), at=at)
+        assert isinstance(decision, Exhausted)
+        assert decision.retry_after == 2000
+        if len(client.calls) > before:
+            called_at.append(at)
+        at += 2000
+
+    assert called_at == [0, 2000, 4000, 8000, 16_000, 32_000, 48_000]
+    assert client.calls == [P, S] * 7
+
+
+def failing(times: int) -> tuple[Client, int]:
+    """Return a client whose request has failed so often in a row, and when it did so last."""
+    client, at = a_client(), 0
+    client.asks(http(503))
+    for _ in range(1, times):
+        while not isinstance(decision := client.asks(http(503), at=at), Exhausted) or (
+            decision.reason is StopReason.REPEATED
+        ):
+            at += 1000
+    return client, at
+
+
+def test_a_target_that_has_recovered_is_not_withheld() -> None:
+    """Another request tells: from the policy's own window on."""
+    client, at = failing(3)
+    assert isinstance(client.asks(SUCCESS, at=at + 3999), Exhausted)
+
+    client.asks(SUCCESS, at=at + 1000, body=OTHER)
+
+    assert isinstance(client.asks(SUCCESS, at=at + 1999), Exhausted)
+    assert isinstance(client.asks(SUCCESS, at=at + 2000), Deliver)
+
+
+def test_one_that_has_nothing_to_do_with_it_tells_nothing() -> None:
+    client, at = failing(3)
+
+    client.asks(SUCCESS, at=at + 1000, body=OTHER, primary=T)
+
+    assert isinstance(client.asks(SUCCESS, at=at + 3999), Exhausted)
+
+
+def test_a_success_before_the_failure_tells_nothing() -> None:
+    client, at = failing(2)
+    client.asks(SUCCESS, at=at + 1999, body=OTHER)
+    client.asks(http(503), at=at + 2000)
+
+    assert isinstance(client.asks(SUCCESS, at=at + 2000 + 3999), Exhausted)
+    assert isinstance(client.asks(SUCCESS, at=at + 2000 + 4000), Deliver)
+
+
+def test_after_a_while_it_begins_anew() -> None:
+    """With the first window: nobody remembers a failure of an hour ago."""
+    client, at = failing(3)
+    later = at + 4000 + 16_000
+    client.asks(http(503), at=later)
+
+    assert isinstance(client.asks(SUCCESS, at=later + 1999), Exhausted)
+    assert isinstance(client.asks(SUCCESS, at=later + 2000), Deliver)
+
+
+def test_a_provider_that_says_when_to_come_is_taken_at_its_word_each_time() -> None:
+    client = a_client()
+
+    for at in range(0, 10_000, 1000):
+        client.asks(http(503, retry_after=1000), at=at)
+
+    assert client.calls == [P, S] * 10
+
+
 @pytest.mark.parametrize(("asked", "served_at"), [(500, 500), (1999, 1999)])
 def test_nobody_is_kept_away_for_longer_than_a_provider_asked_for(asked: int, served_at: int) -> None:
     """A wait that is shorter than ours is the one the client is told."""
@@ -250,6 +326,19 @@ def test_what_has_expired_makes_room() -> None:
     known = [number for number in (1, 2, 3) if repeats.recall(request(number), now=after(2001)) is not None]
 
     assert known == [1, 3]
+
+
+def test_what_is_forgotten_leaves_nothing_behind() -> None:
+    """Names of models may come from clients."""
+    repeats = Repeats(most=1)
+    repeats.note(request(1), exhausted(), window=2000, now=NOW)
+    repeats.note_served(P, now=after(1))
+
+    repeats.note(
+        request(2), replace(exhausted(), failures=(FailedAttempt(S, http(503), "default"),)), window=2000, now=NOW
+    )
+
+    assert (repeats._failed, repeats._served) == ({S: 1}, {})
 
 
 def test_names_that_are_no_text_are_names() -> None:
