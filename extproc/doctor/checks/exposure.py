@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from extproc.addresses import is_loopback
 from extproc.doctor.finding import error, warning
 from extproc.doctor.model.addresses import Pipe, Socket, host_at
+from extproc.doctor.settings import advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,10 @@ def admin(context: CheckContext) -> Iterator[Finding]:
     """Find an admin endpoint that others can reach: it has no password, and can stop Envoy."""
     node = context.found.envoy.root.at("admin", "address")
     place, host = node.place, host_at(node)
-    fix = "Let it be a socket that is Envoy's alone: `pipe: {path: /run/extproc/envoy-admin.sock, mode: 384}`."
+    wanted = context.rendered.envoy.root.at("admin", "address")
+    fix = "Let it be a socket that is Envoy's alone, as `extproc render` writes it with envoy.admin: unix:/path."
+    if wanted.at("pipe").present:
+        fix = advice("admin.address", wanted)
     if isinstance(host, Pipe) and host.mode & _WRITTEN_BY_OTHERS:
         yield error(f"{place}.pipe.mode", "every user of this host can stop Envoy through its admin endpoint", fix)
     if not isinstance(host, Socket):
