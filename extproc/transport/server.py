@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HEADROOM = 1024 * 1024
 """What a message may need beside the body in it."""
 
-LAST_WORDS = 1.0
+FLUSH_GRACE = 1.0
 """Seconds for gRPC to send how the last streams have ended; a watcher of the health can make it last that long."""
 
 _OPTIONS = (
@@ -94,16 +94,16 @@ class Server:
         Health checks are answered to the end, with NOT_SERVING: that is how Envoy learns to send its next streams
         elsewhere before the connection closes.
         """
-        self._streams.welcome = False
+        self._streams.accepting = False
         await self._health.enter_graceful_shutdown()
-        last_words: float | None = LAST_WORDS
+        flush: float | None = FLUSH_GRACE
         try:
             async with asyncio.timeout(grace / 1000):
-                await self._streams.last_one_gone()
+                await self._streams.wait_idle()
         except TimeoutError:
-            last_words = None
-        await self._grpc.stop(last_words)
-        await self._streams.last_one_gone()  # those that were cut off end a moment later: each has a record to leave
+            flush = None
+        await self._grpc.stop(flush)
+        await self._streams.wait_idle()  # those that were cut off end a moment later: each has a record to leave
         if isinstance(self._address, UnixAddress):
             self._address.path.unlink(missing_ok=True)
 

@@ -111,9 +111,9 @@ class Processor(Generic[Record]):
         A fault fails this stream and no other one; what then becomes of the attempt is up to Envoy's configuration.
         What makes no sense is refused: that is the peer's fault, and a warning. All else that goes wrong is ours.
         """
-        if not self.streams.welcome:
+        if not self.streams.accepting:
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
-        with self.streams.one_more():
+        with self.streams.track():
             try:
                 await self._converse(requests, context)
             except (MessageError, UnexpectedEventError) as error:

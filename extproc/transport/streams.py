@@ -1,4 +1,4 @@
-"""How many streams are under way, and whether more may begin."""
+"""How many streams are in flight, and whether more are accepted."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 class Streams:
     """The streams that are being served; mutable, for one event loop.
 
-    gRPC's own graceful stop would do for these, but it also waits for every health watcher, who never goes away by
-    itself, and it hangs up on health checks, so that nobody could see that this worker is going.
+    gRPC's own graceful stop would do for these, but it also waits for every health watcher, which never ends by
+    itself, and it refuses health checks, so that Envoy could not see that this worker is draining.
     """
 
     def __init__(self) -> None:
-        self._under_way = 0
-        self._nobody = asyncio.Event()
-        self._nobody.set()
-        self.welcome = True
-        """Whether a new stream may begin."""
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.accepting = True
+        """Whether new streams are accepted."""
 
     @property
     def count(self) -> int:
         """How many are being served."""
-        return self._under_way
+        return self._in_flight
 
     @contextmanager
-    def one_more(self) -> Generator[None]:
-        """Count a stream for as long as it is served."""
+    def track(self) -> Generator[None]:
+        """Count a stream while it is served."""
         self.enter()
         try:
             yield
@@ -40,15 +40,15 @@ class Streams:
 
     def enter(self) -> None:
         """Count one stream more; `leave` must follow."""
-        self._under_way += 1
-        self._nobody.clear()
+        self._in_flight += 1
+        self._idle.clear()
 
     def leave(self) -> None:
         """Count one stream less."""
-        self._under_way -= 1
-        if not self._under_way:
-            self._nobody.set()
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
 
-    async def last_one_gone(self) -> None:
-        """Return when no stream is under way."""
-        await self._nobody.wait()
+    async def wait_idle(self) -> None:
+        """Return when no stream is in flight."""
+        await self._idle.wait()

@@ -64,7 +64,7 @@ class AttemptCall(Call):
 
     def opened(self) -> None:
         """Begin a conversation, unless this worker is stopping."""
-        if not self._processor.streams.welcome:
+        if not self._processor.streams.accepting:
             self.end(Status.UNAVAILABLE, STOPPING)
             return
         self._processor.streams.enter()

@@ -40,7 +40,7 @@ class _HealthCall(Call):
         self._streams = streams
 
     def _state(self) -> bytes:
-        return _SAYS["SERVING" if self._streams.welcome else "NOT_SERVING"]
+        return _SAYS["SERVING" if self._streams.accepting else "NOT_SERVING"]
 
     def all_received(self) -> None:
         """Wait for nothing: the question was asked, or never will be."""

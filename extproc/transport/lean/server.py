@@ -79,14 +79,14 @@ class LeanServer:
         elsewhere before the connection closes.
         """
         streams = self._processor.streams
-        streams.welcome = False
+        streams.accepting = False
         for watcher in list(self._watchers):
             watcher.changed()
         for peer in list(self._peers):
             peer.flush()
         try:
             async with asyncio.timeout(grace / 1000):
-                await streams.last_one_gone()
+                await streams.wait_idle()
         except TimeoutError:
             pass
         self._server.close()
@@ -94,7 +94,7 @@ class LeanServer:
             watcher.end(Status.UNAVAILABLE, STOPPING)
         for peer in list(self._peers):
             peer.close()
-        await streams.last_one_gone()
+        await streams.wait_idle()
         if isinstance(self._address, UnixAddress):
             self._address.path.unlink(missing_ok=True)
         self._closed.set()

@@ -19,7 +19,7 @@ from extproc.addresses import TcpAddress, parse_address
 from extproc.exchange.events import ContinueProcessing, Send
 from extproc.policy.units import Instant
 from extproc.system.errors import ListenError
-from extproc.transport.server import LAST_WORDS
+from extproc.transport.server import FLUSH_GRACE
 
 if TYPE_CHECKING:
     from support.sidecar.server import Serve
@@ -113,7 +113,7 @@ async def test_a_drain_does_not_wait_for_ever(serve: Serve) -> None:
 
     await sidecar.server.drain(grace=200)
 
-    assert 0.2 <= time.monotonic() - began < 0.2 + LAST_WORDS
+    assert 0.2 <= time.monotonic() - began < 0.2 + FLUSH_GRACE
     assert len(session.finished) == 1
     assert await call.code() is not grpc.StatusCode.OK
 

@@ -282,7 +282,7 @@ async def test_a_processor_that_is_going_takes_no_stream() -> None:
     """UNAVAILABLE tells Envoy that nothing has happened here; no session is begun."""
     session = ScriptedSession()
     stream = Stream(session, request_headers())
-    stream.processor.streams.welcome = False
+    stream.processor.streams.accepting = False
 
     with pytest.raises(AbortedError):
         await stream.run()
@@ -300,4 +300,4 @@ async def test_a_stream_counts_until_it_has_ended() -> None:
     with pytest.raises(AbortedError):
         await stream.run()
 
-    await asyncio.wait_for(stream.processor.streams.last_one_gone(), timeout=1)
+    await asyncio.wait_for(stream.processor.streams.wait_idle(), timeout=1)
