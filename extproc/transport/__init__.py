@@ -2,6 +2,6 @@
 
 import os
 
-# Read once, when gRPC is loaded. Its core would write what peers say at their good-bye to our log, as they have put it:
+# Read once, when gRPC is loaded. Its core would write the debug data of peers' GOAWAY frames to our log as they are:
 # lines that pass for ours.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

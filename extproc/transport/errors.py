@@ -1,9 +1,9 @@
-"""What can go wrong between Envoy and the rules.
+"""The errors of this layer.
 
 - `TransportError`
   - `StateError`: an attempt state that cannot be read
   - `MessageError`: a message that has no place in the conversation
-  - `DirectiveError`: an answer that does not fit the message it answers
+  - `DirectiveError`: a directive that cannot follow its event
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class StateError(TransportError):
 
 
 class MessageError(TransportError):
-    """A message that Envoy cannot mean: the peer's fault."""
+    """A message that no Envoy sends: the peer's fault."""
 
 
 class DirectiveError(TransportError):
-    """A directive that is no answer to the event it answers: a fault of ours."""
+    """A directive that cannot follow its event: a fault of ours."""

@@ -1,4 +1,4 @@
-"""A fault, told without what it was about."""
+"""The description of a fault for the log, without the data that caused it."""
 
 from __future__ import annotations
 

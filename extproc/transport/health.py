@@ -1,4 +1,4 @@
-"""How Envoy asks whether a worker serves: `grpc.health.v1`, as much of it as there is to say."""
+"""`grpc.health.v1`: how Envoy checks whether a worker serves."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 _SERVICE: Final = "grpc.health.v1.Health"
 
-_NOBODY: Final = "(a question that cannot be read)"
+_UNREADABLE: Final = "(a request that cannot be read)"
 
 
 def health_handlers(servicer: health.aio.HealthServicer) -> grpc.GenericRpcHandler:
-    """Return what a gRPC server needs to let *servicer* answer.
+    """Return the handlers by which a gRPC server lets *servicer* respond.
 
-    The library's own way to add it also takes `List`, which it cannot do, and questions that cannot be read: both are
-    errors in the log, with tracebacks, that anybody can cause.
+    The library's own way to add it also takes `List`, which it cannot do, and requests that cannot be read: both are
+    errors in the log, with tracebacks, that any client can cause.
     """
-    said = health_pb2.HealthCheckResponse.SerializeToString
-    check = grpc.unary_unary_rpc_method_handler(servicer.Check, _question, said)
-    watch = grpc.unary_stream_rpc_method_handler(servicer.Watch, _question, said)
+    serialize = health_pb2.HealthCheckResponse.SerializeToString
+    check = grpc.unary_unary_rpc_method_handler(servicer.Check, _request, serialize)
+    watch = grpc.unary_stream_rpc_method_handler(servicer.Watch, _request, serialize)
     return grpc.method_handlers_generic_handler(_SERVICE, {"Check": check, "Watch": watch})
 
 
-def _question(message: bytes) -> health_pb2.HealthCheckRequest:
-    """Return the question that *message* is; one that cannot be read is about a service that is not there."""
+def _request(message: bytes) -> health_pb2.HealthCheckRequest:
+    """Return the request that *message* is; one that cannot be read is about a service that does not exist."""
     try:
         return health_pb2.HealthCheckRequest.FromString(message)
     except DecodeError:
-        return health_pb2.HealthCheckRequest(service=_NOBODY)
+        return health_pb2.HealthCheckRequest(service=_UNREADABLE)

@@ -1,4 +1,4 @@
-"""Asking a running server how it is, as Envoy does."""
+"""A health check of a running server, as Envoy does it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_PROXY = (("grpc.enable_http_proxy", 0),)
 def why_not_serving(address: Address, *, seconds: float, tls: TlsFiles | None = None) -> str | None:
     """Return why the server at *address* takes no attempts; None when it does.
 
-    One that has not answered within so many *seconds* does not. By TCP it is asked as Envoy does when there is *tls*.
+    One that has not responded within so many *seconds* does not. With *tls*, a TCP address is checked as Envoy does.
     """
     try:
         opened = _channel(address, tls)
@@ -30,14 +30,14 @@ def why_not_serving(address: Address, *, seconds: float, tls: TlsFiles | None = 
         return str(error)
     with opened as channel:
         try:
-            answer: health_pb2.HealthCheckResponse = health_pb2_grpc.HealthStub(channel).Check(
+            response: health_pb2.HealthCheckResponse = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), timeout=seconds
             )
         except grpc.RpcError as error:
-            return f"no answer: {error.code().name}"
-    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+            return f"no response: {error.code().name}"
+    if response.status == health_pb2.HealthCheckResponse.SERVING:
         return None
-    return f"it says {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+    return f"its health is {health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)}"
 
 
 def _channel(address: Address, tls: TlsFiles | None) -> grpc.Channel:

@@ -1,4 +1,4 @@
-"""The gRPC server: where it listens, what it serves, how it goes."""
+"""The gRPC server: where it listens, what it serves, how it drains."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ HEADROOM = 1024 * 1024
 """What a message may need beside the body in it."""
 
 FLUSH_GRACE = 1.0
-"""Seconds for gRPC to send how the last streams have ended; a watcher of the health can make it last that long."""
+"""Seconds for gRPC to flush the ends of the last streams; a watcher of the health can make it last that long."""
 
 _OPTIONS = (
     # Two servers on one port would each get half of the connections, and neither would say so.
     ("grpc.so_reuseport", 0),
     ("grpc.max_send_message_length", -1),
-    # An Envoy on another machine may vanish without a word: its streams, held ones above all, must not stay for ever.
+    # An Envoy on another machine may vanish without closing: its streams, held ones above all, must not stay for ever.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # Envoy may be configured to ping as often as it likes; gRPC's default is to hang up on the third ping.
@@ -89,9 +89,9 @@ class Server:
         await self._grpc.start()
 
     async def drain(self, grace: Millis = 30_000) -> None:
-        """Go: refuse new streams, let those under way end, cut off what is left after *grace*.
+        """Drain: refuse new streams, let those in flight end, cut off what is left after *grace*.
 
-        Health checks are answered to the end, with NOT_SERVING: that is how Envoy learns to send its next streams
+        Health checks get NOT_SERVING to the end: that is how Envoy learns to send its next streams
         elsewhere before the connection closes.
         """
         self._streams.accepting = False

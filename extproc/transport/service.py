@@ -44,7 +44,7 @@ class Conversation(Protocol[Record_co]):
         """Return what to do about *event*."""
 
     def finish(self, *, now: Instant) -> Record_co | None:
-        """Take note that the stream has ended; return the record of the attempt, None if there was none."""
+        """Handle the end of the stream; return the record of the attempt, None if there was none."""
 
 
 class Processor(Generic[Record]):
@@ -74,9 +74,9 @@ class Processor(Generic[Record]):
         return directive, directive.not_before if isinstance(directive, ContinueProcessing | Send) else None
 
     def body_overdue(self, session: Conversation[Record]) -> pb.ProcessingResponse | None:
-        """Return what is done without the body of an answer that does not come; None: it came.
+        """Return the response once the body of a provider's response is overdue; None: it came.
 
-        Envoy takes an answer to the client, or a re-dispatch, at any time.
+        Envoy accepts an immediate response at any time.
         """
         event = BodyOverdue()
         directive = session.receive(event, now=self.clock())
@@ -106,10 +106,10 @@ class Processor(Generic[Record]):
         requests: AsyncIterator[pb.ProcessingRequest],
         context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
     ) -> None:
-        """Serve one stream, from the attempt's request to the end of its answer.
+        """Serve one stream, from the attempt's request to the end of its response.
 
         A fault fails this stream and no other one; what then becomes of the attempt is up to Envoy's configuration.
-        What makes no sense is refused: that is the peer's fault, and a warning. All else that goes wrong is ours.
+        An invalid message is refused: that is the peer's fault, and a warning. All other faults are ours.
         """
         if not self.streams.accepting:
             await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
@@ -119,14 +119,14 @@ class Processor(Generic[Record]):
             except (MessageError, UnexpectedEventError) as error:
                 _log.warning("stream_refused", extra={"fields": describe(error)})
                 code, details = grpc.StatusCode.INVALID_ARGUMENT, CANNOT_FOLLOW
-            except grpc.aio.InternalError:  # an answer could not be sent: the peer has gone, as the record says
-                code, details = grpc.StatusCode.CANCELLED, "nobody took the answer"
+            except grpc.aio.InternalError:  # a response could not be sent: the peer has gone, as the record says
+                code, details = grpc.StatusCode.CANCELLED, "the peer has gone"
             except Exception as error:  # noqa: BLE001 - the stream boundary
                 _log.error("stream_failed", extra={"fields": describe(error)})
                 code, details = grpc.StatusCode.INTERNAL, FAILED
             else:
                 return
-            with suppress(grpc.aio.InternalError):  # nobody is there to be told
+            with suppress(grpc.aio.InternalError):  # the peer has gone
                 await context.abort(code, details)
 
     async def _converse(
@@ -139,18 +139,18 @@ class Processor(Generic[Record]):
         writing = asyncio.Lock()
         try:
             async for request in requests:
-                answer, body_timeout = await self._answer(session, request)
+                response, body_timeout = await self._respond(session, request)
                 async with writing:
-                    await context.write(answer)
+                    await context.write(response)
                 if body_timeout is not None:
                     overdue = asyncio.create_task(self._await_body(body_timeout, session, context, writing))
-                    overdue.add_done_callback(_tell_fault)
+                    overdue.add_done_callback(_log_fault)
         finally:  # whichever way it ends: Envoy is done, the client has hung up, or we have failed
             if overdue is not None:
                 overdue.cancel()
             self.close(session)
 
-    async def _answer(
+    async def _respond(
         self, session: Conversation[Record], request: pb.ProcessingRequest
     ) -> tuple[pb.ProcessingResponse, Millis | None]:
         """Return what to send, and how long the body may take that it asks for; None: it asks for none."""
@@ -169,13 +169,13 @@ class Processor(Generic[Record]):
         context: grpc.aio.ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
         writing: asyncio.Lock,
     ) -> None:
-        """Go on without the body of an answer that does not come: no other provider waits for it."""
+        """Continue without the overdue body of a response: a fallback must not wait for it."""
         await asyncio.sleep(timeout / 1000)
         async with writing:
-            answer = self.body_overdue(session)
-            if answer is not None:
+            response = self.body_overdue(session)
+            if response is not None:
                 with suppress(grpc.aio.InternalError):  # the peer has gone, which the stream loop will see
-                    await context.write(answer)
+                    await context.write(response)
 
     async def _hold(self, until: Instant) -> None:
         """Wait until *until*, never less; the client hanging up ends it at once, by cancellation."""
@@ -183,7 +183,7 @@ class Processor(Generic[Record]):
             await asyncio.sleep(left / 1000)
 
 
-def _tell_fault(overdue: asyncio.Task[None]) -> None:
-    """Log what went wrong where nobody waits for it."""
+def _log_fault(overdue: asyncio.Task[None]) -> None:
+    """Log the fault of a task that is not awaited."""
     if not overdue.cancelled() and (error := overdue.exception()) is not None:
         _log.error("stream_failed", extra={"fields": describe(error)})

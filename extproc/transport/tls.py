@@ -45,10 +45,10 @@ def keys_in_reach(files: TlsFiles) -> Iterator[str]:
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Return what a server needs to prove who it is, and to serve nobody who has no certificate of the authority.
+    """Return a server's credentials: its certificate, and the authority that clients' certificates must be from.
 
-    Files that change are taken in with the next connection, as a whole; what cannot be used is told in the log, and
-    the server goes on with what it has.
+    Files that change are taken in with the next connection, as a whole; what cannot be used is logged, and
+    the server continues with what it has.
 
     Raises:
         ListenError: they cannot be used.

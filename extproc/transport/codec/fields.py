@@ -21,7 +21,7 @@ _KEPT_LENGTH = 256
 _OVERWRITE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""Bytes that no header field may hold (RFC 9110 section 5.5): Envoy answers 500 to a mutation with one of them."""
+"""Bytes that no header field may hold (RFC 9110 section 5.5): Envoy sends a 500 for a mutation with one of them."""
 
 
 def read_fields(message: pb.HeaderMap) -> Mapping[str, str]:
@@ -67,5 +67,5 @@ def _raw(value: str) -> bytes:
         raw = value.encode("latin-1")
     except UnicodeEncodeError:
         raw = value.encode("utf-8", "replace")
-    # A client can give a model any name, and some answers say the name in a header.
+    # A client can give a model any name, and some responses have the name in a header.
     return _CONTROL.sub(lambda control: b"%%%02X" % control[0][0], raw)

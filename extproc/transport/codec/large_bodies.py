@@ -57,7 +57,7 @@ def body_of(message: bytes) -> tuple[bytes, bytes] | None:
 
 
 def with_body(response: pb.ProcessingResponse, body: bytes) -> tuple[bytes, bytes]:
-    """Return *response*, which answers a request's body, with *body* in its place, in two pieces."""
+    """Return *response*, which follows a request's body, with *body* in its place, in two pieces."""
     common = response.request_body.response.SerializeToString()
     rest = pb.ProcessingResponse()
     rest.CopyFrom(response)

@@ -31,9 +31,9 @@ _STATUS_DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class UnhandledMessage:
-    """A message of a kind that the rules have no word for: trailers.
+    """A message that is no event of an attempt: trailers.
 
-    Envoy sends them when its configuration asks for more than ours does, and waits for an answer to each.
+    Envoy sends them when its processing mode selects more than ours does, and waits for a response to each.
     """
 
     kind: str
@@ -52,10 +52,10 @@ def read(message: bytes) -> pb.ProcessingRequest:
 
 
 def decode(request: pb.ProcessingRequest) -> Event | UnhandledMessage:
-    """Return what Envoy tells us with *request*.
+    """Return the event of *request*.
 
     Raises:
-        MessageError: it is of no kind at all, or about an answer whose status or flags are none.
+        MessageError: it is of no kind at all, or about a response whose status or flags are none.
     """
     kind = request.WhichOneof("request")
     match kind:
@@ -74,7 +74,7 @@ def decode(request: pb.ProcessingRequest) -> Event | UnhandledMessage:
 
 
 def event_of(message: bytes) -> Event | UnhandledMessage:
-    """Return what Envoy tells us with the bytes of a message, as `decode(read(message))` does.
+    """Return the event of a message's bytes, as `decode(read(message))` does.
 
     Raises:
         MessageError: as those do.

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 _BAD_GATEWAY = 502
 
 _BODILESS = frozenset({204, 205, 304})
-"""Statuses whose answers have no body (RFC 9110): Envoy makes a protocol error of one that has."""
+"""Statuses whose responses have no body (RFC 9110): Envoy makes a protocol error of one that has."""
 
 _PROCESSED = (names.UNPROCESSED, names.PROCESSED)
 
-# Answers that change nothing, by the kind of message they answer. Shared, so nobody may write to them.
+# Responses that change nothing, by the kind of message before them. Shared, so they must not be written to.
 _CONTINUE: Mapping[str, pb.ProcessingResponse] = MappingProxyType(
     {
         "request_headers": pb.ProcessingResponse(request_headers=pb.HeadersResponse()),
@@ -68,15 +68,15 @@ def response_to(event: Event, directive: Directive) -> tuple[bytes, ...]:
 
 
 def continue_after(message: UnhandledMessage) -> pb.ProcessingResponse:
-    """Return the answer on which Envoy goes on with what it has told us."""
+    """Return the response on which Envoy continues without a change."""
     return _CONTINUE[message.kind]
 
 
 def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
-    """Return the message that tells Envoy to do *directive* in answer to *event*.
+    """Return the message with *directive*, in response to *event*.
 
     Raises:
-        DirectiveError: *directive* is no answer to such an event.
+        DirectiveError: *directive* cannot follow such an event.
     """
     match directive:
         case ContinueProcessing():
@@ -88,7 +88,7 @@ def encode(directive: Directive, event: Event) -> pb.ProcessingResponse:
         case Deliver():
             return _deliver(directive, event)
         case Redispatch(status=status, state=state):
-            # No body: Envoy then ends the failed answer at once, and needs to reset nothing to replace it.
+            # No body: Envoy then ends the failed response at once, and needs to reset nothing to replace it.
             mark = ((names.REDISPATCH, "1"), (names.STATE, encode_state(state)))
             return _immediate_response(status, mark)
         case ImmediateResponse(status=status, headers=headers, body=body):
@@ -106,7 +106,7 @@ def _continue_processing(event: Event) -> pb.ProcessingResponse:
         case ResponseBody():
             return _CONTINUE["response_body"]
         case BodyOverdue():
-            raise DirectiveError("ContinueProcessing: expected as answer to a message, got one to none")
+            raise DirectiveError("ContinueProcessing: expected after a message, got it without one")
 
 
 def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
@@ -117,7 +117,7 @@ def _send(directive: Send, event: Event) -> pb.ProcessingResponse:
         case RequestBody():
             common = response.request_body.response
         case _:
-            raise DirectiveError(f"Send: expected as answer to the request, got one to {type(event).__name__}")
+            raise DirectiveError(f"Send: expected after the request, got it after {type(event).__name__}")
     common.clear_route_cache = True
     _mutate(common.header_mutation, directive.set_headers, directive.remove_headers)
     if directive.body is not None:
@@ -137,7 +137,7 @@ def _read_response_body(directive: ReadResponseBody) -> pb.ProcessingResponse:
 
 
 def _keep(response: pb.ProcessingResponse, state: str) -> None:
-    """Have Envoy keep *state* until somebody has decided on the attempt."""
+    """Have Envoy keep *state* until the attempt's response is processed."""
     kept = response.dynamic_metadata.fields[names.STATE_METADATA]
     kept.struct_value.fields[names.STATE_KEY].string_value = state
 
@@ -150,7 +150,7 @@ def _deliver(directive: Deliver, event: Event) -> pb.ProcessingResponse:
         case ResponseBody():
             mutation = response.response_body.response.header_mutation
         case _:
-            raise DirectiveError(f"Deliver: expected as answer to the answer, got one to {type(event).__name__}")
+            raise DirectiveError(f"Deliver: expected after the response, got it after {type(event).__name__}")
     _mutate(mutation, (*directive.set_headers, _PROCESSED), directive.remove_headers)
     return response
 

@@ -19,11 +19,11 @@ from extproc.policy.units import Instant
 from extproc.transport.errors import StateError
 
 _LONGEST = 64 * 1024
-"""Envoy lets fewer bytes through in all headers of a request together: nobody has written a longer state."""
+"""Envoy lets fewer bytes through in all headers of a request together: no sidecar writes a longer state."""
 
 
 def encode_state(value: AttemptState | InFlight) -> str:
-    """Return *value* as the text of a header: an attempt state, or an attempt that nobody has decided on yet."""
+    """Return *value* as the text of a header: an attempt state, or an attempt in flight."""
     if isinstance(value, AttemptState):
         return _written(_encode_attempt_state(value))
     message = _encode_attempt_state(value.state)
@@ -74,7 +74,7 @@ def decode_state(text: str) -> AttemptState | InFlight:
     """Return what *text*, the value of a header, holds.
 
     Raises:
-        StateError: *text* is not what `encode_state` writes, or a newer version wrote a word that this one does
+        StateError: *text* is not what `encode_state` writes, or a newer version wrote a value that this one does
             not know.
     """
     if len(text) > _LONGEST:
@@ -83,7 +83,7 @@ def decode_state(text: str) -> AttemptState | InFlight:
         message = pb.AttemptState.FromString(a2b_base64(text, strict_mode=True))
         if not (message.primary and message.HasField("next")):
             raise StateError("attempt state: expected a primary and a next attempt, got neither or one")
-        if message.next.not_before > message.deadline:  # it would be held for as long as somebody likes
+        if message.next.not_before > message.deadline:  # it would be held for as long as the header says
             raise StateError("attempt state: expected the next attempt before the deadline, got a later one")
         state = _decode_attempt_state(message)
         return _decode_in_flight(state, message.in_flight) if message.HasField("in_flight") else state

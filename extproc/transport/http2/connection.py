@@ -72,20 +72,20 @@ class Connection:
         self.lost()
 
     def lost(self) -> None:
-        """Take note that the peer is gone."""
+        """Handle the loss of the peer."""
         self.closing = True
         streams, self.streams = list(self.streams.values()), {}
         for stream in streams:
             self._drop(stream)
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+        """Send a PING: a peer that is alive acknowledges it."""
         self.sender.output.append(frames.frame(frames.PING, 0, 0, b"extproc?"))
 
     def _ended(self, stream: Stream) -> None:
-        """Take note that all of *stream* is sent.
+        """Handle that all of *stream* is sent.
 
-        A peer that has not ended its side is told that the rest of it is not needed (RFC 9113 section 8.1).
+        If the peer has not ended its side, a RST_STREAM stops the rest of it (RFC 9113 section 8.1).
         """
         stream.local_closed = True
         del self.streams[stream.id]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_FRAME: Final = frames.SMALLEST_MAX_FRAME
-"""Longest payload that is taken, which is also what a peer may send unless it is told more."""
+"""Longest payload that is taken, which is also a peer's limit until our settings raise it."""
 
 _MOST_PARTS: Final = 128
 """Frames that the headers of one request may come in."""

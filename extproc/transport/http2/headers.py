@@ -33,7 +33,7 @@ _LONGEST_LITERAL: Final = 126
 class RequestPaths:
     """Reads the `:path` of request header blocks; mutable, one a connection.
 
-    Decompression costs more than all else that is done with a stream. So the peer is told to keep no dynamic table
+    Decompression costs more than all else that is done with a stream. So our settings allow the peer no dynamic table
     (SETTINGS_HEADER_TABLE_SIZE 0): from its acknowledgement on every block stands for itself, and the same bytes mean
     the same headers. Until then the peer may use the default table of 4,096 bytes (RFC 7541 section 4.2).
     """
@@ -43,7 +43,7 @@ class RequestPaths:
         self._remembered: dict[bytes, str] = {}
 
     def no_dynamic_table(self) -> None:
-        """Take note that the peer has acknowledged the size of 0."""
+        """Handle that the peer has acknowledged the size of 0."""
         self._decoder.max_allowed_table_size = 0
 
     def path(self, block: bytes) -> str | None:
@@ -83,7 +83,7 @@ class RequestPaths:
 
 
 def response_block(fields: Iterable[tuple[bytes, bytes]], *, status: bool) -> bytes:
-    """Return *fields* as literals that nobody has to remember, after `:status: 200` if *status* (RFC 7541 section 6).
+    """Return *fields* as literals without indexing, after `:status: 200` if *status* (RFC 7541 section 6).
 
     Values are cut to what one byte of length can say.
     """

@@ -18,7 +18,7 @@ class Sender:
     """The frames of one connection that are to be written, and the data that waits for a window; mutable."""
 
     def __init__(self, ended: Callable[[Stream], None]) -> None:
-        self._ended = ended  # is told of each stream whose trailers were sent
+        self._ended = ended  # called with each stream whose trailers were sent
         self.output: list[bytes | memoryview] = []
         self.initial_window = frames.DEFAULT_WINDOW
         self.waiting = 0

@@ -28,7 +28,7 @@ class Stream:
         self.local_closed = False
 
     def opened(self) -> None:
-        """Take note that it has begun; from here on, it may be written to."""
+        """Handle its beginning; from here on, it may be written to."""
         raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
@@ -36,9 +36,9 @@ class Stream:
         raise NotImplementedError
 
     def end_received(self) -> None:
-        """Take note that the peer sends nothing more on it."""
+        """Handle that the peer sends nothing more on it."""
         raise NotImplementedError
 
     def aborted(self) -> None:
-        """Take note that it is gone: reset by the peer, or with the connection. Nothing can be sent any more."""
+        """Handle its end: reset by the peer, or with the connection. Nothing can be sent any more."""
         raise NotImplementedError

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from extproc.transport.service import Conversation, Processor
 
 _MOST_QUEUED: Final = 16
-"""Messages that may come while an attempt is held. Envoy sends the next one when the last one is answered, but for one
-that says that it has answered by itself."""
+"""Messages that may come while an attempt is held. Envoy sends the next one after the response to the last one, but for
+the headers of its local reply."""
 
 _log = logging.getLogger(__name__)
 
 
 class AttemptCall(Call):
-    """One attempt: each message is answered at once, or when the attempt's time has come."""
+    """One attempt: the response to each message is sent at once, or when the attempt's delay is over."""
 
     __slots__ = ("_busy", "_end_follows", "_flush", "_large", "_loop", "_processor", "_queue", "_session", "_timer")
 
@@ -58,7 +58,7 @@ class AttemptCall(Call):
         self._session: Conversation[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._large = large
-        self._busy = False  # a message waits for its turn, or its answer for its time
+        self._busy = False  # a message is queued, or its response is held
         self._queue: list[bytes] | None = None  # what has come meanwhile
         self._end_follows = False
 
@@ -74,11 +74,11 @@ class AttemptCall(Call):
         """Process *message* at once; a large one in its turn, and any after the one before it."""
         if not self._busy:
             if len(message) < LARGE:
-                self._guarded(self._answer, message)
+                self._guarded(self._process, message)
             else:
                 self._busy = True
                 self._hold(len(message))
-                self._large.add(partial(self._outside, self._answer_large, message))
+                self._large.add(partial(self._outside, self._process_large, message))
             return
         queue = self._queue = self._queue or []
         if len(queue) == _MOST_QUEUED:
@@ -109,48 +109,48 @@ class AttemptCall(Call):
         finally:
             self._processor.streams.leave()
 
-    def _answer(self, message: bytes) -> None:
+    def _process(self, message: bytes) -> None:
         assert self._session is not None  # noqa: S101 - it is there until the call is over
         event = event_of(message)
         if isinstance(event, UnhandledMessage):
             self.send(continue_after(event).SerializeToString())
             return
         directive, not_before = self._processor.receive(self._session, event)
-        answer = response_to(event, directive)
+        response = response_to(event, directive)
         if not_before is not None and self._left(not_before) > 0:
             self._busy = True
-            self._wait(answer, not_before)
+            self._wait(response, not_before)
             return
-        self.send(*answer)
+        self.send(*response)
         if isinstance(directive, ReadResponseBody):
             self._timer = self._loop.call_later(directive.timeout / 1000, self._outside, self._body_overdue)
 
-    def _answer_large(self, message: bytes) -> None:
+    def _process_large(self, message: bytes) -> None:
         if self.over:  # the client has gone meanwhile
             return
         self._hold(-len(message))
         self._busy = False
-        self._answer(message)
+        self._process(message)
         if not self._busy:
             self._go_on()
 
     def _left(self, until: Instant) -> int:
         return until - self._processor.clock()
 
-    def _wait(self, answer: tuple[bytes, ...], until: Instant) -> None:
-        self._timer = self._loop.call_later(self._left(until) / 1000, self._outside, self._release, answer, until)
+    def _wait(self, response: tuple[bytes, ...], until: Instant) -> None:
+        self._timer = self._loop.call_later(self._left(until) / 1000, self._outside, self._release, response, until)
 
-    def _release(self, answer: tuple[bytes, ...], until: Instant) -> None:
-        """Send the held *answer*, never too early, and go on with what has come meanwhile."""
+    def _release(self, response: tuple[bytes, ...], until: Instant) -> None:
+        """Send the held *response*, never too early, and continue with what has come meanwhile."""
         if self._left(until) > 0:
-            self._wait(answer, until)
+            self._wait(response, until)
             return
         self._busy = False
-        self.send(*answer)
+        self.send(*response)
         self._go_on()
 
     def _go_on(self) -> None:
-        """Take what has come while an answer was held."""
+        """Process what has come while a response was held."""
         queue, self._queue = self._queue or [], None
         self._hold(-sum(map(len, queue)))
         for message in queue:
@@ -162,17 +162,17 @@ class AttemptCall(Call):
     def _body_overdue(self) -> None:
         """Go on without the body of a response that does not come: no other provider waits for it."""
         assert self._session is not None  # noqa: S101 - it is there until the call is over
-        answer = self._processor.body_overdue(self._session)
-        if answer is not None:
-            self.send(answer.SerializeToString())
+        response = self._processor.body_overdue(self._session)
+        if response is not None:
+            self.send(response.SerializeToString())
 
     def _outside(self, step: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - passed on
-        """Do *step* when a timer says so."""
+        """Run *step* from a timer."""
         self._guarded(step, *arguments)
         self._flush()
 
     def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - passed on
-        """Do *step*; a fault ends this call and no other one."""
+        """Run *step*; a fault ends this call and no other one."""
         try:
             step(*arguments)
         except (MessageError, UnexpectedEventError) as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Call(Stream):
     """One call; mutable. A subclass says what is done with its messages."""
 
-    __slots__ = ("_answered", "_held", "_incomplete", "_memory", "_reader", "_sender", "over")
+    __slots__ = ("_held", "_incomplete", "_memory", "_reader", "_responded", "_sender", "over")
 
     def __init__(self, stream_id: int, window: int, *, sender: Sender, memory: Memory) -> None:
         super().__init__(stream_id, window)
@@ -25,7 +25,7 @@ class Call(Stream):
         self._reader = MessageReader(memory.largest_message)
         self._held = 0  # bytes of ours that *memory* counts …
         self._incomplete = 0  # … and how many of them are of a message that is not complete
-        self._answered = False
+        self._responded = False
         self.over = False
         """Nothing more is taken or said, though some of what was said may still wait for the peer's window."""
 
@@ -34,11 +34,11 @@ class Call(Stream):
         raise NotImplementedError
 
     def all_received(self) -> None:
-        """Take note that no message follows."""
+        """Handle that no message follows."""
         raise NotImplementedError
 
     def ended(self) -> None:
-        """Take note, once, that the call is over, however it came to that."""
+        """Handle, once, that the call is over, for whatever cause."""
 
     def opened(self) -> None:
         """Begin; nothing is said before the first message."""
@@ -63,7 +63,7 @@ class Call(Stream):
                 self.message_received(message)
 
     def end_received(self) -> None:
-        """Take note that the peer has said all."""
+        """Handle that the peer has sent all."""
         if self.over:
             return
         if self._reader.held:
@@ -72,14 +72,14 @@ class Call(Stream):
             self.all_received()
 
     def aborted(self) -> None:
-        """End it; nobody is there to be answered."""
+        """End it; the peer has gone."""
         if not self.over:
             self._close()
 
     def send(self, *message: bytes) -> None:
         """Respond with *message*, which may be in pieces: large ones are not copied together."""
-        if not self._answered:
-            self._answered = True
+        if not self._responded:
+            self._responded = True
             self._sender.headers(self, HEADERS)
         first, *rest = message
         self._sender.data(self, prefix(sum(map(len, message))) + first)
@@ -91,7 +91,7 @@ class Call(Stream):
         if self.over:
             return
         self._close()
-        self._sender.trailers(self, trailers(status, details) if self._answered else trailers_only(status, details))
+        self._sender.trailers(self, trailers(status, details) if self._responded else trailers_only(status, details))
 
     def _close(self) -> None:
         self.over = True

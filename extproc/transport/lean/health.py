@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CHECK: Final = "/grpc.health.v1.Health/Check"
 WATCH: Final = "/grpc.health.v1.Health/Watch"
 
-_SAYS: Final[dict[str, bytes]] = {
+_RESPONSES: Final[dict[str, bytes]] = {
     name: health_pb2.HealthCheckResponse(status=number).SerializeToString()
     for name, number in health_pb2.HealthCheckResponse.ServingStatus.items()
 }
@@ -40,14 +40,14 @@ class _HealthCall(Call):
         self._streams = streams
 
     def _state(self) -> bytes:
-        return _SAYS["SERVING" if self._streams.accepting else "NOT_SERVING"]
+        return _RESPONSES["SERVING" if self._streams.accepting else "NOT_SERVING"]
 
     def all_received(self) -> None:
         """Wait for nothing: the question was asked, or never will be."""
 
 
 class HealthCheck(_HealthCall):
-    """One question, one answer."""
+    """One request, one response."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ class HealthCheck(_HealthCall):
 
 
 class HealthWatch(_HealthCall):
-    """Tells the state, and every change of it, until somebody hangs up."""
+    """Sends the state, and every change of it, until either side ends the stream."""
 
     __slots__ = ("_watchers",)
 
@@ -88,7 +88,7 @@ class HealthWatch(_HealthCall):
             self._watchers.add(self)
             self.send(self._state())
         else:
-            self.send(_SAYS["SERVICE_UNKNOWN"])
+            self.send(_RESPONSES["SERVICE_UNKNOWN"])
 
     def changed(self) -> None:
         """Say the state anew."""

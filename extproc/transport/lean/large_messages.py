@@ -1,4 +1,4 @@
-"""Large messages, one at a time: in between, everybody else is heard."""
+"""Large messages, one at a time: in between, all other streams are served."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _READING: Final = 0.02
 class LargeMessages:
     """The large messages of all connections of a worker that wait for their turn; mutable.
 
-    Envoy gives a worker up that does not answer its pings within a second or so, with every stream on that connection,
+    Envoy drops a worker that does not acknowledge its pings within a second or so, and all its streams with it,
     and a ping stands behind the data that was sent before it. So large messages are not looked at where they are read:
-    first all that has come is read, then one of them is answered, and so on.
+    first all that has come is read, then one of them is processed, and so on.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -28,12 +28,12 @@ class LargeMessages:
         self._since = 0.0
 
     def data_came(self) -> None:
-        """Take note that something was read."""
+        """Record that something was read."""
         self._data_came = True
 
-    def add(self, answer: Callable[[], None]) -> None:
-        """Call *answer* when its turn has come."""
-        self._waiting.append(answer)
+    def add(self, process: Callable[[], None]) -> None:
+        """Call *process* when those before it are done."""
+        self._waiting.append(process)
         if len(self._waiting) == 1:
             self._since = self._loop.time()
             self._loop.call_soon(self._next)

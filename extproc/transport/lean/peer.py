@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _PROCESS: Final = f"/{SERVICE}/{METHOD}"
 
 _SILENCE: Final = 30.0
-"""Seconds without a word after which the peer is asked for a sign of life. A peer on another machine may vanish: its
+"""Seconds of silence after which the peer is sent a PING. A peer on another machine may vanish: its
 streams, held ones above all, must not stay for ever."""
 
-_ANSWER_TIME: Final = 10.0
+_PING_TIMEOUT: Final = 10.0
 """Seconds that it has for that."""
 
 _JOINED: Final = 64 * 1024
@@ -142,7 +142,7 @@ class Peer(asyncio.Protocol):
         elif not self._transport.is_closing():
             self.connection.ping()
             self.flush()
-            self._timer = self._loop.call_later(_ANSWER_TIME, self._give_up)
+            self._timer = self._loop.call_later(_PING_TIMEOUT, self._give_up)
 
     def _give_up(self) -> None:
         if self._heard:

@@ -1,4 +1,4 @@
-"""The server on bare connections: where it listens, how it goes."""
+"""The server on bare connections: where it listens, how it drains."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class LeanServer:
                 raise ListenError(f"{self.address}: cannot listen there") from error
 
     async def drain(self, grace: Millis = 30_000) -> None:
-        """Go: refuse new streams, let those under way end, cut off what is left after *grace*.
+        """Drain: refuse new streams, let those in flight end, cut off what is left after *grace*.
 
-        Health checks are answered to the end, with NOT_SERVING: that is how Envoy learns to send its next streams
+        Health checks get NOT_SERVING to the end: that is how Envoy learns to send its next streams
         elsewhere before the connection closes.
         """
         streams = self._processor.streams
@@ -90,7 +90,7 @@ class LeanServer:
         except TimeoutError:
             pass
         self._server.close()
-        for watcher in list(self._watchers):  # properly: what they were told just now would go with the connection
+        for watcher in list(self._watchers):  # properly: their last message would be lost with the connection
             watcher.end(Status.UNAVAILABLE, STOPPING)
         for peer in list(self._peers):
             peer.close()

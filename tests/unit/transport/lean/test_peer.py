@@ -219,7 +219,7 @@ async def test_what_waits_for_a_window_is_limited() -> None:
 async def test_a_silent_peer_is_asked_and_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that has vanished says nothing; its calls must not stay for ever."""
     monkeypatch.setattr(peer_module, "_SILENCE", 0.01)
-    monkeypatch.setattr(peer_module, "_ANSWER_TIME", 0.01)
+    monkeypatch.setattr(peer_module, "_PING_TIMEOUT", 0.01)
     one = OnePeer()
 
     await eventually(lambda: one.wire.aborted)
@@ -230,7 +230,7 @@ async def test_a_silent_peer_is_asked_and_given_up(monkeypatch: pytest.MonkeyPat
 @pytest.mark.asyncio
 async def test_a_peer_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_module, "_SILENCE", 0.01)
-    monkeypatch.setattr(peer_module, "_ANSWER_TIME", 60)
+    monkeypatch.setattr(peer_module, "_PING_TIMEOUT", 60)
     one = OnePeer()
 
     for _ in range(3):
