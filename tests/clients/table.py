@@ -101,7 +101,8 @@ served anew, and that is what most of the others do; whoever comes sooner gets t
 *First provider rate-limited*: it answers 429, the second one 200. *All down*: both answer 503; counted are the requests
 that the client sends to the gateway for one prompt, the provider calls that these cause (the policy allows
 {CALLS_A_REQUEST} for each request), and the seconds until the user reads the error. A client that is still trying after
-{DEADLINE} s is ended; that is marked `>`. The counts are exact, the seconds are those of a busy machine.
+{DEADLINE} s is ended; that is marked `>`. The seconds are those of a busy machine; the counts are exact, but
+for clients that come again about when the gateway serves them anew (aider).
 """
     yield from results(rows)
     yield "\nWhat people read when all providers are down, shortened:\n"
