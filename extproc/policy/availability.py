@@ -41,7 +41,7 @@ class Availability:
     def deprioritized_until(self, target: Target) -> Instant | None:
         """Return until when *target* is deprioritized after slow responses, or a timeout, or for want of a key.
 
-        None: it is not. For how long a refused key stays so is our guess: nobody is to wait for that.
+        None: it is not. For how long a refused key stays so is our guess: no request waits for that.
         """
         slow, keys = self._latest(self._blocks.latency, target), self.keys_blocked_until(target)
         return max(slow or _FREE, keys or _FREE) or None

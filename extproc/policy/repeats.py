@@ -100,7 +100,7 @@ class Repeats:
                 self._forget(oldest)
 
     def note_served(self, target: TargetId, *, now: Instant) -> None:
-        """Take note that *target* has just served a request."""
+        """Record that *target* has just served a request."""
         if target in self._failed:
             self._served[target] = now
 

@@ -49,7 +49,7 @@ class Peer(asyncio.Protocol):
         self._large = large
         self._peers = peers
         self._watchers = watchers
-        self._heard = True
+        self._received = True
         self._loop: asyncio.AbstractEventLoop
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle
@@ -75,7 +75,7 @@ class Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take it, and write what it has led to."""
-        self._heard = True
+        self._received = True
         self._large.data_came()
         self.connection.receive(data)
         self.flush()
@@ -136,8 +136,8 @@ class Peer(asyncio.Protocol):
 
     def _ask(self) -> None:
         """Ask a silent peer for a sign of life; give up one that was asked and is silent still."""
-        if self._heard:
-            self._heard = False
+        if self._received:
+            self._received = False
             self._timer = self._loop.call_later(_SILENCE, self._ask)
         elif not self._transport.is_closing():
             self.connection.ping()
@@ -145,7 +145,7 @@ class Peer(asyncio.Protocol):
             self._timer = self._loop.call_later(_PING_TIMEOUT, self._give_up)
 
     def _give_up(self) -> None:
-        if self._heard:
+        if self._received:
             self._ask()
         else:
             self._transport.abort()
