@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.policy.builders import after
 
-from extproc.exchange.retry_after import read_retry_after
+from extproc.exchange.retry_after import read_duration, read_retry_after
 from extproc.policy.units import Instant
 
 if TYPE_CHECKING:
@@ -176,3 +176,22 @@ def test_the_longest_wait_wins() -> None:
     """Whichever header it is in."""
     assert asked({"retry-after": "2", "retry-after-ms": "2001"}) == 2001
     assert asked({"retry-after": "2", "retry-after-ms": "1999"}) == 2000
+
+
+def test_what_a_clock_can_just_tell_is_a_wait() -> None:
+    assert read_duration("9007199254740.992s") == 2**53
+    assert read_duration("9007199254740.993s") is None
+
+
+@pytest.mark.parametrize(
+    ("reset", "wait"),
+    [
+        ("999999999", 999_999_999_000),  # 31 years, less a few months
+        ("1000000000", 0),  # September 2001
+        ("999999999999", 998_206_724_799_000),  # the year 33658 is as far away as it looks
+        ("1000000000000", 0),  # the same September, in milliseconds
+    ],
+)
+def test_a_resets_size_says_what_it_is(reset: str, wait: int) -> None:
+    """A wait in seconds, or a point in time in seconds or in milliseconds: to the number where that changes."""
+    assert asked({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": reset}) == wait

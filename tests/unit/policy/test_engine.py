@@ -32,7 +32,7 @@ from extproc.policy.catalog import Catalog
 from extproc.policy.decision import Deliver
 from extproc.policy.engine import Engine
 from extproc.policy.latency import SlowResponses
-from extproc.policy.rules import Measure, Policy, Strategy
+from extproc.policy.rules import Lifetime, Measure, Policy, RetryAfterHandling, Strategy
 from extproc.policy.target import Api, Target, TargetId
 
 if TYPE_CHECKING:
@@ -200,3 +200,13 @@ def test_total_is_measured_for_the_target_that_has_answered() -> None:
     Journey(an_engine(policy=policy, blocks=blocks)).gets(http(429), Reply(rest=1500))
 
     assert blocks.snapshot(now=NOW) == (Block(BlockKind.LATENCY, S, after(5500)),)
+
+
+def test_a_wait_that_is_for_one_request_alone_is_not_recorded_before_its_end() -> None:
+    """The attempt state carries it, and that is still to be written."""
+    blocks = Blocks()
+    engine = an_engine(policy=a_policy(retry_after=RetryAfterHandling(apply_to=Lifetime.REQUEST)), blocks=blocks)
+
+    engine.record_retry_after(a_state(), http(429, 9000), Api.CHAT, now=NOW, rng=LOW)
+
+    assert blocks.snapshot(now=NOW) == ()

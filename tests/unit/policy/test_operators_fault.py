@@ -9,6 +9,7 @@ from support.policy.builders import (
     P,
     S,
     T,
+    a_high_latency,
     a_policy,
     a_rule,
     a_target,
@@ -18,7 +19,7 @@ from support.policy.builders import (
     http,
     on_status,
 )
-from support.policy.journeys import Journey
+from support.policy.journeys import Journey, Reply
 
 from extproc.policy.attempt_state import FailedAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind, Blocks
@@ -137,3 +138,12 @@ def test_a_model_that_is_unknown_says_nothing_of_the_key() -> None:
 
     assert journey.path == [P, S]
     assert blocks.snapshot(now=NOW) == ()
+
+
+def test_a_refusal_that_was_slow_to_come_is_charged_as_slow() -> None:
+    """From here on it is a failure like any other."""
+    policy = a_policy(fallback_models=(S,), high_latency=a_high_latency())
+    journey = Journey(an_engine(policy=policy)).gets(Reply(final(401), took=2000), SUCCESS)
+
+    (failure,) = journey.state.failures
+    assert (failure.outcome.kind, failure.rule) == (Kind.HIGH_LATENCY, "on_high_latency")

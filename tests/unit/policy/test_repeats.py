@@ -349,3 +349,19 @@ def test_names_that_are_no_text_are_names() -> None:
 
     assert repeats.recall(odd, now=NOW) is not None
     assert repeats.recall(request(1), now=NOW) is None
+
+
+def test_who_has_called_nobody_has_nothing_to_repeat() -> None:
+    """It costs nothing to decide again, and things may have changed."""
+    repeats = Repeats()
+    repeats.note(request(1), replace(exhausted(0), shortest_block=2000), window=2000, now=NOW)
+
+    assert repeats.recall(request(1), now=NOW) is None
+
+
+def test_a_window_of_a_millisecond_is_one() -> None:
+    repeats = Repeats()
+    repeats.note(request(1), exhausted(), window=1, now=NOW)
+
+    assert repeats.recall(request(1), now=NOW) is not None
+    assert repeats.recall(request(1), now=after(1)) is None
