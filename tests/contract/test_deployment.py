@@ -122,6 +122,7 @@ def test_the_composed_configuration_is_valid_and_its_keys_are_made_up() -> None:
     assert loaded.gateway.sidecar.listen == parse_address(f"unix:{SHARED}/extproc.sock")
     assert loaded.gateway.envoy_admin == parse_address(f"unix:{SHARED}/envoy-admin.sock")
     keys = set(re.findall(r"access_key: (\S+)", (ROOT / "deploy/gateway.yaml").read_text()))
+    assert keys
     assert keys <= set(credentials.ALL)
 
 
@@ -129,12 +130,14 @@ def test_every_key_of_the_readmes_configuration_reaches_the_container(compose: T
     """A key that is set outside and not passed on would be missed only at the start."""
     named = set(re.findall(r"access_key: \$(\w+)", (ROOT / "README.md").read_text()))
 
+    assert named
     assert named <= set(map(str, items(compose, "services", "extproc", "environment")))
 
 
 @pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
 def test_the_manifest_meets_the_schema_of_kubernetes(manifest: dict[str, Tree], version: str) -> None:
     """Of the oldest version that it is for, and of the newest there is; no field is one that nobody knows."""
+    assert manifest
     for one in manifest.values():
         kubernetes_validate.validate(members(one), version, strict=True)
 
@@ -222,8 +225,8 @@ def test_a_pod_that_goes_tells_its_envoy(manifest: dict[str, Tree], pod: Tree, t
 
 def test_keys_come_to_the_pod_from_a_secret_only(manifest: dict[str, Tree], pod: Tree) -> None:
     """Envoy's container gets none: its configuration has no place for one."""
-    for container in items(pod, "initContainers"):
-        assert at(container, "envFrom") == [{"secretRef": {"name": "extproc-keys"}}]
+    containers = items(pod, "initContainers")
+    assert [at(container, "envFrom") for container in containers] == [[{"secretRef": {"name": "extproc-keys"}}]] * 2
     (envoy,) = items(pod, "containers")
     assert isinstance(envoy, dict)
     assert {"env", "envFrom"} & set(envoy) == set()

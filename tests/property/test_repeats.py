@@ -25,11 +25,12 @@ noted = st.tuples(
 def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
     history: list[tuple[int, int, int, int, int | None]], later: int
 ) -> None:
-    """Whoever is refused has failed within both, and is told the time that is left; and room is never exceeded.
+    """Whoever is refused has failed within both, and is told the time that is left; others there was no room for.
 
     The window doubles from the third time on, up to eight of them, unless a provider has said when to come.
     """
     repeats, now, last, times = Repeats(most=20), 0, dict[int, tuple[int, int, int]](), Counter[int]()
+    least, attempts_noted = dict[int, int](), 0
     for number, gap, attempts, window, asked in history:
         now += gap
         failures = tuple(FailedAttempt(P, http(503, asked), "default") for _ in range(attempts))
@@ -40,6 +41,8 @@ def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
             times[number] += 1
             longest = min(8, 2 ** max(0, times[number] - 2)) * window if asked is None else min(wait, window)
             last[number] = (now + longest, now + wait, window)
+            least[number] = now + min(wait, window)
+            attempts_noted += attempts
 
     for number in range(6):
         found = repeats.recall(Request(P, "", bytes([number])), now=after(now + later))
@@ -51,3 +54,5 @@ def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
                 assert found.retry_after == repeatable - now - later
             else:
                 assert 0 < found.retry_after <= min(until - now - later, window)
+        else:
+            assert now + later >= least.get(number, 0) or attempts_noted > 20, "it was forgotten, and there was room"

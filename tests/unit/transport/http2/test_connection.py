@@ -207,6 +207,13 @@ def test_breaches_of_the_rules(code: int, faulty: bytes) -> None:
     assert server.hear(request(101)) == []
 
 
+def test_a_breach_ends_every_stream_of_its_connection() -> None:
+    server = Server(request(1), request(3))
+
+    assert server.fault(frame(frames.PING, 0, 0, b"short")) == frames.FRAME_SIZE_ERROR
+    assert [stream.said for stream in server.opened] == [["opened", "aborted"]] * 2
+
+
 @pytest.mark.parametrize("opening", [b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n", b"\x16\x03\x01"])
 def test_whoever_speaks_something_else_is_hung_up_on(opening: bytes) -> None:
     connection_ = Connection(lambda *_: pytest.fail("that is no request"), lambda: 0.0)
