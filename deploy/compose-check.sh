@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if ! docker info > /dev/null 2>&1; then
-  echo 'NOT TESTED: no Docker engine answers here, so Dockerfile and docker-compose.yml have not been tried.' >&2
+  echo 'NOT TESTED: there is no Docker engine, so Dockerfile and docker-compose.yml were not tested.' >&2
   exit 0
 fi
 

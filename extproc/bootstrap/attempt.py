@@ -227,7 +227,7 @@ def _route_with_idle_timeout(cluster: str, silence: Millis) -> Route:
 def _if_absent(name: str, value: str) -> HeaderValueOption:
     """Return a header that is added to every response, Envoy's own included, unless it is present.
 
-    `UNPROCESSED` and `IN_FLIGHT` tell the edge the outcome of an attempt whose response was not processed.
+    `UNPROCESSED` and `IN_FLIGHT` give the edge the outcome of an attempt whose response was not processed.
     """
     return HeaderValueOption(
         header=HeaderValue(key=name, value=value),

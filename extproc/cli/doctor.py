@@ -34,16 +34,16 @@ TABLE = """\b
 Exit codes:
   0    nothing found
   1    warnings only: something costs time, connections or calls, or cannot be checked
-  2    errors: a failover is lost, or something goes where it should not (or wrong usage of the command line)
-  3    CONFIG or the file of --envoy is missing or wrong
-  4    no Envoy answers at --admin
+  2    errors: a failover is lost, or a request is sent to the wrong place (or a usage error)
+  3    CONFIG or the file of --envoy is missing or invalid
+  4    no Envoy responds at --admin
 """
 _CODES = {Severity.WARNING: 1, Severity.ERROR: 2}
 _STATS = "/stats?filter=%5E(cluster%7Chttp)%5C."
 
 
 class _Admin(click.ParamType[Endpoint]):
-    """Envoy's admin endpoint: `unix:/path`, or a URL whose scheme may be left out."""
+    """Envoy's admin endpoint: `unix:/path`, or a URL, with or without the scheme."""
 
     name = "address"
 
@@ -78,21 +78,21 @@ class _Admin(click.ParamType[Endpoint]):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {severity, check, place, problem, fix}.")
 def doctor(*, config: Path, envoy: Path | None, admin: Endpoint | None, as_json: bool) -> None:
-    """Report what in your own Envoy's configuration would lose a failover of CONFIG, or send something astray.
+    """Report what in your own Envoy's configuration would lose or misdirect a request of CONFIG.
 
-    Each finding has its place in the configuration, what goes wrong there, and how to fix it. A running Envoy also
-    shows its version, what it was sent by others, and what it has lost since it started. No header's value is shown.
+    Each finding has its place in the configuration, the problem and the fix. A running Envoy also has its version,
+    dynamic configuration, and what it has lost since its start. Header values are never shown.
     """
     if envoy is not None and admin is not None:
         raise click.UsageError("--envoy and --admin exclude each other: a file, or a running Envoy")
     gateway = load_config(config).gateway
-    installation = _running(admin or _known(config, gateway)) if envoy is None else _started_with(envoy)
-    findings = diagnose(installation, gateway)
+    envoy_config = _from_admin(admin or _admin_endpoint(config, gateway)) if envoy is None else _from_file(envoy)
+    findings = diagnose(envoy_config, gateway)
     click.echo(_as_json(findings) if as_json else _as_text(findings))
     sys.exit(max((_CODES[finding.severity] for finding in findings), default=0))
 
 
-def _started_with(file: Path) -> EnvoyConfig:
+def _from_file(file: Path) -> EnvoyConfig:
     try:
         return read_file(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -103,38 +103,38 @@ def _started_with(file: Path) -> EnvoyConfig:
         raise BadConfig("\n".join(f"{file}: {problem}" for problem in error.problems)) from error
 
 
-def _known(config: Path, gateway: Gateway) -> Endpoint:
+def _admin_endpoint(config: Path, gateway: Gateway) -> Endpoint:
     run = Runs.of_user(os.environ).find(config)
     address = gateway.envoy_admin if run is None else run.admin
     if address is None:
         raise NoEnvoy(
-            f"{config} names no admin endpoint: name that of your Envoy with --admin, or its file with --envoy."
+            f"{config} sets no admin endpoint: set that of your Envoy with --admin, or its file with --envoy."
         )
     return endpoint_at(address)
 
 
-def _running(admin: Endpoint) -> EnvoyConfig:
+def _from_admin(admin: Endpoint) -> EnvoyConfig:
     try:
         return read_live(
-            config_dump=_answer(admin, "/config_dump"),
-            server_info=_answer(admin, "/server_info"),
-            stats=_answer(admin, _STATS),
+            config_dump=_body(admin, "/config_dump"),
+            server_info=_body(admin, "/server_info"),
+            stats=_body(admin, _STATS),
         )
     except ConfigError as error:
         raise NoEnvoy(f"{admin}: {error}") from error
 
 
-def _answer(admin: Endpoint, path: str) -> str:
-    answer = admin.request("GET", path)
-    if answer is None and not admin.is_accessible():
-        raise NoEnvoy(f"{admin}: this socket is not for you; ask as the user of your Envoy.")
-    if answer is None or answer[0] != 200:
-        got = "nothing" if answer is None else answer[0]
+def _body(admin: Endpoint, path: str) -> str:
+    response = admin.request("GET", path)
+    if response is None and not admin.is_accessible():
+        raise NoEnvoy(f"{admin}: permission denied; run as the user of your Envoy.")
+    if response is None or response[0] != 200:
+        result = "no response" if response is None else f"status {response[0]}"
         raise NoEnvoy(
-            f"{admin}: {path.partition('?')[0]} answers {got}: name the admin endpoint of your Envoy with --admin, "
-            "or its file with --envoy."
+            f"{admin}: {path.partition('?')[0]}: {result}. Set the admin endpoint of your Envoy with --admin, or its "
+            "file with --envoy."
         )
-    return answer[1]
+    return response[1]
 
 
 def _as_json(findings: Sequence[Finding]) -> str:

@@ -82,6 +82,6 @@ CLIENTS = (
         "`CLAUDE_CODE_MAX_RETRIES=0`",
         Speaks.MESSAGES,
         path="",
-        note="one of its requests is `HEAD /api/hello`, at its start, which the gateway answers by itself.",
+        note="one of its requests is `HEAD /api/hello`, at its start, to which the gateway itself responds.",
     ),
 )

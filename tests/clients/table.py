@@ -44,7 +44,7 @@ class Row:
     @property
     def faults(self) -> tuple[str, ...]:
         """What must not be, in words; nothing when all is well."""
-        found = [] if self.limited.answered else [f"no answer from the second provider: {shortened(self.limited.said)}"]
+        found = [] if self.limited.answered else [f"no response of the second provider: {shortened(self.limited.said)}"]
         found += [
             f"{measured.calls} provider calls for {measured.requests} requests"
             for measured in (self.limited, self.down, self.down_off)
@@ -67,7 +67,7 @@ def results(rows: Sequence[Row]) -> Iterator[str]:
             row.client.name,
             f"`{row.client.package}` {row.version}",
             f"`http://127.0.0.1:12000{row.client.path}`",
-            "answered" if row.limited.answered else "**no answer**",
+            "success" if row.limited.answered else "**failure**",
             _counts(row.down),
             row.client.off,
             _counts(row.down_off) if row.down_off else "the same",
@@ -88,36 +88,36 @@ def _counts(measured: Measured) -> str:
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:
     yield f"""\
-# Clients, and what they do by themselves
+# Clients, and their own retries
 
-Made by `make test-clients`, which tries each client at a real gateway; anyone can run it again. Measured with
+Made by `make test-clients`, which tests each client with a real gateway; the results are reproducible. Measured with
 {"; ".join(dict.fromkeys(row.measured_with for row in rows))}.
 
 Most clients retry by themselves when a provider fails. The gateway does that already, with other providers, so that a
-client's own retries on top only make everything longer and cost more calls. The gateway says so with its last answer
-(`x-should-retry: false`): some obey, the others have a setting. Whoever waits as long as its `Retry-After` says is
-served anew, and that is what most of the others do; whoever comes sooner gets the same error without a provider call.
+client's own retries on top only take time and cost more calls. The gateway's last response has `x-should-retry: false`,
+which some clients respect; the others have a setting. A client that waits for the time in `Retry-After`, as most of the
+others do, is served by a new attempt; one that retries sooner gets the same error without a provider call.
 
-*First provider rate-limited*: it answers 429, the second one 200. *All down*: both answer 503; counted are the requests
+*First provider rate-limited*: it returns 429, the second one 200. *All down*: both return 503; counted are the requests
 that the client sends to the gateway for one prompt, the provider calls that these cause (the policy allows
 {CALLS_A_REQUEST} for each request), and the seconds until the user reads the error. A client that is still trying after
-{DEADLINE} s is ended; that is marked `>`. The seconds are those of a busy machine; the counts are exact, but
-for clients that come again about when the gateway serves them anew (aider).
+{DEADLINE} s is stopped; that is marked `>`. The seconds are those of a busy machine; the counts are exact, except for
+clients that retry at about the time when the gateway serves them again (aider).
 """
     yield from results(rows)
-    yield "\nWhat people read when all providers are down, shortened:\n"
-    yield "| client | says |"
+    yield "\nWhat users read when all providers are down, shortened:\n"
+    yield "| client | message |"
     yield "|---|---|"
     for row in rows:
         said = shortened((row.down if row.down.in_time or row.down_off is None else row.down_off).said)
         yield f"| {row.client.name} | {_as_code(said)} |"
-    yield "\nWorth knowing:\n"
+    yield "\nNotes:\n"
     for row in rows:
         if row.client.note:
             yield f"- {row.client.name}: {row.client.note}"
     messages = ", ".join(row.client.name for row in rows if row.client.apis is Speaks.MESSAGES)
     if messages:
-        yield f"- A fallback must speak the API of the request: Anthropic's Messages API for {messages}."
+        yield f"- A fallback must support the API of the request: Anthropic's Messages API for {messages}."
     yield ""
 
 

@@ -188,7 +188,7 @@ local function word(text)
   return (text or ''):match('^[^;,]*'):match('^%s*(.-)%s*$'):lower()
 end
 
--- Whether *text* is JSON, as far as its headers tell; where they say something else, it must look like it.
+-- Whether *text* is JSON, as far as its headers say; if they say something else, by its first byte.
 function is_json(kind, encoding, text)
   kind, encoding = word(kind), word(encoding)
   if encoding ~= '' and encoding ~= 'identity' then return false end

@@ -119,16 +119,16 @@ def test_admin_is_a_host_and_a_port(gateway: SmallGateway, url: str) -> None:
     assert "expected http://host:port or unix:/path" in done.err
 
 
-def test_no_envoy_that_answers_is_code_4(gateway: SmallGateway) -> None:
+def test_without_a_response_of_envoy_the_code_is_4(gateway: SmallGateway) -> None:
     """Without an option it is the one that CONFIG names."""
     done = invoke("doctor", gateway.config)
 
     assert (done.code, done.out) == (4, "")
-    assert f"unix:{gateway.admin}: /config_dump answers nothing" in done.err
+    assert f"unix:{gateway.admin}: /config_dump: no response." in done.err
 
 
 def test_another_server_is_code_4(home: Home, gateway: SmallGateway) -> None:
-    """It answers everything, and nothing like an Envoy."""
+    """It responds to everything, unlike an Envoy."""
     with reserved_ports(1) as (port,), home.running("mock", "--port", str(port), until="listening on"):
         done = invoke("doctor", gateway.config, "--admin", f"http://127.0.0.1:{port}")
 

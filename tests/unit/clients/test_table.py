@@ -26,7 +26,7 @@ def test_a_client_is_a_line_of_counts() -> None:
         "openai-node",
         "`openai` 1.2.3",
         "`http://127.0.0.1:12000/v1`",
-        "answered",
+        "success",
         "3 / 9 / 1.3 s",
         "`maxRetries: 0`",
         "1 / 3 / 0.5 s",
@@ -47,7 +47,7 @@ def test_what_was_ended_at_the_deadline_says_so() -> None:
         (a_row(), ()),
         (
             replace(a_row(), limited=replace(ANSWERED, answered=False, said="no\nway")),
-            ("no answer from the second provider: no way",),
+            ("no response of the second provider: no way",),
         ),
         (a_row(down=replace(FAILED, calls=10)), ("10 provider calls for 3 requests",)),
         (a_row(down_off=replace(FAILED, calls=111, requests=1)), ("111 provider calls for 1 requests",)),
