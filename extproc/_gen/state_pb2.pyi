@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AttemptState(_message.Message):
-    __slots__ = ("primary", "began", "deadline", "next", "failures", "first_failure", "round", "round_start", "blocks", "slow", "body_sha256", "in_flight", "freedom")
+    __slots__ = ("primary", "began", "deadline", "next", "failures", "first_failure", "round", "round_start", "blocks", "slow", "body_sha256", "in_flight", "freedom", "body_length")
     PRIMARY_FIELD_NUMBER: _ClassVar[int]
     BEGAN_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +21,7 @@ class AttemptState(_message.Message):
     BODY_SHA256_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     FREEDOM_FIELD_NUMBER: _ClassVar[int]
+    BODY_LENGTH_FIELD_NUMBER: _ClassVar[int]
     primary: bytes
     began: int
     deadline: int
@@ -34,7 +35,8 @@ class AttemptState(_message.Message):
     body_sha256: bytes
     in_flight: InFlight
     freedom: str
-    def __init__(self, primary: _Optional[bytes] = ..., began: _Optional[int] = ..., deadline: _Optional[int] = ..., next: _Optional[_Union[NextAttempt, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[FailedAttempt, _Mapping]]] = ..., first_failure: _Optional[int] = ..., round: _Optional[int] = ..., round_start: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., slow: _Optional[_Iterable[bytes]] = ..., body_sha256: _Optional[bytes] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., freedom: _Optional[str] = ...) -> None: ...
+    body_length: int
+    def __init__(self, primary: _Optional[bytes] = ..., began: _Optional[int] = ..., deadline: _Optional[int] = ..., next: _Optional[_Union[NextAttempt, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[FailedAttempt, _Mapping]]] = ..., first_failure: _Optional[int] = ..., round: _Optional[int] = ..., round_start: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., slow: _Optional[_Iterable[bytes]] = ..., body_sha256: _Optional[bytes] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., freedom: _Optional[str] = ..., body_length: _Optional[int] = ...) -> None: ...
 
 class InFlight(_message.Message):
     __slots__ = ("sent", "limit", "outcome", "duration")

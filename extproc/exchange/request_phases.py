@@ -212,6 +212,7 @@ def _begin(context: AttemptContext, request: ClientRequest, now: Instant) -> Att
         deadline=Instant(now + context.exchange.timeout),
         rng=context.rng,
         body_sha256=request.digest(),
+        body_length=len(request.body or b""),
         freedom=request.freedom,
         resource=context.operation,
     )

@@ -88,6 +88,7 @@ class AttemptState:
     blocks: tuple[Block, ...] = ()  # of lifetime request
     slow: tuple[TargetId, ...] = ()  # targets whose slowness this request has already reported
     body_sha256: bytes = b""
+    body_length: int = 0
     freedom: Freedom = Freedom.ANYWHERE
 
     @property
@@ -145,5 +146,6 @@ class AttemptState:
             self.blocks,
             self.slow,
             self.body_sha256,
+            self.body_length,
             self.freedom,
         )

@@ -54,23 +54,32 @@ class Engine:
         deadline: Instant,
         rng: Rng,
         body_sha256: bytes = b"",
+        body_length: int = 0,
         freedom: Freedom = Freedom.ANYWHERE,
         resource: str = "",
     ) -> Try | Exhausted:
         """Return the first attempt of a request whose primary is *primary*.
 
-        *deadline* is when the listener's timeout ends the request; *body_sha256* and *freedom* go into its attempt
-        state. A request that has just been exhausted, known by its digest and its *resource* (method and path), is
-        exhausted at once.
+        *deadline* is when the listener's timeout ends the request; *body_sha256*, *body_length* and *freedom* go into
+        its attempt state. A request that has just been exhausted, known by its digest and its *resource* (method and
+        path), is exhausted at once.
         """
         if api.kept and freedom is Freedom.ANYWHERE:
             freedom = Freedom.THERE
         attempt = NextAttempt(primary.id, now, Reason.PRIMARY)
-        state = AttemptState(primary.id, now, deadline, attempt, body_sha256=body_sha256, freedom=freedom)
+        state = AttemptState(
+            primary.id,
+            now,
+            deadline,
+            attempt,
+            body_sha256=body_sha256,
+            body_length=body_length,
+            freedom=freedom,
+        )
         context = self._context_of(state, api)
         if context is not None:  # then the plan may choose another target or another key
             if _is_remembered(context.policy, primary, resource):
-                repeated = self._repeats.recall(Request(primary.id, resource, body_sha256), now=now)
+                repeated = self._repeats.recall(Request(primary.id, resource, body_sha256, body_length), now=now)
                 if repeated is not None:
                     return repeated
             return Plan(self._shared, context, state, now, rng).begin()
@@ -101,7 +110,7 @@ class Engine:
             return Deliver(state)
         decision = self._followed(state, outcome, context, target, duration=duration, now=now, rng=rng)
         if isinstance(decision, Exhausted) and _is_remembered(context.policy, context.primary, resource):
-            request = Request(state.primary, resource, state.body_sha256)
+            request = Request(state.primary, resource, state.body_sha256, state.body_length)
             self._repeats.note(request, decision, window=context.policy.repeat_window, now=now)
         return decision
 

@@ -34,26 +34,36 @@ class Request:
     primary: TargetId
     resource: str
     body_sha256: bytes
+    body_length: int = 0
+
+    @property
+    def family(self) -> bytes:
+        """A key of a fixed size for all with as long a body: Codex writes one prompt in another order each time."""
+        parts = (self.primary.encode(errors="surrogatepass"), self.resource.encode(errors="surrogatepass"))
+        digests = b"".join(hashlib.sha256(part).digest() for part in parts)
+        return hashlib.sha256(b"%b%d" % (digests, self.body_length)).digest()
 
     @property
     def signature(self) -> bytes:
-        """A key of a fixed size, whatever the client has sent."""
-        parts = (self.primary.encode(errors="surrogatepass"), self.resource.encode(errors="surrogatepass"))
-        return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts) + self.body_sha256).digest()
+        """A key of a fixed size for this one, whatever the client has sent."""
+        return self.family + self.body_sha256
+
+
+@value
+class _Row:
+    """Requests of one family that were exhausted one after the other, each when its client might come again."""
+
+    times: int
+    last: Instant  # when it was counted
+    end: Instant  # from here on the next one is the first again
 
 
 @value
 class _Remembered:
     exhausted: Exhausted
-    times: int  # in a row
     noted: Instant
     window: Millis  # the policy's
     until: Instant  # from here on targets are tried again, whatever is known of them
-
-    @property
-    def forgotten(self) -> Instant:
-        """From here on the request counts as one that was not exhausted before."""
-        return Instant(self.until + _MOST_WINDOWS * self.window)
 
     def left(self, now: Instant) -> Millis:
         """Return the Retry-After of a repetition: what is left of the one before, then when to look again."""
@@ -73,6 +83,7 @@ class Repeats:
         self._failures = 0
         self._known: dict[bytes, _Remembered] = {}
         self._failed: Counter[TargetId] = Counter()  # how many of these attempts were each target's
+        self._rows: dict[bytes, _Row] = {}
         self._served: dict[TargetId, Instant] = {}  # when one of those has last served another request
 
     def note(self, request: Request, exhausted: Exhausted, *, window: Millis, now: Instant) -> None:
@@ -85,19 +96,30 @@ class Repeats:
         wait = exhausted.retry_after
         if wait is None or not exhausted.failures or min(wait, window) <= 0:
             return
-        signature = request.signature
-        before = self._known.get(signature)
-        times = 1 if before is None or before.forgotten <= now else before.times + 1
-        windows = 1 if exhausted.is_asked_for else min(2 ** max(0, times - 2), _MOST_WINDOWS)
+        row = self._row(request.family, window, now)
+        windows = 1 if exhausted.is_asked_for else min(2 ** max(0, row.times - 2), _MOST_WINDOWS)
         length = min(wait, window) if windows == 1 else windows * window
-        self._forget(signature)
-        self._known[signature] = _Remembered(exhausted, times, now, window, Instant(now + length))
+        until = Instant(now + length)
+        self._rows.pop(request.family, None)
+        self._rows[request.family] = replace(row, end=Instant(until + _MOST_WINDOWS * window))
+        self._forget(request.signature)
+        self._known[request.signature] = _Remembered(exhausted, now, window, until)
         self._failed.update(failure.target for failure in exhausted.failures)
         self._failures += len(exhausted.failures)
         # The oldest first: what has expired, and what there is no room for.
         for oldest, known in list(islice(self._known.items(), _SWEPT)):
-            if known.forgotten <= now or self._failures > self._most:
+            if known.until <= now or self._failures > self._most:
                 self._forget(oldest)
+        for family, row in list(islice(self._rows.items(), _SWEPT)):
+            if row.end <= now or len(self._rows) > self._most:
+                del self._rows[family]
+
+    def _row(self, family: bytes, window: Millis, now: Instant) -> _Row:
+        """Return the row to which one of *family* that is exhausted now belongs; many at a time count as one."""
+        row = self._rows.get(family)
+        if row is None or row.end <= now:
+            return _Row(1, now, now)
+        return row if now < row.last + window else replace(row, times=row.times + 1, last=now)
 
     def note_served(self, target: TargetId, *, now: Instant) -> None:
         """Record that *target* has just served a request."""

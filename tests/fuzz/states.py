@@ -104,6 +104,7 @@ def _plausible(rng: Random, body: bytes, now: int) -> pb.AttemptState:
         blocks=[_block(rng, now) for _ in range(rng.randrange(3))],
         slow=[_target(rng) for _ in range(rng.randrange(2))],
         body_sha256=sha256(body).digest(),
+        body_length=len(body),
         freedom=rng.choice(["", *Freedom]),
     )
 

@@ -56,6 +56,7 @@ states = st.builds(  # but for a next attempt after the deadline: that is refuse
     blocks=st.lists(blocks, max_size=3).map(tuple),
     slow=st.lists(targets, max_size=3).map(tuple),
     body_sha256=st.binary(max_size=32),
+    body_length=st.integers(0, 2**40),
     freedom=st.sampled_from(Freedom),
 ).filter(lambda state: state.next.not_before <= state.deadline)
 

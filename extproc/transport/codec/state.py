@@ -49,6 +49,7 @@ def _encode_attempt_state(state: AttemptState) -> pb.AttemptState:
     message.deadline = state.deadline
     message.round = state.round
     message.body_sha256 = state.body_sha256
+    message.body_length = state.body_length
     next_message = message.next
     next_message.target = _name(following.target)
     next_message.not_before = following.not_before
@@ -145,6 +146,7 @@ def _decode_attempt_state(message: pb.AttemptState) -> AttemptState:
         ),
         slow=tuple(_target(target) for target in message.slow),
         body_sha256=message.body_sha256,
+        body_length=message.body_length,
         freedom=Freedom(message.freedom or Freedom.ANYWHERE),
     )
 

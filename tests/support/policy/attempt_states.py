@@ -43,6 +43,7 @@ def a_state() -> AttemptState:
         blocks=(Block(BlockKind.RETRY_AFTER, "openai/gpt-4o", Instant(BEGAN + 60_000)),),
         slow=(TargetId("openai/gpt-4o"),),
         body_sha256=bytes(range(32)),
+        body_length=4_711,
     )
 
 

@@ -57,6 +57,7 @@ def test_an_attempt_state_loses_nothing_on_its_way() -> None:
         blocks=(Block(BlockKind.LATENCY, P, after(5)),),
         slow=(P,),
         body_sha256=b"digest",
+        body_length=7,
         freedom=Freedom.ONCE,
     )
     failed = replace(whole, failures=(*whole.failures, FailedAttempt(S, TIMEOUT, "on_timeout", duration=7)))

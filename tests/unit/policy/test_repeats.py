@@ -49,7 +49,13 @@ class Client:
     calls: list[TargetId] = field(default_factory=list)
 
     def asks(
-        self, *outcomes: Outcome, at: int = 0, body: bytes = ONE, resource: str = CHAT, primary: TargetId = P
+        self,
+        *outcomes: Outcome,
+        at: int = 0,
+        body: bytes = ONE,
+        resource: str = CHAT,
+        primary: TargetId = P,
+        length: int = 9,
     ) -> Decision:
         """Return what becomes of a request whose attempts come to *outcomes*, the last of them again and again."""
         target, now = self.engine.catalog[primary], after(at)
@@ -60,6 +66,7 @@ class Client:
             deadline=after(900_000),
             rng=HALF,
             body_sha256=body,
+            body_length=length,
             resource=resource,
         )
         left = list(outcomes)
@@ -127,6 +134,27 @@ def test_it_takes_longer_each_time_to_be_served() -> None:
 
     assert called_at == [0, 2000, 4000, 8000, 16_000, 32_000, 48_000]
     assert client.calls == [P, S] * 7
+
+
+def test_one_prompt_in_another_order_is_the_same_loop() -> None:
+    """Codex writes the members of an object as they come, so that its rounds of five differ in their bytes alone."""
+    client = a_client()
+
+    for number in range(30):
+        client.asks(http(503), at=2000 * number, body=bytes([number // 5]) * 32)
+
+    assert len(client.calls) == 2 * 9  # at 0, 2, 4 and 8 s, and with each new body once
+
+
+def test_many_at_a_time_are_no_loop() -> None:
+    """In an outage there may be many bodies of one length: the repetitions of each are served as ever."""
+    client = a_client()
+    bodies = [bytes([number]) * 32 for number in range(20)]
+    for body in bodies:
+        client.asks(http(503), at=len(client.calls), body=body)
+
+    assert all(isinstance(client.asks(http(503), at=2040, body=body), Exhausted) for body in bodies)
+    assert len(client.calls) == 2 * 40
 
 
 def failing(times: int) -> tuple[Client, int]:
