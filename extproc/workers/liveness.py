@@ -25,6 +25,10 @@ HANG_TIMEOUT: Final = 1.0
 """Seconds without a heartbeat after which a worker that does not run is hung. With the start of its replacement,
 requests are served within two seconds."""
 
+START_TIMEOUT: Final = 10.0
+"""The same for a worker that does not serve yet: to look up the name of a host or a group may take seconds, and its
+connections are not there to be waited for."""
+
 SPIN_LIMIT: Final = 10.0
 """Seconds of CPU time without a heartbeat after which a worker that runs is hung: a body of 64 MB takes a part of
 that."""
@@ -99,14 +103,17 @@ class LivenessCheck:
         """Return for how many seconds no heartbeat has been seen."""
         return now - self._heard
 
-    def is_hung(self, count: int, process: Callable[[], ProcessState], now: float) -> bool:
-        """Return whether the worker hangs, whose heartbeat says *count*; *process* is asked only when it is silent."""
+    def is_hung(self, count: int, process: Callable[[], ProcessState], now: float, *, timeout: float) -> bool:
+        """Return whether the worker hangs, whose heartbeat says *count*; *process* is asked only when it is silent.
+
+        *timeout* is `HANG_TIMEOUT`, or `START_TIMEOUT` before it serves.
+        """
         missed = now - self._checked > MISSED_CHECKS
         self._checked = now
         if count != self._count or missed:
             self._count, self._heard, self._cpu, self._last = count, now, None, None
             return False
-        if self.silence(now) < HANG_TIMEOUT - CHECK_INTERVAL:
+        if self.silence(now) < timeout - CHECK_INTERVAL:
             return False
         seen, before = process(), self._last
         self._last = seen
@@ -116,4 +123,4 @@ class LivenessCheck:
             return True
         # Twice in a row, without any processor time in between: once may be a moment.
         idle = before is not None and seen.cpu == before.cpu and _EXCUSED.isdisjoint({seen.state, before.state})
-        return idle and self.silence(now) >= HANG_TIMEOUT
+        return idle and self.silence(now) >= timeout

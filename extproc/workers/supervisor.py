@@ -18,7 +18,7 @@ from extproc.exits import ExitCode, Failure
 from extproc.observe.log import log_event
 from extproc.system.parent_death import set_process_name
 from extproc.workers.block_broker_sockets import BlockBrokerSockets
-from extproc.workers.liveness import CHECK_INTERVAL, LivenessCheck, ProcessState
+from extproc.workers.liveness import CHECK_INTERVAL, HANG_TIMEOUT, START_TIMEOUT, LivenessCheck, ProcessState
 from extproc.workers.process import REFUSED, SERVING, STOP_SIGNALS, WorkerProcess, fork_worker
 from extproc.workers.respawn_backoff import respawn_delay
 
@@ -116,7 +116,8 @@ class Supervisor:
             if slot.process is None or self._stopping:
                 continue
             state = partial(ProcessState.of, slot.process.pid)
-            if slot.liveness.is_hung(slot.process.heartbeat.count, state, now):
+            timeout = HANG_TIMEOUT if slot.serving else START_TIMEOUT
+            if slot.liveness.is_hung(slot.process.heartbeat.count, state, now, timeout=timeout):
                 silent = int(slot.liveness.silence(now) * 1000)
                 log_event("worker_hung", {"worker": slot.number, "silent_ms": silent}, level=logging.WARNING)
                 slot.process.signal(signal.SIGKILL)

@@ -13,6 +13,7 @@ from extproc.workers.liveness import (
     HANG_TIMEOUT,
     MISSED_CHECKS,
     SPIN_LIMIT,
+    START_TIMEOUT,
     Heartbeat,
     LivenessCheck,
     ProcessState,
@@ -24,10 +25,11 @@ STEP = CHECK_INTERVAL
 class Watched:
     """A worker and its supervisor's view of it, with a clock of its own. Mutable: time passes, and it beats."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float = HANG_TIMEOUT) -> None:
         self.now = 1000.0
         self.count = 0
         self.state, self.cpu = "S", 0.0
+        self._timeout = timeout
         self._check = LivenessCheck(self.now)
 
     def look(self, *, after: float = STEP, beats: bool = False, cpu: float = 0.0) -> bool:
@@ -35,7 +37,8 @@ class Watched:
         self.now += after
         self.cpu += cpu
         self.count = (self.count + beats) % 256
-        return self._check.is_hung(self.count, lambda: ProcessState(self.state, self.cpu), self.now)
+        state = ProcessState(self.state, self.cpu)
+        return self._check.is_hung(self.count, lambda: state, self.now, timeout=self._timeout)
 
     def seconds_until_hung(self, *, state: str, cpu: float = 0.0, within: float = 60.0) -> float | None:
         """Return after how much silence it counts as hung; None: it does not *within* so many seconds."""
@@ -114,12 +117,12 @@ def test_one_moment_of_silence_is_not_enough() -> None:
     assert watched.look()
 
 
-def test_one_that_never_began_is_hung() -> None:
-    """It hangs in its start."""
-    watched = Watched()
-    looks = [watched.look() for _ in range(10)]
+def test_one_that_starts_has_more_time() -> None:
+    """To look a name up: nobody waits for it yet. It need not have beaten at all."""
+    watched = Watched(START_TIMEOUT)
+    looks = [watched.look() for _ in range(60)]
 
-    assert looks.index(True) * STEP <= HANG_TIMEOUT + STEP
+    assert START_TIMEOUT <= (looks.index(True) + 1) * STEP <= START_TIMEOUT + 2 * STEP
 
 
 @pytest.mark.asyncio
