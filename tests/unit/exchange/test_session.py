@@ -980,6 +980,15 @@ class TestTheRecord:
             "r-1", Api.CHAT, attempt=1, result=Result.ABANDONED, target=P, target_reason=Reason.PRIMARY, total=30
         )
 
+    def test_a_client_that_hangs_up_while_it_sends_its_body(self) -> None:
+        """Nothing was sent, so nothing took any time."""
+        session = Session(an_exchange(a_policy()), always(0.0))
+        session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW)
+
+        assert session.finish(now=Instant(NOW + 30)) == AttemptRecord(
+            "r-1", Api.CHAT, attempt=1, result=Result.ABANDONED
+        )
+
     def test_a_stream_that_never_said_anything_is_nothing(self) -> None:
         assert Session(an_exchange(), always(0.0)).finish(now=NOW) is None
 
@@ -1002,6 +1011,28 @@ class TestTurns:
 
         with pytest.raises(UnexpectedEventError, match="expected request headers, got RequestBody"):
             session.receive(RequestBody(b""), now=NOW)
+
+    def test_headers_in_place_of_the_body(self) -> None:
+        session = Session(an_exchange(), always(0.0))
+        headers = RequestHeaders(request_headers(), end_of_stream=False)
+        session.receive(headers, now=NOW)
+
+        with pytest.raises(UnexpectedEventError, match="expected request body, got RequestHeaders"):
+            session.receive(headers, now=NOW)
+
+    def test_a_body_before_the_response(self) -> None:
+        session, _ = opened(an_exchange())
+
+        with pytest.raises(UnexpectedEventError, match="expected response headers, got ResponseBody"):
+            session.receive(ResponseBody(b""), now=NOW)
+
+    def test_headers_in_place_of_the_responses_body(self) -> None:
+        session, _ = opened(an_exchange(a_policy()))
+        response = from_provider(429, content_type="application/json", content_length="2")
+        assert isinstance(session.receive(response, now=NOW), ReadResponseBody)
+
+        with pytest.raises(UnexpectedEventError, match="expected response body, got ResponseHeaders"):
+            session.receive(response, now=NOW)
 
     def test_a_second_answer(self) -> None:
         session, _ = opened(an_exchange())
