@@ -5,8 +5,8 @@ from __future__ import annotations
 from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt, Reason
 from extproc.policy.blocks import Block, BlockKind
-from extproc.policy.outcome import Kind, Outcome
-from extproc.policy.target import TargetId
+from extproc.policy.outcome import Kind, Outcome, Refusal
+from extproc.policy.target import Freedom, TargetId
 from extproc.policy.units import Instant
 
 BEGAN = Instant(1_700_000_000_000)
@@ -24,7 +24,7 @@ def a_state() -> AttemptState:
         failures=(
             FailedAttempt(
                 TargetId("openai/gpt-4o"),
-                Outcome(Kind.HTTP, 429, retry_after=0),
+                Outcome(Kind.HTTP, 429, retry_after=0, refusal=Refusal.ACCOUNT),
                 rule="on_status_codes[0]",
                 duration=31,
             ),
@@ -42,6 +42,7 @@ def a_state() -> AttemptState:
         round_start=1,
         blocks=(Block(BlockKind.RETRY_AFTER, "openai/gpt-4o", Instant(BEGAN + 60_000)),),
         slow=(TargetId("openai/gpt-4o"),),
+        freedom=Freedom.THERE,
         body_sha256=bytes(range(32)),
         body_length=4_711,
     )

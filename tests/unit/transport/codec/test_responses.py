@@ -177,18 +177,18 @@ def test_a_status_that_forbids_a_body_is_a_502_when_there_is_one(status: int) ->
 
 
 @pytest.mark.parametrize(
-    ("directive", "event"),
+    ("directive", "event", "problem"),
     [
-        (Send((), ()), ANSWER),
-        (Send((), (), body=b"there was none"), HEADERS),
-        (Deliver(()), HEADERS),
-        (Deliver(()), BODY),
-        (ContinueProcessing(), BodyOverdue()),
+        (Send((), ()), ANSWER, "Send: expected after the request, got it after ResponseHeaders"),
+        (Send((), (), body=b"there was none"), HEADERS, "Send: expected after the request"),
+        (Deliver(()), HEADERS, "Deliver: expected after the response, got it after RequestHeaders"),
+        (Deliver(()), BODY, "Deliver: expected after the response, got it after RequestBody"),
+        (ContinueProcessing(), BodyOverdue(), "ContinueProcessing: expected after a message, got it without one"),
     ],
 )
-def test_an_answer_that_does_not_fit_is_refused(directive: Directive, event: Event) -> None:
+def test_an_answer_that_does_not_fit_is_refused(directive: Directive, event: Event, problem: str) -> None:
     """Envoy would take it for a mistake and go on without us."""
-    with pytest.raises(DirectiveError):
+    with pytest.raises(DirectiveError, match=f"^{problem}"):
         encode(directive, event)
 
 
