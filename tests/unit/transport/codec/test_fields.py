@@ -5,10 +5,13 @@ from hypothesis import strategies as st
 from support.sidecar.ext_proc import header_map, mutations
 
 from extproc._gen import wire_pb2 as pb
+from extproc.transport.codec import fields
 from extproc.transport.codec.fields import overwrite, read_fields
 
 
 def written(value: str) -> bytes:
+    """Return how *value* is written by a process that has written nothing before."""
+    fields._kept_option.cache_clear()
     mutation = pb.HeaderMutation()
     overwrite(mutation, [("x-name", value)])
     return mutations(mutation)["x-name"]

@@ -12,6 +12,8 @@ from extproc.transport.codec.responses import continue_after
 from extproc.transport.codec.state import encode_state
 from extproc.transport.errors import MessageError
 
+NO_STATUS = "^response headers: expected a number of three digits as :status, got something else$"
+
 
 def test_request_headers_without_state_open_the_first_attempt() -> None:
     """Headers as they are, pseudo headers included, and whether a body follows."""
@@ -87,14 +89,15 @@ def test_attributes_of_another_filter_are_not_ours() -> None:
 @pytest.mark.parametrize("status", ["", "abc", "-1", "20\u00b2", "200, 200", "1000", "0200", str(2**31), "2" * 5_000])
 def test_an_answer_without_a_status_is_no_answer(status: str) -> None:
     """Nothing can be decided about it."""
-    with pytest.raises(MessageError):
+    with pytest.raises(MessageError, match=NO_STATUS):
         decode(response_headers(status))
 
 
 @pytest.mark.parametrize("flags", [float("nan"), float("inf"), float("-inf")])
 def test_flags_that_are_no_number_are_refused(flags: float) -> None:
     """A double can be what has no bits; why there is no answer is not guessed."""
-    with pytest.raises(MessageError):
+    problem = r"^response headers: expected a number as response\.flags, got none that is finite$"
+    with pytest.raises(MessageError, match=problem):
         decode(response_headers(503, attributes={"response.flags": flags}))
 
 
@@ -108,7 +111,7 @@ def test_flags_that_no_envoy_has_are_some_number(flags: float) -> None:
 
 def test_headers_without_status_are_no_answer() -> None:
     """The same without the field."""
-    with pytest.raises(MessageError):
+    with pytest.raises(MessageError, match=NO_STATUS):
         decode(pb.ProcessingRequest(response_headers=pb.HttpHeaders()))
 
 
@@ -121,7 +124,7 @@ def test_bytes_that_are_no_message_are_refused(raw: bytes) -> None:
 
 def test_a_message_of_no_kind_is_refused() -> None:
     """Envoy waits for an answer of a kind that we cannot know."""
-    with pytest.raises(MessageError):
+    with pytest.raises(MessageError, match=r"^ProcessingRequest: expected one of the kinds of ext_proc v3,"):
         decode(pb.ProcessingRequest())
 
 

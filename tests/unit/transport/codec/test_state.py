@@ -10,8 +10,9 @@ from support.policy.attempt_states import a_state, an_in_flight
 from extproc._gen import state_pb2 as pb
 from extproc.exchange.in_flight import InFlight
 from extproc.policy.attempt_state import AttemptState, FailedAttempt, NextAttempt
-from extproc.policy.blocks import Block
+from extproc.policy.blocks import Block, BlockKind
 from extproc.policy.outcome import Kind, Outcome
+from extproc.policy.target import TargetId
 from extproc.policy.units import Instant
 from extproc.transport.codec.state import decode_state, encode_state
 from extproc.transport.errors import StateError
@@ -32,6 +33,14 @@ def test_an_attempt_under_way_survives(outcome: Outcome | None, limit: int | Non
     in_flight = replace(an_in_flight(outcome), limit=limit)
 
     assert decode_state(encode_state(in_flight)) == in_flight
+
+
+def test_names_that_are_no_text_survive() -> None:
+    """Half a surrogate pair, which JSON may hold."""
+    odd = TargetId("openai/\ud800")
+    state = replace(a_state(), primary=odd, slow=(odd,), blocks=(Block(BlockKind.LATENCY, odd, Instant(1)),))
+
+    assert decode_state(encode_state(state)) == state
 
 
 def test_absent_is_not_zero() -> None:
@@ -125,28 +134,36 @@ def test_every_optional_field_tells_absent_from_zero() -> None:
 )
 def test_anything_else_is_refused(text: str) -> None:
     """There is one error for all of it."""
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match=r"^attempt state: (Error|DecodeError|ValueError|expected a primary and)"):
         decode_state(text)
 
 
 def test_a_state_that_envoy_would_not_carry_is_refused() -> None:
     """What is done with a list takes time, and other attempts wait: nobody makes a list of a million failures."""
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match=r"^attempt state: expected at most \d+ characters, got \d+$"):
         decode_state(encode_state(replace(a_state(), failures=a_state().failures * 1_000)))
+    longest = 64 * 1024
+    with pytest.raises(StateError, match=r"^attempt state: (Error|DecodeError)$"):
+        decode_state("A" * longest)
+    with pytest.raises(StateError, match="expected at most"):
+        decode_state("A" * (longest + 1))
 
 
 def test_a_word_of_a_newer_version_is_refused() -> None:
     """Guessing what another version meant could call a provider that must not be called."""
     unknown = pb.AttemptState(primary=b"a/b", next=pb.NextAttempt(target=b"a/b", reason="by_moonlight"))
 
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match=r"^attempt state: ValueError$"):
         decode_state(_text(unknown))
 
 
 def test_an_attempt_state_without_a_next_attempt_is_refused() -> None:
     """The state exists only to say what comes next."""
-    with pytest.raises(StateError):
+    problem = "^attempt state: expected a primary and a next attempt, got neither or one$"
+    with pytest.raises(StateError, match=problem):
         decode_state(_text(pb.AttemptState(primary=b"a/b")))
+    with pytest.raises(StateError, match=problem):
+        decode_state(_text(pb.AttemptState(next=pb.NextAttempt(target=b"a/b", reason="primary"))))
 
 
 def test_the_error_does_not_quote_the_state() -> None:
