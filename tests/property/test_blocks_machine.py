@@ -1,4 +1,4 @@
-"""Blocks and slow answers against models that are too simple to be wrong."""
+"""Blocks and slow responses against models that are too simple to be wrong."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def test_a_request_and_the_store_follow_the_same_law(news: list[Block]) -> None:
 
 
 class Knowledge(RuleBasedStateMachine):
-    """Two processes that tell each other of blocks, sooner or later, in any order, perhaps twice; and one model."""
+    """Two processes that publish blocks to each other, sooner or later, in any order, perhaps twice; and one model."""
 
     @initialize()
     def begin(self) -> None:
         """Begin with nothing known; time goes on."""
         self.now = NOW
-        self.told: list[Block] = []
-        self.mine, self.theirs = Blocks(self.told.append), Blocks()
+        self.reported: list[Block] = []
+        self.mine, self.theirs = Blocks(self.reported.append), Blocks()
         self.ends: dict[tuple[BlockKind, str], Instant] = {}
-        self.heard: dict[tuple[BlockKind, str], Instant] = {}
+        self.received: dict[tuple[BlockKind, str], Instant] = {}
         self.slow = SlowResponses()
         self.events: dict[tuple[HighLatency, str], list[Instant]] = {}
 
@@ -83,25 +83,25 @@ class Knowledge(RuleBasedStateMachine):
     def block(self, kind: BlockKind, subject: str, length: int) -> None:
         """Block something: that is news exactly if it is later than all before it, and not over yet."""
         until, known = after(length, now=self.now), self.ends.get((kind, subject), self.now)
-        before = len(self.told)
+        before = len(self.reported)
 
         self.mine.add(Block(kind, subject, until), now=self.now)
 
-        assert (len(self.told) > before) == (until > max(known, self.now))
+        assert (len(self.reported) > before) == (until > max(known, self.now))
         self.ends[kind, subject] = max(until, known)
 
     @rule(data=st.data())
     def hear(self, data: st.DataObject) -> None:
-        """Tell the other process something that was handed out."""
-        if self.told:
-            block = data.draw(st.sampled_from(self.told))
+        """Pass the other process a block that was published."""
+        if self.reported:
+            block = data.draw(st.sampled_from(self.reported))
             self.theirs.merge(block, now=self.now)
             key = (block.kind, block.subject)
-            self.heard[key] = max(block.until, self.heard.get(key, block.until))
+            self.received[key] = max(block.until, self.received.get(key, block.until))
 
     @rule(limit=rules, subject=st.sampled_from(SUBJECTS[:2]))
-    def answer_slowly(self, limit: HighLatency, subject: str) -> None:
-        """Note a slow answer: a block is due exactly if there were enough within the window; then counting restarts."""
+    def respond_slowly(self, limit: HighLatency, subject: str) -> None:
+        """Note a slow response: a block is due if there were enough within the window; then counting restarts."""
         events = self.events.setdefault((limit, subject), [])
         events.append(self.now)
         enough = sum(event > self.now - limit.window for event in events) >= limit.min_triggers
@@ -111,9 +111,9 @@ class Knowledge(RuleBasedStateMachine):
             events.clear()
 
     @invariant()
-    def both_know_the_latest_end_of_all_they_heard(self) -> None:
+    def both_know_the_latest_end_of_all_they_received(self) -> None:
         """For each kind and subject, and nothing of what is over."""
-        for held, model in ((self.mine, self.ends), (self.theirs, self.heard)):
+        for held, model in ((self.mine, self.ends), (self.theirs, self.received)):
             ledgers = {BlockKind.RETRY_AFTER: held.retry_after, BlockKind.LATENCY: held.latency}
             for kind, ledger in ledgers.items():
                 for subject in SUBJECTS:

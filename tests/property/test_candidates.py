@@ -27,8 +27,8 @@ def searches(draw: st.DrawFn) -> tuple[Catalog, CandidateQuery]:
 
 @given(searches())
 @settings(max_examples=100)
-def test_everyone_who_fits_is_a_candidate_and_nobody_else(search: tuple[Catalog, CandidateQuery]) -> None:
-    """By the rules, told naively; once each, with a reason for everybody else."""
+def test_every_target_that_fits_is_a_candidate_and_no_other(search: tuple[Catalog, CandidateQuery]) -> None:
+    """By the rules, evaluated naively; once each, with a reason for every other target."""
     catalog, query = search
     found = list(CandidateIndex(catalog).candidates(query.context, query.strategy, query.origin))
 

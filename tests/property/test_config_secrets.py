@@ -80,7 +80,7 @@ def changed(*changes: tuple[Place, object]) -> str:
 
 
 def everything_shown(text: str, environ: dict[str, str], *, secret: bool) -> str:
-    """Return all that loading *text* tells anyone: errors with their traces, warnings, and what objects look like.
+    """Return all that loading *text* shows: errors with their traces, warnings, and what objects look like.
 
     A key where a name belongs is a name to the program, so its gateway is looked at only for *secret*.
     """

@@ -121,7 +121,7 @@ def test_the_path_is_the_one_that_the_sidecar_sends(path: str, query: str | None
 
 @given(path=paths.map("/{}".format) | spoken, apis=st.frozensets(st.sampled_from(Api)))
 def test_a_pattern_fits_the_paths_of_its_apis(path: str, apis: frozenset[Api]) -> None:
-    """And no other path. Whoever speaks completions speaks chat, which ends alike."""
+    """And no other path. A provider of completions supports chat, which ends alike."""
     apis |= {Api.CHAT}
     fits = any(re.fullmatch(pattern, path) for pattern in paths_of(apis))
     operation = operation_of(path)

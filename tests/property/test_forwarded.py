@@ -92,7 +92,7 @@ def conversation(request: Mapping[str, str], response: Mapping[str, str], body: 
         ResponseBody(body),
     )
     directives: list[Directive] = []
-    with suppress(UnexpectedEventError):  # an answer of our own ends it early
+    with suppress(UnexpectedEventError):  # a response of our own ends it early
         for event in events:
             directives.append(session.receive(event, now=NOW))  # noqa: PERF401 - those up to there count
     return directives

@@ -88,9 +88,9 @@ def test_no_repr_shows_a_key(upstream: Upstream, api: Api) -> None:
     assert [key for key in (*upstream.keys, *upstream.headers.values()) if key in shown] == []
 
 
-@given(answer=st.dictionaries(header_names, tokens))
-def test_nothing_internal_comes_back(answer: dict[str, str]) -> None:
-    """Exactly the internal headers of an answer are removed."""
-    removed = response_removals(answer)
+@given(response=st.dictionaries(header_names, tokens))
+def test_nothing_internal_comes_back(response: dict[str, str]) -> None:
+    """Exactly the internal headers of a response are removed."""
+    removed = response_removals(response)
 
-    assert set(removed) == {name for name in answer if name.startswith(names.INTERNAL_PREFIXES)}
+    assert set(removed) == {name for name in response if name.startswith(names.INTERNAL_PREFIXES)}

@@ -69,7 +69,7 @@ def test_any_bytes_are_what_they_are_for_protobuf(message: bytes) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_384, 70_000])
 @pytest.mark.parametrize("name", ["x", "y" * 200])
-def test_an_answer_is_written_as_protobuf_writes_it(size: int, name: str) -> None:
+def test_a_response_is_written_as_protobuf_writes_it(size: int, name: str) -> None:
     directive = Send(((name, "v" * size),), ("remove",), bytes(size))
     event = RequestBody(b"{}")
     whole = encode(directive, event)

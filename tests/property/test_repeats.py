@@ -20,10 +20,10 @@ noted = st.tuples(
 
 
 @given(st.lists(noted, max_size=40), st.integers(0, 3000))
-def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
+def test_no_request_is_refused_for_longer_than_the_window_or_its_retry_after(
     history: list[tuple[int, int, int, int, int | None]], later: int
 ) -> None:
-    """Whoever is refused has failed within both, and is told the time that is left; others there was no room for.
+    """A request that is refused has failed within both, and gets the time that is left; others there was no room for.
 
     The window doubles from the third time on, up to eight of them, unless a provider has said when to come. As bodies
     of one length all these are counted together.
@@ -33,8 +33,8 @@ def test_nobody_is_refused_for_longer_than_the_window_or_than_told(
     for number, gap, attempts, window, asked in history:
         now += gap
         failures = tuple(FailedAttempt(P, http(503, asked), "default") for _ in range(attempts))
-        told = Exhausted(StopReason.RULE_SPENT, failures, primary=P)
-        repeats.note(Request(P, "", bytes([number])), told, window=window, now=after(now))
+        reported = Exhausted(StopReason.RULE_SPENT, failures, primary=P)
+        repeats.note(Request(P, "", bytes([number])), reported, window=window, now=after(now))
         wait = 2000 if asked is None else asked
         if min(wait, window) > 0:
             times += 1

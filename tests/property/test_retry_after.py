@@ -88,7 +88,7 @@ def test_a_duration_is_the_sum_of_its_parts(hours: int, minutes: int, seconds: i
 
 
 @given(moments, st.integers(-100_000, 100_000))
-def test_a_date_is_as_far_away_as_the_answers_own_date_says(sent: datetime, seconds: int) -> None:
+def test_a_date_is_as_far_away_as_the_responses_own_date_says(sent: datetime, seconds: int) -> None:
     """Whatever our clock shows; what has passed is now."""
     headers = {
         "date": format_datetime(sent, usegmt=True),

@@ -33,25 +33,25 @@ class Trouble:
 class Provider:
     """One provider. Mutable: remembers whom it has served, and what it has asked for.
 
-    *limit* is how many calls a minute it answers with one access key; *tells* whether its 429 says when to come back.
+    *limit* is how many calls a minute it serves with one access key; *retry_after*: whether its 429 has one.
     """
 
     rng: Rng
     troubles: tuple[Trouble, ...] = ()
     limit: int | None = None
-    tells: bool = True
-    answers: Counter[str] = field(default_factory=Counter)
+    retry_after: bool = True
+    outcomes: Counter[str] = field(default_factory=Counter)
     too_early: int = 0
     _served: dict[int, deque[Instant]] = field(default_factory=dict)
     _asked: dict[int, tuple[Instant, Instant]] = field(default_factory=dict)
 
-    def answer(self, call: Call) -> Reply:
+    def serve(self, call: Call) -> Reply:
         """Return what comes of *call*."""
-        # Whoever was waiting already when it was said, or decided in the same millisecond, could not know.
+        # A request that was waiting already when it was sent, or decided in the same millisecond, could not know.
         said, until = self._asked.get(call.key, (call.at, call.at))
         self.too_early += said < call.at - call.waited and call.at < until
         reply = self._reply(call)
-        self.answers[reply.outcome.label] += 1
+        self.outcomes[reply.outcome.label] += 1
         return reply
 
     def _reply(self, call: Call) -> Reply:
@@ -64,8 +64,8 @@ class Provider:
             return Reply(http(503), took=80)
         if (wait := self._wait(call)) is not None:
             said = after(30, now=call.at)
-            self._asked[call.key] = (said, after(wait if self.tells else 0, now=said))
-            return Reply(http(429, wait if self.tells else None), took=30)
+            self._asked[call.key] = (said, after(wait if self.retry_after else 0, now=said))
+            return Reply(http(429, wait if self.retry_after else None), took=30)
         slow = 6 if "slow" in troubles else 1
         return Reply(SUCCESS, took=slow * int(200 + 300 * self.rng()), rest=slow * int(2000 * self.rng()))
 

@@ -27,8 +27,8 @@ class Report:
 
     @property
     def availability(self) -> float:
-        """The share of requests that got the answer they asked for."""
-        return sum(answered(journey) for journey in self.journeys) / len(self.journeys)
+        """The share of requests that got the response they asked for."""
+        return sum(is_served(journey) for journey in self.journeys) / len(self.journeys)
 
     @property
     def calls(self) -> Counter[int]:
@@ -51,19 +51,19 @@ class Report:
         waited = sum(wait > 0 for wait in waits) / asked
         reasons = Counter(j.decision.reason for j in self.journeys if isinstance(j.decision, Exhausted))
         lines = [
-            f"{self.name}: {asked} requests, {self.availability:.3%} answered",
+            f"{self.name}: {asked} requests, {self.availability:.3%} served",
             f"  calls a request  {self.calls_per_request:.3f} on average; {spread(self.calls, asked)}",
             f"  wait             {', '.join(quantiles)}, max {waits[-1]} ms; {waited:.1%} waited at all",
-            f"  not answered     {', '.join(f'{reason} {times}' for reason, times in reasons.items()) or '-'}",
+            f"  not served       {', '.join(f'{reason} {times}' for reason, times in reasons.items()) or '-'}",
         ]
         for name, provider in self.providers.items():
-            told = ", ".join(f"{label} {number}" for label, number in provider.answers.most_common())
-            lines.append(f"  {name:16} {provider.answers.total()} calls: {told}")
+            reported = ", ".join(f"{label} {number}" for label, number in provider.outcomes.most_common())
+            lines.append(f"  {name:16} {provider.outcomes.total()} calls: {reported}")
         return "\n".join(lines)
 
 
-def answered(journey: Journey) -> bool:
-    """Return whether a request got the answer it asked for."""
+def is_served(journey: Journey) -> bool:
+    """Return whether a request got the response it asked for."""
     return isinstance(journey.decision, Deliver) and journey.replies[-1].outcome.label == "success"
 
 

@@ -46,7 +46,7 @@ def the_providers(generator: random.Random) -> dict[str, Provider]:
     return {
         "openai": Provider(rng, openai, limit=70),
         "anthropic": Provider(rng, (Trouble(21, 24, "refused"),), limit=120),
-        "mistral": Provider(rng, (Trouble(22, 23, "overloaded"),), limit=60, tells=False),
+        "mistral": Provider(rng, (Trouble(22, 23, "overloaded"),), limit=60, retry_after=False),
         "groq": Provider(rng, (Trouble(22, 23, "refused"), Trouble(41, 43, "slow")), limit=60),
     }
 
@@ -79,7 +79,7 @@ def an_hour(policy: Policy | None, requests: int = REQUESTS) -> tuple[Report, Wi
     arrivals = [Arrival(after(int(generator.random() * HOUR))) for _ in range(requests)]
 
     def world(call: Call) -> Reply:
-        return providers[call.target.partition("/")[0]].answer(call)
+        return providers[call.target.partition("/")[0]].serve(call)
 
     engine = Engine(Catalog(targets, {}, policies=policies), blocks, SlowResponses())
     traffic = Traffic(engine, world, generator.random, witness).run(arrivals)
@@ -100,7 +100,7 @@ def test_every_decision_of_the_hour_obeys_the_laws(hour: tuple[Report, Witness])
     obey_the_laws(witness.moments)
 
 
-def test_requests_are_answered_that_would_have_failed(hour: tuple[Report, Witness]) -> None:
+def test_requests_are_served_that_would_have_failed(hour: tuple[Report, Witness]) -> None:
     """Even though for one minute of the hour all four are in trouble."""
     report, _ = hour
     without, _ = an_hour(None)
@@ -110,8 +110,8 @@ def test_requests_are_answered_that_would_have_failed(hour: tuple[Report, Witnes
     assert report.availability > 0.98
 
 
-def test_nobody_is_called_who_has_asked_for_time(hour: tuple[Report, Witness]) -> None:
-    """Once a provider has said when to come back, nobody comes earlier."""
+def test_no_provider_is_called_before_its_retry_after(hour: tuple[Report, Witness]) -> None:
+    """Once a provider has sent Retry-After, no call comes earlier."""
     report, _ = hour
 
     assert {name: provider.too_early for name, provider in report.providers.items()} == dict.fromkeys(
@@ -120,14 +120,14 @@ def test_nobody_is_called_who_has_asked_for_time(hour: tuple[Report, Witness]) -
 
 
 def test_trouble_costs_few_calls(hour: tuple[Report, Witness]) -> None:
-    """Whoever has asked for time is not asked again, so that retries stay far below one for each request."""
+    """A provider that has asked for time is not called again, so that retries stay far below one for each request."""
     report, _ = hour
 
     assert report.calls_per_request < 1.4
     assert max(report.calls) <= POLICY.max_total_attempts
 
 
-def test_hardly_anybody_waits(hour: tuple[Report, Witness]) -> None:
+def test_hardly_any_request_waits(hour: tuple[Report, Witness]) -> None:
     """While another provider is free there is nothing to wait for."""
     report, _ = hour
 
@@ -139,7 +139,7 @@ def test_the_hour_has_seen_everything(hour: tuple[Report, Witness]) -> None:
     """Else it would prove little: every reason for an attempt but one, and every kind of failure."""
     report, _ = hour
     reasons = {reason for journey in report.journeys for reason in journey.reasons}
-    failures = {label for provider in report.providers.values() for label in provider.answers}
+    failures = {label for provider in report.providers.values() for label in provider.outcomes}
 
     assert reasons >= set(Reason) - {Reason.SAME_MODEL, Reason.SAME_PROVIDER}
     assert failures == {"success", "connection_error", "http_429", "http_503", "timeout_60000ms"}

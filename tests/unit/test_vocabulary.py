@@ -20,6 +20,13 @@ SCOPE: Final = (
     "extproc/exchange",
     "extproc/transport",
     "protos",
+    "tests/property",
+    "tests/simulation",
+    "tests/support/policy",
+    "tests/unit/exchange",
+    "tests/unit/observe",
+    "tests/unit/policy",
+    "tests/unit/transport",
 )
 """Files and folders that keep to the words; others are added as they do."""
 

@@ -49,6 +49,6 @@ def a_state() -> AttemptState:
 
 
 def an_in_flight(outcome: Outcome | None = None) -> InFlight:
-    """Return the third attempt of that request while it is under way; *outcome* is what its headers mean."""
+    """Return the third attempt of that request while it is in flight; *outcome* is what its headers mean."""
     duration = 0 if outcome is None else 7
     return InFlight(a_state(), sent=Instant(BEGAN + 900), limit=60_000, outcome=outcome, duration=duration)

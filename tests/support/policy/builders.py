@@ -52,7 +52,7 @@ def http(status: int, retry_after: Millis | None = None) -> Outcome:
 
 
 def final(status: int, retry_after: Millis | None = None) -> Outcome:
-    """Return the outcome of an answer that is delivered as it is."""
+    """Return the outcome of a response that is delivered as it is."""
     return Outcome(Kind.FINAL, status, retry_after)
 
 

@@ -46,7 +46,7 @@ World: TypeAlias = "Callable[[Call], Reply]"
 
 
 class Journey:
-    """A request under way. Mutable: `now` moves with each wait and each answer; `decided` is when it last did."""
+    """A request in flight. Mutable: `now` moves with each wait and each response; `decided` is when it last did."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Journey:
 
     @classmethod
     def resumed(cls, engine: Engine, state: AttemptState, *, rng: Rng = HALF) -> Journey:
-        """Return the journey whose next attempt is what *state* says, decided upon by somebody else."""
+        """Return the journey whose next attempt is what *state* says, decided on by another engine."""
         journey = cls(engine, state.primary, now=state.began, rng=rng)
         journey.calls.clear()
         journey.now, journey.decision = state.began, Try(state)
@@ -112,23 +112,23 @@ class Journey:
         return self.decision.state
 
     def gets(self, *replies: Outcome | Reply) -> Journey:
-        """Let the attempts under way come to *replies*, one after the other."""
+        """Let the attempts in flight come to *replies*, one after the other."""
         for given in replies:
             reply = given if isinstance(given, Reply) else Reply(given)
-            self.answered(reply)
+            self.responded(reply)
             if isinstance(self.decision, Deliver):
                 self.ended(reply)
         return self
 
     def through(self, world: World) -> Journey:
-        """Let *world* answer until there is nothing to answer."""
+        """Let *world* respond until nothing is in flight."""
         while isinstance(self.decision, Try):
             self.gets(world(self.calls[-1]))
         return self
 
-    def answered(self, reply: Reply) -> None:
+    def responded(self, reply: Reply) -> None:
         """Let the headers of *reply* come."""
-        assert isinstance(self.decision, Try), f"nothing is under way any more: {self.decision}"
+        assert isinstance(self.decision, Try), f"nothing is in flight any more: {self.decision}"
         self.replies.append(reply)
         self.now = Instant(self.now + reply.took)
         self.decision = self.engine.after(

@@ -32,5 +32,5 @@ def on_cooldown(until: int, number: int) -> Block:
 
 
 def refused(until: int, number: int) -> Block:
-    """Return the same of a key that was refused without a wish of the provider's."""
+    """Return the cooldown of a key that was refused without a Retry-After."""
     return Block(BlockKind.REFUSED_KEY, f"{P}#{number}", after(until))

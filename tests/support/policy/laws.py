@@ -30,13 +30,13 @@ def most_of(policy: Policy) -> dict[str, int]:
 
 
 def no_rule_allows_more_than_it_says(choice: Choice) -> None:
-    """Whoever is charged more often is not followed by another attempt; counting is per rule and per request."""
+    """Let no attempt follow a rule that is charged more often; counting is per rule and per request."""
     charged = Counter(failure.rule for failure in choice.state.failures if failure.rule is not None)
     most = most_of(choice.policy)
     assert all(times <= most[rule] for rule, times in charged.items())
 
 
-def nobody_waits_for_another_ones_retry_after(choice: Choice) -> None:
+def no_attempt_waits_for_another_targets_retry_after(choice: Choice) -> None:
     """Wait as long as the target itself has asked for, or our own delay says; never shorter than the first."""
     asked, delay = (0, 0) if choice.next_key else (choice.must_wait(choice.target), choice.longest_delay)
     assert asked <= choice.state.next.waited <= max(asked, delay)
@@ -52,14 +52,14 @@ def no_wait_crosses_a_limit(choice: Choice) -> None:
 
 
 def only_candidates_are_called(choice: Choice) -> None:
-    """Each attempt goes where the rules lead, and in one round to nobody twice."""
+    """Each attempt goes where the rules lead, and in one round to no target twice."""
     if choice.next_key:
         assert choice.target.id == choice.state.failures[-1].target
     else:
         assert choice.target in choice.candidates()
 
 
-def nobody_blocked_is_called_while_somebody_else_is_not(choice: Choice) -> None:
+def no_blocked_target_is_called_while_another_is_free(choice: Choice) -> None:
     """Free ones come before those we avoid, and they before those to wait for; unless a limit forbids the delay."""
     asked, slow = choice.must_wait(choice.target), choice.slow(choice.target)
     if choice.next_key:
@@ -94,7 +94,7 @@ def never_more_calls_than_the_limits_allow(moment: Moment) -> None:
     assert len(moment.calls) <= (1 if moment.policy is None else moment.policy.max_total_attempts)
 
 
-def what_is_told_is_what_was_done(moment: Moment) -> None:
+def what_is_reported_is_what_was_done(moment: Moment) -> None:
     """One failure for each call, in order, and none that was only planned."""
     decision = moment.decision
     if isinstance(decision, Exhausted):
@@ -106,7 +106,7 @@ def what_is_told_is_what_was_done(moment: Moment) -> None:
     ]
 
 
-def nobody_unfit_is_asked_again(choice: Choice) -> None:
+def no_unfit_target_is_called_again(choice: Choice) -> None:
     """In no round; and the target that a request names is never called unfit for it."""
     assert choice.target.id not in choice.unfit
     assert choice.moment.primary.id not in choice.unfit
@@ -125,7 +125,7 @@ def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
     """But for a failure that allowed no retry: without a policy, or as an only attempt of a policy without any.
 
     A refusal is the client's to know if it comes from the target that its request names; no other one's ever is. If it
-    is the operator's to mend, others are asked, and then their failures are told as well.
+    is the operator's to fix, others are called, and then their failures are reported as well.
     """
     if not moment.replies:
         return
@@ -139,25 +139,25 @@ def success_is_delivered_and_failure_is_not(moment: Moment) -> None:
         assert delivered
     elif moment.calls[len(moment.replies) - 1].target == moment.primary.id:
         others_asked = moment.attempted is not None and any(one.rule for one in moment.attempted.failures)
-        told_with_theirs = others_asked and outcome.operators and moment.primary.credential is Credential.OWN
-        assert delivered or isinstance(moment.decision, Try) or told_with_theirs
+        reported_with_theirs = others_asked and outcome.operators and moment.primary.credential is Credential.OWN
+        assert delivered or isinstance(moment.decision, Try) or reported_with_theirs
     else:
         assert not delivered
 
 
 def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
-    """Either a limit was reached or nobody was left; else the next attempt would have been made."""
+    """Either a limit was reached or no target was left; else the next attempt would have been made."""
     situation = situation_of(moment)
     if situation is None:
         assert not isinstance(moment.decision, Exhausted), "without a policy nothing is ever exhausted"
         return
     assert isinstance(moment.decision, Exhausted)
     if moment.decision.reason is StopReason.REPEATED:
-        return  # of that the moments before tell: see below
+        return  # the moments before show that: see below
     if (spent := _spent(situation)) is not None:
         assert moment.decision.reason is spent
         return
-    # Whoever may be called after the longest wait that jitter can make may be called after any.
+    # A target that may be called after the longest wait that jitter can make may be called after any.
     waits = {target.id: situation.longest_wait(target) for target in situation.candidates()}
     assert [target for target, wait in waits.items() if situation.allows(wait)] == []
     if (next_round := situation.in_next_round()) is not None:
@@ -168,7 +168,7 @@ def why_nothing_more_was_tried_is_true(moment: Moment) -> None:
 
 
 def a_key_that_is_not_on_cooldown_is_tried_before_anything_else(moment: Moment) -> None:
-    """Where an answer speaks of its key, the target's next one follows, unless a limit or a block forbids it."""
+    """Where a response is about its key, the target's next one follows, unless a limit or a block forbids it."""
     policy, attempted = moment.policy, moment.attempted
     if policy is None or attempted is None or moment.replies[-1].outcome.status not in KEY_REFUSED:
         return
@@ -188,7 +188,7 @@ def a_key_that_is_not_on_cooldown_is_tried_before_anything_else(moment: Moment) 
         assert (moment.decision.state.next.reason, moment.decision.state.next.target) == (Reason.NEXT_KEY, target.id)
 
 
-def who_asked_for_time_is_told_of(moment: Moment) -> None:
+def a_retry_after_is_reported(moment: Moment) -> None:
     """Say, in an exhausted request, when the first of those it is about may be called again."""
     situation = situation_of(moment)
     if situation is None:
@@ -205,11 +205,11 @@ def who_asked_for_time_is_told_of(moment: Moment) -> None:
     surely, at_most = (
         [wait for target in targets if (wait := situation.must_wait(target))] for targets in (about, [*about, *perhaps])
     )
-    told = moment.decision.shortest_block
-    if told is None:
+    reported = moment.decision.shortest_block
+    if reported is None:
         assert surely == []
     else:
-        assert min(at_most) <= told <= min(surely, default=told)
+        assert min(at_most) <= reported <= min(surely, default=reported)
 
 
 def _spent(situation: Situation) -> StopReason | None:
@@ -239,7 +239,7 @@ def _forbidding(situation: Situation, wait: Millis) -> list[StopReason]:
     return [reason for reason, is_crossed in crossed.items() if is_crossed]
 
 
-def what_one_provider_keeps_is_asked_of_nobody_else(moment: Moment) -> None:
+def what_one_provider_keeps_is_asked_of_no_other(moment: Moment) -> None:
     """Nor with the key of another organisation; and what asks for no generation is asked once, at once."""
     calls, freedom = moment.calls, moment.journey.freedom
     if freedom is not Freedom.ANYWHERE:
@@ -251,30 +251,30 @@ def what_one_provider_keeps_is_asked_of_nobody_else(moment: Moment) -> None:
 
 LAWS_OF_CHOICES = (
     no_rule_allows_more_than_it_says,
-    nobody_waits_for_another_ones_retry_after,
+    no_attempt_waits_for_another_targets_retry_after,
     no_wait_crosses_a_limit,
     only_candidates_are_called,
-    nobody_blocked_is_called_while_somebody_else_is_not,
+    no_blocked_target_is_called_while_another_is_free,
     a_key_on_cooldown_is_used_only_if_all_are,
     no_key_is_refused_twice_in_a_row,
     never_more_rounds_than_the_policy_says,
-    nobody_unfit_is_asked_again,
+    no_unfit_target_is_called_again,
 )
 
 LAWS_OF_MOMENTS = (
     a_target_that_timed_out_is_deprioritized,
-    what_one_provider_keeps_is_asked_of_nobody_else,
+    what_one_provider_keeps_is_asked_of_no_other,
     never_more_calls_than_the_limits_allow,
-    what_is_told_is_what_was_done,
+    what_is_reported_is_what_was_done,
     success_is_delivered_and_failure_is_not,
     why_nothing_more_was_tried_is_true,
     a_key_that_is_not_on_cooldown_is_tried_before_anything_else,
-    who_asked_for_time_is_told_of,
+    a_retry_after_is_reported,
 )
 
 
-def who_is_refused_at_once_has_just_failed(decided: Sequence[Moment]) -> None:
-    """Find the same request failed within the policy's window, and within the time that its client was told to wait."""
+def a_request_that_is_refused_at_once_has_just_failed(decided: Sequence[Moment]) -> None:
+    """Find the same request failed within the policy's window, and within its client's Retry-After."""
     for place, moment in enumerate(decided):
         if not isinstance(moment.decision, Exhausted) or moment.decision.reason is not StopReason.REPEATED:
             continue
@@ -299,7 +299,7 @@ def who_is_refused_at_once_has_just_failed(decided: Sequence[Moment]) -> None:
 
 def obey_the_laws(decided: Sequence[Moment]) -> None:
     """Assert every law of everything that was decided."""
-    who_is_refused_at_once_has_just_failed(decided)
+    a_request_that_is_refused_at_once_has_just_failed(decided)
     for moment in decided:
         for rule in LAWS_OF_MOMENTS:
             rule(moment)

@@ -53,21 +53,21 @@ class Moment:
 
 
 class Witness:
-    """Takes note of every decision. Mutable: `moments` grows."""
+    """Records every decision. Mutable: `moments` grows."""
 
     def __init__(self, blocks: Blocks) -> None:
         self.moments: list[Moment] = []
         self._blocks = blocks
-        self._under_way: dict[Journey, AttemptState] = {}
+        self._in_flight: dict[Journey, AttemptState] = {}
 
     def __call__(self, journey: Journey) -> None:
-        """Take note of what has just been decided about *journey*."""
+        """Record what has just been decided about *journey*."""
         known = self._blocks.snapshot(now=journey.decided)
         calls, replies = tuple(journey.calls), tuple(journey.replies)
-        attempted = self._under_way.pop(journey, None)
+        attempted = self._in_flight.pop(journey, None)
         self.moments.append(Moment(journey, journey.decision, journey.decided, calls, replies, known, attempted))
         if isinstance(journey.decision, Try):
-            self._under_way[journey] = journey.decision.state
+            self._in_flight[journey] = journey.decision.state
 
 
 def moments(scene: Scene) -> list[Moment]:

@@ -152,7 +152,7 @@ replies = st.builds(Reply, outcomes, took=short, rest=short)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Some requests to providers that answer by a script, with random numbers as they come.
+    """Some requests to providers that respond by a script, with random numbers as they come.
 
     The n-th call of all gets the n-th reply; when they are used up they begin again.
     """
@@ -177,13 +177,13 @@ class Scene:
 
 
 class Script:
-    """Providers that answer by one script. Mutable: knows where it is."""
+    """Providers that respond by one script. Mutable: knows where it is."""
 
     def __init__(self, replies: tuple[Reply, ...]) -> None:
         self._replies = cycle(replies)
 
     def __call__(self, _: Call) -> Reply:
-        """Return what comes of a call, whoever is called."""
+        """Return what comes of a call, whichever target is called."""
         return next(self._replies)
 
 
@@ -222,7 +222,7 @@ def attempt_states(draw: st.DrawFn, catalog: Catalog) -> AttemptState:
         waited=short,
         duration=short,
     )
-    told = tuple(draw(st.lists(failures, max_size=12)))
+    reported = tuple(draw(st.lists(failures, max_size=12)))
     subjects = st.sampled_from([*catalog.targets, "a", "b", "c", "https://shared.test:443"])
     blocks = st.builds(Block, st.sampled_from(BlockKind), subjects, waits.map(after))
     return AttemptState(
@@ -230,10 +230,10 @@ def attempt_states(draw: st.DrawFn, catalog: Catalog) -> AttemptState:
         began=NOW,
         deadline=after(draw(st.sampled_from([300_000, 1000, 0]))),
         next=NextAttempt(draw(target), NOW, draw(st.sampled_from(Reason)), key=draw(st.integers(0, 3))),
-        failures=told,
+        failures=reported,
         first_failure=draw(st.none() | short.map(lambda ago: after(-ago))),
         round=draw(st.integers(1, 4)),
-        round_start=draw(st.integers(0, len(told))),
+        round_start=draw(st.integers(0, len(reported))),
         blocks=tuple(draw(st.lists(blocks, max_size=4))),
         slow=tuple(draw(st.lists(target, max_size=2))),
         freedom=draw(st.sampled_from([Freedom.ANYWHERE, *Freedom])),

@@ -118,7 +118,7 @@ class Situation:
     def must_wait(self, target: Target) -> Millis:
         """Return how long *target* has asked to be left alone, or else its keys have.
 
-        For how long a key is not used that was refused without such a wish is our guess: nobody waits for that.
+        For how long a key is not used that was refused without a Retry-After is our guess: no request waits for that.
         """
         asked, keys = self.remaining(target, BlockKind.RETRY_AFTER), 0
         if self.lacks_key(target):

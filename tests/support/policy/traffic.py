@@ -36,7 +36,7 @@ class Arrival:
 
 
 class Traffic:
-    """All requests of a test, under way and done. Mutable: owns the agenda of what happens next.
+    """All requests of a test, in flight and done. Mutable: owns the agenda of what happens next.
 
     *observe* sees every request whenever something has been decided about it.
     """
@@ -86,10 +86,10 @@ class Traffic:
     def _call(self, journey: Journey) -> None:
         call = journey.calls[-1]
         reply = self._world(call)
-        self._at(Instant(call.at + reply.took), partial(self._answer, journey, reply))
+        self._at(Instant(call.at + reply.took), partial(self._respond, journey, reply))
 
-    def _answer(self, journey: Journey, reply: Reply) -> None:
-        journey.answered(reply)
+    def _respond(self, journey: Journey, reply: Reply) -> None:
+        journey.responded(reply)
         self._decided(journey)
         if isinstance(journey.decision, Deliver):
             self._at(Instant(journey.now + reply.rest), partial(journey.ended, reply))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NOW = Instant(1_700_000_000_000)
 
 
-def answer(status: int, *, flags: int = 0, details: str = "via_upstream", **headers: str) -> ResponseHeaders:
+def response(status: int, *, flags: int = 0, details: str = "via_upstream", **headers: str) -> ResponseHeaders:
     return ResponseHeaders(status, {name.replace("_", "-"): value for name, value in headers.items()}, flags, details)
 
 
@@ -30,41 +30,41 @@ def classified(event: ResponseHeaders, policy: Policy | None = None, *, limit: i
 
 
 def test_a_providers_429_brings_its_wait() -> None:
-    assert classified(answer(429, retry_after="2")) == Outcome(Kind.HTTP, 429, retry_after=2000)
+    assert classified(response(429, retry_after="2")) == Outcome(Kind.HTTP, 429, retry_after=2000)
 
 
-def test_a_final_answers_wait_is_not_read() -> None:
-    """Retry-After is read from retriable answers only: a 404 blocks nobody."""
-    assert classified(answer(404, retry_after="2")) == Outcome(Kind.FINAL, 404)
+def test_a_final_responses_wait_is_not_read() -> None:
+    """Retry-After is read from retriable responses only: a 404 blocks no target."""
+    assert classified(response(404, retry_after="2")) == Outcome(Kind.FINAL, 404)
 
 
 def test_envoys_timeout_carries_the_limit_it_ran_into() -> None:
-    event = answer(504, flags=Flag.UPSTREAM_REQUEST_TIMEOUT, details="response_timeout")
+    event = response(504, flags=Flag.UPSTREAM_REQUEST_TIMEOUT, details="response_timeout")
 
     assert classified(event, limit=2000) == Outcome(Kind.TIMEOUT, 504, limit=2000)
 
 
 def test_a_refused_connection_is_a_502_whatever_envoy_calls_it() -> None:
-    event = answer(503, flags=Flag.UPSTREAM_CONNECTION_FAILURE, details="upstream_reset_before_response_started{…}")
+    event = response(503, flags=Flag.UPSTREAM_CONNECTION_FAILURE, details="upstream_reset_before_response_started{…}")
 
     assert classified(event, limit=2000) == Outcome(Kind.CONNECTION_ERROR, 502)
 
 
 def test_a_local_reply_without_flags_ends_the_request() -> None:
     """Envoy's own 413 is about the request itself: no other provider would see it differently."""
-    assert classified(answer(413, details="request_payload_too_large")) == Outcome(Kind.REJECTED, 413)
+    assert classified(response(413, details="request_payload_too_large")) == Outcome(Kind.REJECTED, 413)
 
 
 @pytest.mark.parametrize(
     ("event", "local"),
     [
-        (answer(503), False),
-        (answer(503, details=""), False),
-        (answer(413, details="request_payload_too_large"), True),
-        (answer(503, details="", flags=Flag.NO_HEALTHY_UPSTREAM), True),
+        (response(503), False),
+        (response(503, details=""), False),
+        (response(413, details="request_payload_too_large"), True),
+        (response(503, details="", flags=Flag.NO_HEALTHY_UPSTREAM), True),
     ],
 )
-def test_a_provider_is_told_from_envoy_by_details_and_flags(event: ResponseHeaders, *, local: bool) -> None:
+def test_a_provider_is_distinguished_from_envoy_by_details_and_flags(event: ResponseHeaders, *, local: bool) -> None:
     assert is_local_reply(event) is local
 
 
@@ -81,15 +81,15 @@ def test_a_provider_is_told_from_envoy_by_details_and_flags(event: ResponseHeade
 def test_a_provider_may_ask_for_a_retry_or_against_it(status: int, hint: str, kind: Kind) -> None:
     policy = Policy(Rule("default"), on_status={418: Rule("on_status_codes[0]")})
 
-    assert classified(answer(status, x_should_retry=hint), policy).kind is kind
+    assert classified(response(status, x_should_retry=hint), policy).kind is kind
 
 
 def readable(status: int = 429, *, length: str = "80", details: str = "via_upstream") -> ResponseHeaders:
-    return answer(status, details=details, content_type="application/json", content_length=length)
+    return response(status, details=details, content_type="application/json", content_length=length)
 
 
 def compressed(coding: str) -> ResponseHeaders:
-    return answer(429, content_type="application/json", content_encoding=coding)
+    return response(429, content_type="application/json", content_encoding=coding)
 
 
 POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
@@ -99,10 +99,10 @@ POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
     ("event", "policy", "more"),
     [
         (readable(), POLICY, True),
-        (readable(), None, False),  # nobody would do anything about it
+        (readable(), None, False),  # no policy would use it
         (readable(503), POLICY, False),
-        (answer(429, content_type="text/plain", content_length="80"), POLICY, False),
-        (answer(429, content_type="application/json"), POLICY, True),  # its end shows
+        (response(429, content_type="text/plain", content_length="80"), POLICY, False),
+        (response(429, content_type="application/json"), POLICY, True),  # its end shows
         (readable(400), POLICY, True),
         (readable(404), POLICY, True),
         *[(readable(status), POLICY, False) for status in (200, 401, 402, 403, 413, 422, 500)],
@@ -117,7 +117,7 @@ POLICY = Policy(Rule("default"), retry_after=RetryAfterHandling(cap=120_000))
         (readable(details="rate_limited"), POLICY, False),
     ],
 )
-def test_only_a_short_body_that_may_tell_more_is_worth_reading(
+def test_only_a_short_body_that_is_needed_is_worth_reading(
     event: ResponseHeaders, policy: Policy | None, *, more: bool
 ) -> None:
     assert needs_body(event, policy) is more
@@ -128,7 +128,7 @@ def test_a_quota_that_is_used_up_is_a_wait_of_the_longest_kind(place: str) -> No
     """Asking again soon cannot help, so it does not matter what Retry-After says."""
     body = json.dumps({"error": {"message": "You exceeded your current quota.", place: "insufficient_quota"}}).encode()
 
-    got = outcome_of(answer(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
+    got = outcome_of(response(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429, retry_after=120_000)
 
@@ -151,34 +151,34 @@ def test_a_quota_that_is_used_up_is_a_wait_of_the_longest_kind(place: str) -> No
     ],
 )
 def test_any_other_429_is_what_its_headers_say(body: bytes) -> None:
-    got = outcome_of(answer(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
+    got = outcome_of(response(429, retry_after="1"), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429, retry_after=1000)
 
 
-@pytest.mark.parametrize(("told", "wait"), [("", 34_000), ("2", 34_000), ("40", 40_000)])
-def test_the_longest_wait_wins_wherever_it_is_said(told: str, wait: int) -> None:
+@pytest.mark.parametrize(("reported", "wait"), [("", 34_000), ("2", 34_000), ("40", 40_000)])
+def test_the_longest_wait_wins_wherever_it_is(reported: str, wait: int) -> None:
     """Google says it in the body."""
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}
     body = json.dumps([{"error": {"code": 429, "details": [info]}}]).encode()
 
-    got = outcome_of(answer(429, retry_after=told), POLICY, limit=None, now=NOW, body=body)
+    got = outcome_of(response(429, retry_after=reported), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429, retry_after=wait)
 
 
-def told(status: int, error: object, **headers: str) -> Outcome:
-    """Return what an answer with that *error* in its body means."""
+def outcome_for(status: int, error: object, **headers: str) -> Outcome:
+    """Return the outcome of a response with that *error* in its body."""
     body = json.dumps({"error": error}).encode()
     event = ResponseHeaders(status, {name.replace("_", "-"): value for name, value in headers.items()})
     return outcome_of(event, POLICY, limit=None, now=NOW, body=body)
 
 
 @pytest.mark.parametrize(("coding", "compress"), WAYS.items(), ids=WAYS)
-def test_a_compressed_body_tells_the_same(coding: str, compress: Callable[[bytes], bytes]) -> None:
+def test_a_compressed_body_means_the_same(coding: str, compress: Callable[[bytes], bytes]) -> None:
     body = compress(b'{"error": {"code": "insufficient_quota"}}')
 
-    got = outcome_of(answer(429, content_encoding=coding), POLICY, limit=None, now=NOW, body=body)
+    got = outcome_of(response(429, content_encoding=coding), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429, retry_after=120_000)
 
@@ -188,18 +188,18 @@ def test_a_compressed_body_tells_the_same(coding: str, compress: Callable[[bytes
     [b"{}", gzipped(b" " * 16_385), gzipped(b'{"error": {"code": ')[:-9]],
     ids=["not compressed", "too long", "cut off"],
 )
-def test_a_compressed_body_that_cannot_be_read_tells_nothing(body: bytes) -> None:
-    got = outcome_of(answer(429, content_encoding="gzip"), POLICY, limit=None, now=NOW, body=body)
+def test_a_compressed_body_that_cannot_be_read_means_nothing(body: bytes) -> None:
+    got = outcome_of(response(429, content_encoding="gzip"), POLICY, limit=None, now=NOW, body=body)
 
     assert got == Outcome(Kind.HTTP, 429)
 
 
-def test_a_limit_that_the_body_tells_of_is_read() -> None:
-    """OpenRouter's: by the clock of the answer."""
+def test_a_limit_in_the_body_is_read() -> None:
+    """OpenRouter's: by the clock of the response."""
     error = {"metadata": {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1793278830000"}}}
 
-    assert told(429, error, date="Thu, 29 Oct 2026 13:00:00 GMT").retry_after == 30_000
-    assert told(429, error, date="Thu, 29 Oct 2026 13:00:00 GMT", retry_after="31").retry_after == 31_000
+    assert outcome_for(429, error, date="Thu, 29 Oct 2026 13:00:00 GMT").retry_after == 30_000
+    assert outcome_for(429, error, date="Thu, 29 Oct 2026 13:00:00 GMT", retry_after="31").retry_after == 31_000
 
 
 @pytest.mark.parametrize(
@@ -214,17 +214,17 @@ def test_a_limit_that_the_body_tells_of_is_read() -> None:
         (422, {"code": "insufficient_quota"}, Outcome(Kind.FINAL, 422)),
     ],
 )
-def test_a_refusal_of_the_account_or_the_model_is_told_from_a_clients_mistake(
+def test_a_refusal_of_the_account_or_the_model_is_distinguished_from_a_clients_mistake(
     status: int, error: object, outcome: Outcome
 ) -> None:
-    assert told(status, error) == outcome
+    assert outcome_for(status, error) == outcome
 
 
 def test_only_a_429_asks_to_be_left_alone_for_its_account() -> None:
     """A listed 400 is a failure like any other: one key of several may do."""
     listed = Policy(Rule("default"), on_status={400: Rule("on_status_codes[0]")})
 
-    got = outcome_of(answer(400), listed, limit=None, now=NOW, body=b'{"error": {"code": "insufficient_quota"}}')
+    got = outcome_of(response(400), listed, limit=None, now=NOW, body=b'{"error": {"code": "insufficient_quota"}}')
 
     assert got == Outcome(Kind.HTTP, 400, refusal=Refusal.ACCOUNT)
 
@@ -232,4 +232,4 @@ def test_only_a_429_asks_to_be_left_alone_for_its_account() -> None:
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_keys_wait_is_read(status: int) -> None:
     """Final for the request, unless another key is there; the refused one rests for as long as was said."""
-    assert classified(answer(status, retry_after="2")) == Outcome(Kind.FINAL, status, retry_after=2000)
+    assert classified(response(status, retry_after="2")) == Outcome(Kind.FINAL, status, retry_after=2000)

@@ -24,7 +24,7 @@ from extproc.policy.outcome import Kind
     ],
 )
 def test_a_provider_that_could_not_be_reached_is_a_connection_error(flag: Flag) -> None:
-    """Refused, reset, no healthy host, broken before any answer: whatever status Envoy gives it."""
+    """Refused, reset, no healthy host, broken before any response: whatever status Envoy gives it."""
     assert {classify_local_reply(status, flag) for status in (404, 502, 503)} == {Kind.CONNECTION_ERROR}
 
 
@@ -48,7 +48,7 @@ def test_a_provider_that_kept_silent_is_a_timeout(flag: Flag) -> None:
     [Flag.DOWNSTREAM_CONNECTION_TERMINATION, Flag.DOWNSTREAM_PROTOCOL_ERROR, Flag.DOWNSTREAM_REMOTE_RESET],
 )
 def test_a_client_that_has_gone_ends_the_request(flag: Flag) -> None:
-    """Nobody waits for another attempt, whatever else went wrong."""
+    """No client waits for another attempt, whatever else went wrong."""
     assert classify_local_reply(503, flag) is Kind.REJECTED
     assert classify_local_reply(503, flag | Flag.UPSTREAM_REQUEST_TIMEOUT | Flag.LOCAL_RESET) is Kind.REJECTED
 
@@ -59,7 +59,7 @@ def test_envoys_refusal_of_the_request_ends_it() -> None:
 
 
 def test_envoys_5xx_without_a_reason_we_know_is_a_connection_error() -> None:
-    """The provider has not answered, so nothing is generated twice."""
+    """The provider has not responded, so nothing is generated twice."""
     unknown = 1 << 40
 
     assert [classify_local_reply(status, unknown) for status in (500, 503)] == [Kind.CONNECTION_ERROR] * 2

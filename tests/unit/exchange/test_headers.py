@@ -83,7 +83,7 @@ def test_an_attempt_is_sent_where_its_target_is() -> None:
 
 
 @pytest.mark.parametrize("time_limit", [None, 0])
-def test_without_a_limit_and_a_new_body_neither_is_told(time_limit: int | None) -> None:
+def test_without_a_limit_and_a_new_body_neither_is_sent(time_limit: int | None) -> None:
     """As in the configuration, a limit of 0 is off."""
     changed = request_changes({}, upstream=an_upstream(), api=Api.CHAT, path="/", time_limit=time_limit)
 
@@ -112,7 +112,7 @@ def test_keys_rotate() -> None:
 
 
 def test_the_clients_anthropic_version_is_kept_for_anthropics_api_only() -> None:
-    """It says which answers the client understands; elsewhere nobody knows it."""
+    """It says which responses the client understands; other APIs do not know it."""
     client = {"anthropic-version": "2099-01-01"}
 
     assert changes(an_upstream(keys=()), client, api=Api.MESSAGES) == (client, set())
@@ -146,7 +146,7 @@ def test_what_identifies_the_client_stays_here(keys: tuple[str, ...]) -> None:
 
 
 def test_with_passthrough_the_clients_credential_goes_as_it_came() -> None:
-    """All but what is meant for a proxy, or tells of the page in a browser; nothing is put beside it."""
+    """All but what is meant for a proxy, or shows the page in a browser; nothing is put beside it."""
     client: dict[str, str] = dict.fromkeys(CREDENTIALS, "client's")
 
     assert changes(an_upstream(keys=("ours",), passthrough=True), client) == (
@@ -176,7 +176,7 @@ def test_the_clients_other_headers_pass() -> None:
 
 
 def test_nothing_internal_leaves() -> None:
-    """Whoever put it there; what an attempt needs of it is set anew."""
+    """Wherever it came from; what an attempt needs of it is set anew."""
     client = {
         names.CLUSTER: "evil",
         names.HINT: "openai/gpt-4o",
@@ -233,9 +233,9 @@ def test_a_repr_shows_names_only() -> None:
     assert repr(changed) == "HeaderChanges(set: authorization, :path; remove: cookie, api-key)"
 
 
-def test_an_answers_internal_headers_are_removed() -> None:
+def test_a_responses_internal_headers_are_removed() -> None:
     """A provider gives no orders to Envoy, and none of its words reaches the client as ours."""
-    answer = {
+    response = {
         ":status": "200",
         "content-type": "application/json",
         "x-request-id": "1",
@@ -246,7 +246,7 @@ def test_an_answers_internal_headers_are_removed() -> None:
         "x-envoy": "kept",
     }
 
-    assert response_removals(answer) == (
+    assert response_removals(response) == (
         "x-extproc-model",
         "x-extproc-redispatch",
         "x-arch-llm-provider",
@@ -271,14 +271,19 @@ def test_an_idempotency_value_is_one_requests_at_one_provider() -> None:
 def test_a_body_that_has_changed_leaves_behind_what_was_true_of_its_old_bytes() -> None:
     """A provider that checks a digest would refuse it."""
     names = ("content-digest", "repr-digest", "digest", "content-md5", "content-encoding")
-    told: dict[str, str] = dict.fromkeys(names, "x")
+    reported: dict[str, str] = dict.fromkeys(names, "x")
 
     def removed(length: int | None, *, decoded: bool = False) -> set[str]:
         changed = request_changes(
-            told, upstream=an_upstream(), api=Api.CHAT, path="/v1/chat/completions", body_length=length, decoded=decoded
+            reported,
+            upstream=an_upstream(),
+            api=Api.CHAT,
+            path="/v1/chat/completions",
+            body_length=length,
+            decoded=decoded,
         )
         return set(changed.remove_headers)
 
     assert removed(None) == set()
-    assert removed(5) == told.keys() - {"content-encoding"}
-    assert removed(5, decoded=True) == told.keys()
+    assert removed(5) == reported.keys() - {"content-encoding"}
+    assert removed(5, decoded=True) == reported.keys()

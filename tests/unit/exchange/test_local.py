@@ -1,4 +1,4 @@
-"""What the gateway answers by itself."""
+"""The responses of the gateway itself."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ CATALOG = a_catalog(
 )
 
 
-def answered(path: str, *, method: str = "GET", anthropic: bool = False) -> ImmediateResponse | None:
+def response_to(path: str, *, method: str = "GET", anthropic: bool = False) -> ImmediateResponse | None:
     """Return what the gateway says to a request for *path*, None when that is for a provider."""
     operation = operation_of(path, method=method, anthropic=anthropic)
     return local_response(method, path, operation, Api.OTHER if operation is None else operation.api, CATALOG)
 
 
-def told(path: str, *, anthropic: bool = False) -> object:
+def content_of(path: str, *, anthropic: bool = False) -> object:
     """Return what its body holds."""
-    answer = answered(path, anthropic=anthropic)
-    assert answer is not None
-    assert (answer.status, dict(answer.headers)) == (200, {"content-type": "application/json"})
-    return json.loads(answer.body)
+    response = response_to(path, anthropic=anthropic)
+    assert response is not None
+    assert (response.status, dict(response.headers)) == (200, {"content-type": "application/json"})
+    return json.loads(response.body)
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/models", "/openai/v1/models/", "/v1/models?limit=20"])
 def test_the_models_are_what_is_configured(path: str) -> None:
     """In the order of the file, then the names and aliases; no wildcard, and no name that is only shorter."""
-    assert told(path) == {
+    assert content_of(path) == {
         "object": "list",
         "data": [
             {"id": P, "object": "model", "created": 0, "owned_by": "openai"},
@@ -54,29 +54,29 @@ def test_anthropics_clients_see_what_speaks_messages() -> None:
     def shown(name: str) -> dict[str, str]:
         return {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
 
-    assert told("/v1/models", anthropic=True) == {
+    assert content_of("/v1/models", anthropic=True) == {
         "data": [shown(S), shown("smart")],
         "has_more": False,
         "first_id": S,
         "last_id": "smart",
     }
-    assert told("/v1/models/smart", anthropic=True) == shown("smart")
+    assert content_of("/v1/models/smart", anthropic=True) == shown("smart")
 
 
 def test_a_list_may_be_empty() -> None:
     operation = operation_of("/v1/models", method="GET", anthropic=True)
-    answer = local_response("GET", "/v1/models", operation, Api.ANTHROPIC, a_catalog(P))
+    response = local_response("GET", "/v1/models", operation, Api.ANTHROPIC, a_catalog(P))
 
-    assert answer is not None
-    assert json.loads(answer.body) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
+    assert response is not None
+    assert json.loads(response.body) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
 @pytest.mark.parametrize("named", [P, P.replace("/", "%2F"), "gpt-4o", "fast", "groq/llama"])
-def test_a_configured_model_is_told_of(named: str) -> None:
+def test_a_configured_model_is_listed(named: str) -> None:
     """By any name that a request may use, those that a wildcard knows included."""
     owner = "groq" if named.startswith("groq") else "openai"
 
-    assert told(f"/v1/models/{named}") == {
+    assert content_of(f"/v1/models/{named}") == {
         "id": named.replace("%2F", "/"),
         "object": "model",
         "created": 0,
@@ -97,23 +97,23 @@ def test_a_configured_model_is_told_of(named: str) -> None:
         ("GET", "/index.html", False),
     ],
 )
-def test_all_else_is_not_for_the_gateway_to_answer(method: str, path: str, *, anthropic: bool) -> None:
-    assert answered(path, method=method, anthropic=anthropic) is None
+def test_all_else_is_not_for_the_gateway(method: str, path: str, *, anthropic: bool) -> None:
+    assert response_to(path, method=method, anthropic=anthropic) is None
 
 
 @pytest.mark.parametrize("path", ["/", "/?x", "/api/hello"])
-def test_somebody_is_there(path: str) -> None:
-    assert told(path) == {"message": "hello"}
+def test_a_greeting(path: str) -> None:
+    assert content_of(path) == {"message": "hello"}
 
 
 def test_there_is_no_icon() -> None:
-    assert answered("/favicon.ico") == ImmediateResponse(204, (), b"")
+    assert response_to("/favicon.ico") == ImmediateResponse(204, (), b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/api/hello", "/favicon.ico", "/v1/models", f"/v1/models/{P}"])
-def test_the_answer_to_head_has_no_body(path: str) -> None:
+def test_the_response_to_head_has_no_body(path: str) -> None:
     """RFC 9110 section 9.3.2."""
-    got, head = answered(path), answered(path, method="HEAD")
+    got, head = response_to(path), response_to(path, method="HEAD")
 
     assert got is not None
     assert head == ImmediateResponse(got.status, got.headers, b"")
@@ -121,4 +121,4 @@ def test_the_answer_to_head_has_no_body(path: str) -> None:
 
 def test_a_model_of_no_name_is_none() -> None:
     """T is not configured here."""
-    assert answered(f"/v1/models/{T}") is None
+    assert response_to(f"/v1/models/{T}") is None

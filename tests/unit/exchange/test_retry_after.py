@@ -1,4 +1,4 @@
-"""How long an answer asks us to wait."""
+"""The wait that a response asks for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_nothing_asked() -> None:
     ],
 )
 def test_seconds(text: str, wait: int) -> None:
-    """Integer or decimal, to the millisecond, never too short; zero is an answer: now."""
+    """Integer or decimal, to the millisecond, never too short; zero means now."""
     assert asked({"retry-after": text}) == wait
 
 
@@ -61,7 +61,7 @@ def test_milliseconds(text: str, wait: int) -> None:
     ],
 )
 def test_a_date(text: str) -> None:
-    """An HTTP-date in any of its forms is compared with our clock where the answer bears no date."""
+    """An HTTP-date in any of its forms is compared with our clock where the response bears no date."""
     assert asked({"retry-after": text}, now=after(250, now=NOON)) == 29_750
 
 
@@ -74,11 +74,11 @@ def test_a_date_is_meant_by_the_clock_of_who_sent_it() -> None:
     assert asked({"retry-after": "Thu, 29 Oct 2026 13:00:30 GMT", "date": "Thu, 29 Oct 2026 13:00:00 GMT"}) == 30_000
 
 
-def test_a_date_of_the_answer_that_cannot_be_read_does_not_count() -> None:
+def test_a_date_of_the_response_that_cannot_be_read_does_not_count() -> None:
     assert asked({"retry-after": "Thu, 29 Oct 2026 12:00:30 GMT", "date": "yesterday"}) == 30_000
 
 
-def test_a_number_has_nothing_to_do_with_the_date_of_the_answer() -> None:
+def test_a_number_has_nothing_to_do_with_the_date_of_the_response() -> None:
     assert asked({"retry-after": "30", "date": "Thu, 29 Oct 2026 13:00:00 GMT"}) == 30_000
 
 
@@ -163,12 +163,12 @@ def test_milliseconds_are_a_plain_number() -> None:
     assert asked({"retry-after-ms": '1500, "1600", 2s, 2026-10-29T12:00:30Z'}) == 1600
 
 
-def test_more_than_any_clock_can_tell_is_an_overflow() -> None:
+def test_more_than_any_clock_can_show_is_an_overflow() -> None:
     assert asked({"retry-after": "9007199254740.993"}) is None
     assert asked({"retry-after-ms": f"{2**53 + 1}"}) is None
 
 
-def test_garbage_does_not_hide_an_answer() -> None:
+def test_garbage_does_not_hide_a_wait() -> None:
     assert asked({"retry-after": "soon", "retry-after-ms": "1500"}) == 1500
 
 
@@ -178,7 +178,7 @@ def test_the_longest_wait_wins() -> None:
     assert asked({"retry-after": "2", "retry-after-ms": "1999"}) == 2000
 
 
-def test_what_a_clock_can_just_tell_is_a_wait() -> None:
+def test_what_a_clock_can_just_show_is_a_wait() -> None:
     assert read_duration("9007199254740.992s") == 2**53
     assert read_duration("9007199254740.993s") is None
 

@@ -102,18 +102,18 @@ def opened(
     headers: dict[str, str] | None = None,
     now: Instant = NOW,
 ) -> tuple[Session, Directive]:
-    """Return a session that was told the whole request, and what it said to it."""
+    """Return a session that has received the whole request, and its directive."""
     session = Session(exchange, always(0.0))
-    told = RequestHeaders(headers or request_headers(), end_of_stream=body is None, carried=carried)
-    directive = session.receive(told, now=now)
+    reported = RequestHeaders(headers or request_headers(), end_of_stream=body is None, carried=carried)
+    directive = session.receive(reported, now=now)
     if body is not None and not isinstance(directive, ImmediateResponse):
         directive = session.receive(RequestBody(body), now=now)
     return session, directive
 
 
 def from_provider(status: int, **headers: str) -> ResponseHeaders:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ResponseHeaders(status, told, details=names.VIA_UPSTREAM)
+    reported = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ResponseHeaders(status, reported, details=names.VIA_UPSTREAM)
 
 
 REFUSED = ResponseHeaders(503, {}, Flag.UPSTREAM_CONNECTION_FAILURE, "upstream_reset_before_response_started{…}")
@@ -195,7 +195,7 @@ class TestTheRequest:
         ids=["no policy", "switched off", "no retry allowed"],
     )
     def test_otherwise_it_is_what_is_left_of_the_listeners(self, policy: Policy | None) -> None:
-        """The last chance is left all the time the listener gives; once it has begun, a response takes its time."""
+        """The last attempt has all the time the listener gives; once it has begun, a response takes its time."""
         _, directive = opened(an_exchange(policy))
 
         assert set_by(directive)[names.TRY_TIMEOUT] == LISTENERS
@@ -239,7 +239,7 @@ class TestTheRequest:
 
 
 class TestRefusals:
-    """Requests for which nobody is called."""
+    """Requests for which no provider is called."""
 
     def test_an_unknown_model_is_refused_with_what_there_is(self) -> None:
         _, directive = opened(an_exchange(), b'{"model": "gpt-9"}')
@@ -331,8 +331,8 @@ class TestRefusals:
         assert isinstance(directive, ImmediateResponse)
         assert directive.status == 413
 
-    def test_envoys_own_refusal_of_the_body_is_told_in_the_apis_shape(self) -> None:
-        """Envoy answers 413 by itself while the body is still coming; no policy can mend that."""
+    def test_envoys_own_refusal_of_the_body_has_the_apis_shape(self) -> None:
+        """Envoy responds with 413 by itself while the body is still coming; no policy can fix that."""
         session = Session(an_exchange(a_policy()), always(0.0))
         session.receive(RequestHeaders(request_headers(), end_of_stream=False), now=NOW)
 
@@ -418,10 +418,10 @@ class TestRefusals:
         assert directive.body is None
 
 
-class TestTheAnswer:
+class TestTheResponse:
     """What becomes of it."""
 
-    def test_a_success_is_delivered_and_says_who_answered(self) -> None:
+    def test_a_success_is_delivered_and_names_its_target(self) -> None:
         exchange = an_exchange(a_policy())
         session, _ = opened(exchange, carried=failing(exchange, from_provider(429)))
 
@@ -437,7 +437,7 @@ class TestTheAnswer:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     @pytest.mark.parametrize("policy", [None, a_policy(default=Rule("default", max_attempts=0))])
     def test_a_redirect_is_never_delivered(self, status: int, policy: Policy | None) -> None:
-        """A client that follows it shows its prompt to whoever the provider names, and to nobody's policy."""
+        """A client that follows it shows its prompt to the host that the provider names, outside of any policy."""
         session, _ = opened(an_exchange(policy))
 
         directive = session.receive(from_provider(status, location="https://elsewhere.test/v1"), now=NOW)
@@ -465,7 +465,7 @@ class TestTheAnswer:
         assert directive.status == 502
         assert error_of(directive)["type"] == "retry_exhausted"
 
-    def test_not_modified_is_an_answer(self) -> None:
+    def test_not_modified_is_a_response(self) -> None:
         """To a client's conditional request."""
         session, _ = opened(an_exchange(a_policy()))
 
@@ -489,9 +489,9 @@ class TestTheAnswer:
         state = failing(exchange, from_provider(503))
         session = Session(exchange, always(0.0))
 
-        told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
+        reported = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
-        assert session.receive(told, now=NOW) == ContinueProcessing(not_before=Instant(NOW + 500))
+        assert session.receive(reported, now=NOW) == ContinueProcessing(not_before=Instant(NOW + 500))
 
     def test_a_wait_that_is_over_is_not_held(self) -> None:
         """Re-dispatched in the middle of a wait, an attempt waits only what is left."""
@@ -500,9 +500,9 @@ class TestTheAnswer:
         state = failing(exchange, from_provider(503))
         session = Session(exchange, always(0.0))
 
-        told = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
+        reported = RequestHeaders(request_headers(), end_of_stream=False, carried=state)
 
-        assert session.receive(told, now=Instant(NOW + 500)) == ContinueProcessing()
+        assert session.receive(reported, now=Instant(NOW + 500)) == ContinueProcessing()
 
     def test_latency_is_counted_from_the_end_of_the_wait(self) -> None:
         """A wait of ours is no slowness of theirs."""
@@ -533,7 +533,7 @@ class TestTheAnswer:
         assert dict(directive.headers)["x-should-retry"] == "false"
         assert error_of(directive)["type"] == "retry_exhausted"
 
-    def test_the_same_request_again_calls_nobody(self) -> None:
+    def test_the_same_request_again_calls_no_target(self) -> None:
         """Another path is another request."""
         exchange = an_exchange(a_policy(default=Rule("default", max_attempts=1)))
         last, _ = opened(exchange, carried=failing(exchange, from_provider(429)))
@@ -550,7 +550,7 @@ class TestTheAnswer:
         )
         assert isinstance(elsewhere, Send)
 
-    def test_when_all_is_blocked_nobody_is_called(self) -> None:
+    def test_when_all_is_blocked_no_target_is_called(self) -> None:
         blocks = Blocks()
         for target in (P, S, T):
             blocks.add(Block(BlockKind.RETRY_AFTER, target, Instant(NOW + 120 * SECOND)), now=NOW)
@@ -571,7 +571,7 @@ class TestTheAnswer:
             (ResponseHeaders(504, {}, Flag.UPSTREAM_REQUEST_TIMEOUT, "response_timeout"), 504),
         ],
     )
-    def test_without_a_policy_no_answer_is_told_in_the_apis_shape(self, event: ResponseHeaders, status: int) -> None:
+    def test_without_a_policy_no_response_has_the_apis_shape(self, event: ResponseHeaders, status: int) -> None:
         session, _ = opened(an_exchange())
 
         directive = session.receive(event, now=NOW)
@@ -587,7 +587,7 @@ class TestTheAnswer:
 
         assert isinstance(session.receive(from_provider(404), now=NOW), Redispatch)
 
-    def test_a_slow_end_of_a_delivered_answer_is_remembered(self) -> None:
+    def test_a_slow_end_of_a_delivered_response_is_remembered(self) -> None:
         """Total latency is known when the stream ends."""
         blocks = Blocks()
         policy = a_policy(high_latency=a_high_latency(measure=Measure.TOTAL))
@@ -602,7 +602,7 @@ class TestTheAnswer:
 QUOTA = b'{"error": {"code": "insufficient_quota"}}'
 
 
-class TestReadingAnAnswer:
+class TestReadingAResponse:
     """A 429 may say in its body that waiting does not help."""
 
     READABLE = from_provider(429, content_type="application/json", content_length=str(len(QUOTA)))
@@ -638,7 +638,7 @@ class TestReadingAnAnswer:
         assert isinstance(session.receive(BodyOverdue(), now=NOW), Redispatch)
         assert session.receive(ResponseBody(QUOTA), now=NOW) == ContinueProcessing()
 
-    def test_an_answer_without_its_body_is_not_delivered(self) -> None:
+    def test_a_response_without_its_body_is_not_delivered(self) -> None:
         """It would break off in the client's hands."""
         session, _ = opened(an_exchange(a_policy(default=Rule("default", max_attempts=0))))
         session.receive(self.READABLE, now=NOW)
@@ -662,8 +662,8 @@ class TestReadingAnAnswer:
         assert isinstance(directive, Redispatch)
         assert directive.state.next.target == S
 
-    def test_an_error_of_which_the_rest_is_lost_is_told_by_its_status(self) -> None:
-        """The next attempt's session is told of it: the client learns what the provider has said."""
+    def test_an_error_of_which_the_rest_is_lost_is_reported_by_its_status(self) -> None:
+        """The next attempt's session gets it: the client learns what the provider has returned."""
         session, _ = opened(an_exchange(a_policy()))
         asked = session.receive(replace(self.READABLE, status=400), now=NOW)
         assert isinstance(asked, ReadResponseBody)
@@ -676,19 +676,19 @@ class TestReadingAnAnswer:
         assert directive.status == 400
         assert "HTTP status 400" in str(error_of(directive)["message"])
 
-    def test_an_answer_that_allows_no_retry_is_delivered_once_read(self) -> None:
+    def test_a_response_that_allows_no_retry_is_delivered_once_read(self) -> None:
         session, _ = opened(an_exchange(a_policy(default=Rule("default", max_attempts=0))))
         session.receive(self.READABLE, now=NOW)
 
         assert session.receive(ResponseBody(b"{}"), now=NOW) == Deliver(((names.MODEL, P), (names.ATTEMPTS, "1")))
 
-    def test_an_answer_that_has_ended_is_not_waited_for(self) -> None:
-        """As every answer to HEAD, whatever length it tells."""
+    def test_a_response_that_has_ended_is_not_waited_for(self) -> None:
+        """As every response to HEAD, whatever its content-length."""
         session, _ = opened(an_exchange(a_policy()))
 
         assert isinstance(session.receive(replace(self.READABLE, end_of_stream=True), now=NOW), Redispatch)
 
-    def test_a_body_that_breaks_off_is_told(self) -> None:
+    def test_a_body_that_breaks_off_is_recorded(self) -> None:
         """The stream ends without a word; the status was in the headers."""
         session, _ = opened(an_exchange(a_policy()))
         session.receive(self.READABLE, now=Instant(NOW + 20))
@@ -700,10 +700,10 @@ class TestReadingAnAnswer:
         assert (record.ttfb, record.total) == (20, 25)
 
 
-class TestAnAttemptNobodyDecidedOn:
-    """The next one is told what it was and what became of it, and charges it to its policy."""
+class TestAnUnprocessedAttempt:
+    """The next one gets its state and what became of it, and charges it to its policy."""
 
-    def test_envoy_is_told_what_is_sent(self) -> None:
+    def test_envoy_keeps_what_is_sent(self) -> None:
         exchange = an_exchange(a_policy(attempt_timeout=7 * SECOND))
 
         _, sent = opened(exchange)
@@ -746,7 +746,7 @@ class TestAnAttemptNobodyDecidedOn:
         assert record is not None
         assert (record.attempt, record.previous_outcome) == (2, outcome.label)
 
-    def test_why_is_told(self) -> None:
+    def test_envoys_details_are_recorded(self) -> None:
         """In Envoy's words, for the log."""
         exchange = an_exchange(a_policy())
 
@@ -783,11 +783,11 @@ class TestAnAttemptNobodyDecidedOn:
         """And no provider is called."""
         exchange = an_exchange(a_policy(max_total_attempts=1, default=Rule("default", max_attempts=5)))
 
-        session, answer = following(exchange, replace(in_flight(exchange)), "503", now=Instant(NOW + 40))
+        session, response = following(exchange, replace(in_flight(exchange)), "503", now=Instant(NOW + 40))
 
-        assert isinstance(answer, ImmediateResponse)
-        assert answer.status == 503
-        assert dict(answer.headers)[names.ATTEMPTS] == "1"
+        assert isinstance(response, ImmediateResponse)
+        assert response.status == 503
+        assert dict(response.headers)[names.ATTEMPTS] == "1"
         record = session.finish(now=Instant(NOW + 41))
         assert record is not None
         assert (record.result, record.attempt, record.outcome) == (Result.DELIVERED, 1, "http_503")
@@ -798,9 +798,9 @@ class TestAnAttemptNobodyDecidedOn:
         assert isinstance(second, Send)
         assert second.in_flight is not None
 
-        session, answer = following(exchange, second.in_flight, "connection_error")
+        session, response = following(exchange, second.in_flight, "connection_error")
 
-        assert [(one["model"], one["error_type"]) for one in error_of(answer)["attempts"]] == [  # type: ignore[attr-defined]
+        assert [(one["model"], one["error_type"]) for one in error_of(response)["attempts"]] == [  # type: ignore[attr-defined]
             (P, "http_429"),
             (S, "connection_error"),
         ]
@@ -810,13 +810,13 @@ class TestAnAttemptNobodyDecidedOn:
 
     @pytest.mark.parametrize("status", [400, 404, 422])
     def test_a_primarys_refusal_stays_that_though_it_has_broken_off(self, status: int) -> None:
-        """Nobody else is asked, and the client does not hear of a connection: it would ask again."""
+        """No other target is called, and the client is not shown a connection error: it would ask again."""
         exchange = an_exchange(a_policy())
 
-        session, answer = following(exchange, in_flight(exchange), str(status))
+        session, response = following(exchange, in_flight(exchange), str(status))
 
-        assert isinstance(answer, ImmediateResponse)
-        assert (answer.status, error_of(answer)["code"]) == (status, "response_lost")
+        assert isinstance(response, ImmediateResponse)
+        assert (response.status, error_of(response)["code"]) == (status, "response_lost")
         record = session.finish(now=NOW)
         assert record is not None
         assert (record.result, record.outcome) == (Result.DELIVERED, f"http_{status}")
@@ -835,10 +835,10 @@ class TestAnAttemptNobodyDecidedOn:
         assert third.in_flight.state.next.target == T
 
     def test_a_policy_that_has_gone_meanwhile_allows_no_other(self) -> None:
-        _, answer = following(an_exchange(), in_flight(an_exchange(a_policy())), "503")
+        _, response = following(an_exchange(), in_flight(an_exchange(a_policy())), "503")
 
-        assert isinstance(answer, ImmediateResponse)
-        assert (answer.status, error_of(answer)["code"]) == (503, "response_lost")
+        assert isinstance(response, ImmediateResponse)
+        assert (response.status, error_of(response)["code"]) == (503, "response_lost")
 
     def test_one_at_a_target_that_has_gone_meanwhile_is_not_forgotten(self) -> None:
         exchange = an_exchange(a_policy())
@@ -862,7 +862,7 @@ def in_flight(exchange: Exchange) -> InFlight:
 
 
 def following(exchange: Exchange, attempt: InFlight, response: str, *, now: Instant = NOW) -> tuple[Session, Directive]:
-    """Return the session after *attempt*, of which Envoy says *response*, and what it answers."""
+    """Return the session after *attempt*, of which Envoy says *response*, and its directive."""
     return opened(exchange, carried=attempt, headers={**request_headers(), names.UNPROCESSED: response}, now=now)
 
 
@@ -882,11 +882,11 @@ class TestTheAttemptState:
         assert (record.result, record.attempt) == (Result.REFUSED, 2)
 
     def test_a_state_that_cannot_be_read_stops_the_request(self) -> None:
-        """Who was called already is not known any more, so nobody may be called now."""
+        """Who was called already is not known any more, so no target may be called now."""
         session = Session(an_exchange(a_policy()), always(0.0))
 
-        told = RequestHeaders(request_headers(), end_of_stream=False, state_unreadable=True)
-        directive = session.receive(told, now=NOW)
+        reported = RequestHeaders(request_headers(), end_of_stream=False, state_unreadable=True)
+        directive = session.receive(reported, now=NOW)
 
         assert isinstance(directive, ImmediateResponse)
         assert directive.status == 500
@@ -901,8 +901,8 @@ class TestTheAttemptState:
         session, directive = opened(exchange, carried=state, now=Instant(NOW + 10))
 
         assert set_by(directive)[names.CLUSTER] == "openai"
-        answer = session.receive(from_provider(200), now=Instant(NOW + 20))
-        assert set_by(answer)[names.ATTEMPTS] == "2"
+        response = session.receive(from_provider(200), now=Instant(NOW + 20))
+        assert set_by(response)[names.ATTEMPTS] == "2"
 
     def test_when_no_target_fits_any_more_the_request_is_refused(self) -> None:
         before = an_exchange(a_policy())
@@ -916,7 +916,7 @@ class TestTheAttemptState:
 
 
 class TestTheRecord:
-    """What is told when the stream has ended."""
+    """The record when the stream has ended."""
 
     def test_a_delivered_attempt(self) -> None:
         session, _ = opened(an_exchange())
@@ -1034,7 +1034,7 @@ class TestTurns:
         with pytest.raises(UnexpectedEventError, match="expected response body, got ResponseHeaders"):
             session.receive(response, now=NOW)
 
-    def test_a_second_answer(self) -> None:
+    def test_a_second_response(self) -> None:
         session, _ = opened(an_exchange())
         session.receive(from_provider(200), now=NOW)
 
@@ -1043,7 +1043,7 @@ class TestTurns:
 
 
 def test_a_client_credential_is_passed_on_where_the_target_asks_for_it() -> None:
-    """passthrough_auth: the client's own key, and nobody else's."""
+    """passthrough_auth: the client's own key, and no other client's."""
     catalog = a_catalog(a_target(credential=Credential.CLIENT, keys=0), names=NAMES)
     upstreams = Upstreams({P: Upstream("openai", "api.openai.com", "gpt-4o", passthrough=True)})
 
@@ -1081,7 +1081,7 @@ class TestFreedom:
         ],
     )
     def test_what_needs_a_providers_state_stays_there(self, body: bytes, *, stays: bool) -> None:
-        """Whoever decides: the state that goes on says so."""
+        """On every path: the state that goes on says so."""
         exchange = an_exchange(a_policy())
         session, sent = opened(exchange, body)
 
@@ -1164,7 +1164,7 @@ class TestPaths:
     @pytest.mark.parametrize("named", ["gpt-4o", "openai%2Fgpt-4o", "openai/gpt-4o"])
     @pytest.mark.parametrize("body", [b'{"a": 1}', b'{"model": "mistral-large"}', b"{}"])
     def test_a_model_in_the_path_is_the_model(self, named: str, body: bytes) -> None:
-        """As at Azure, where nobody looks at the body's; whoever gets the request finds it there."""
+        """As at Azure, which ignores the body's; other providers find it there."""
         path = f"/openai/deployments/{named}/chat/completions?api-version=2024-10-21"
 
         _, directive = opened(an_exchange(), body, headers=request_headers(path))

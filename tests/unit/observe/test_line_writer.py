@@ -26,7 +26,7 @@ class Reader:
         self.writes.append(text)
 
     def flush(self) -> None:
-        """Take note that something has reached the reader."""
+        """Record that something has reached the reader."""
         self.flushed.set()
 
 
@@ -36,7 +36,7 @@ def dropped(count: int) -> str:
 
 
 def test_lines_are_written_in_batches_without_being_asked_for() -> None:
-    """Nobody flushes or closes: what gathers while one batch is written makes the next."""
+    """Without a flush or a close: what gathers while one batch is written makes the next."""
     reader = Reader()
     writer = LineWriter(reader, dropped)
 
@@ -55,7 +55,7 @@ def test_lines_are_written_in_batches_without_being_asked_for() -> None:
     writer.close()
 
 
-def test_a_reader_that_does_not_read_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_does_not_read_delays_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines beyond the bound are dropped, and how many is said when there is a reader again."""
     monkeypatch.setattr(line_writer, "MOST_WAITING", 10)
     reader = Reader()

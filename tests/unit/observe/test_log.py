@@ -58,10 +58,10 @@ def test_an_attempt_is_one_json_object_with_every_field(stream: io.StringIO) -> 
     """Numbers stay numbers."""
     attempt_log(LogFormat.JSON, stream)(RATE_LIMITED)
 
-    told = json.loads(stream.getvalue())
-    assert told.pop("time").endswith("Z")
-    assert told == {"level": "info", "event": "attempt", **attempt_fields(RATE_LIMITED)}
-    assert told["waited_ms"] == 250
+    reported = json.loads(stream.getvalue())
+    assert reported.pop("time").endswith("Z")
+    assert reported == {"level": "info", "event": "attempt", **attempt_fields(RATE_LIMITED)}
+    assert reported["waited_ms"] == 250
 
 
 @pytest.mark.parametrize("style", LogFormat)
@@ -104,7 +104,7 @@ def test_what_did_not_happen_is_left_out() -> None:
     }
 
 
-def test_why_nothing_more_was_tried_is_told() -> None:
+def test_why_nothing_more_was_tried_is_logged() -> None:
     """An exhausted request names the limit that ended it."""
     last = AttemptRecord("3f6c", Api.CHAT, 3, Result.EXHAUSTED, status=429, stop_reason=StopReason.RULE_SPENT)
 
@@ -125,9 +125,9 @@ def test_a_value_from_outside_cannot_forge_a_line_or_a_field(stream: io.StringIO
 
 def test_a_value_from_outside_cannot_fill_the_disk() -> None:
     """The model's name of a wildcard may be as long as a request."""
-    told = attempt_fields(AttemptRecord("x" * 100_000, Api.CHAT, 1, Result.REFUSED))
+    reported = attempt_fields(AttemptRecord("x" * 100_000, Api.CHAT, 1, Result.REFUSED))
 
-    assert told["request_id"] == "x" * 256
+    assert reported["request_id"] == "x" * 256
 
 
 @pytest.mark.parametrize("style", LogFormat)

@@ -47,7 +47,7 @@ def retry_after(until: int, subject: str = P) -> Block:
 
 
 def test_the_next_request_never_calls_who_has_asked_for_time() -> None:
-    """Both requests are answered at once; from its release on, the primary is called again."""
+    """Both requests are served at once; from the block's end on, the primary is called again."""
     engine = an_engine(policy=a_policy(fallback_models=(S,)))
 
     first = Journey(engine, rng=LOW).gets(http(429, retry_after=60_000), SUCCESS)
@@ -59,13 +59,13 @@ def test_the_next_request_never_calls_who_has_asked_for_time() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503, 408, 529])
-def test_any_retriable_answer_may_ask(status: int) -> None:
-    """The block begins when the answer has come."""
+def test_any_retriable_response_may_ask(status: int) -> None:
+    """The block begins when the response has come."""
     assert known(Reply(http(status, retry_after=2000), took=100)) == (retry_after(2100),)
 
 
 @pytest.mark.parametrize("outcome", [http(429), final(404, retry_after=2000), http(429, retry_after=0)])
-def test_whoever_does_not_ask_is_not_blocked(outcome: Outcome) -> None:
+def test_a_target_that_does_not_ask_is_not_blocked(outcome: Outcome) -> None:
     """Zero means now."""
     assert known(outcome) == ()
 
@@ -81,7 +81,7 @@ def test_the_scope_says_what_is_blocked(scope: Scope, subject: str) -> None:
 
 
 def test_a_block_is_never_longer_than_the_cap() -> None:
-    """max_retry_after_seconds; what was asked for is still told."""
+    """max_retry_after_seconds; what was asked for is still reported."""
     policy = a_policy(retry_after=RetryAfterHandling(cap=4000))
     waits = (3999, 4000, 4001, 10**12)
 
@@ -114,7 +114,7 @@ def test_a_block_that_may_be_waited_for_stays_so() -> None:
 
 
 def test_a_block_of_one_request_is_not_spread() -> None:
-    """Nobody else returns with it; nobody else knows of it."""
+    """No other status is returned with it; no other request knows of it."""
     policy = a_policy(retry_after=RetryAfterHandling(apply_to=Lifetime.REQUEST), fallback_models=(S,))
     blocks = Blocks()
 
@@ -154,7 +154,7 @@ def test_a_request_knows_the_blocks_of_all_and_its_own() -> None:
 
 
 def test_a_block_is_learnt_even_if_the_request_ends_with_it() -> None:
-    """The next request is better off, whether this one is exhausted or its answer passes through."""
+    """The next request is better off, whether this one is exhausted or its response passes through."""
     spent = a_policy(on_status=on_status(a_rule("on_status_codes[0]", max_attempts=0), 429))
 
     assert known(http(429, retry_after=2000), policy=spent) == (retry_after(2000),)
@@ -162,16 +162,16 @@ def test_a_block_is_learnt_even_if_the_request_ends_with_it() -> None:
 
 def test_every_block_is_handed_out_as_it_is_stored() -> None:
     """With its spread end: all processes release a target at the same time."""
-    told: list[Block] = []
-    engine = an_engine(policy=a_policy(fallback_models=(S,)), blocks=Blocks(told.append))
+    reported: list[Block] = []
+    engine = an_engine(policy=a_policy(fallback_models=(S,)), blocks=Blocks(reported.append))
 
     Journey(engine).gets(http(429, retry_after=100_000))
 
-    assert told == [retry_after(105_000)]
+    assert reported == [retry_after(105_000)]
 
 
-def test_blocks_told_by_others_count() -> None:
-    """Whoever shares the store is spared the same refusal."""
+def test_blocks_published_by_others_count() -> None:
+    """Requests that share the store are spared the same refusal."""
     blocks = Blocks()
     engine: Engine = an_engine(policy=a_policy(fallback_models=(S,)), blocks=blocks)
 

@@ -25,10 +25,10 @@ def test_a_failure_keeps_what_its_attempt_was() -> None:
     """Who was called with which key after which wait, what came of it, and what it was charged to."""
     state = a_state(a_next_attempt(S, wait=500, reason=Reason.DIFFERENT_PROVIDER, key=2))
 
-    told = state.with_failure(http(429, 2000), "on_status_codes[0]", 40, now=after(540))
+    reported = state.with_failure(http(429, 2000), "on_status_codes[0]", 40, now=after(540))
 
     failure = FailedAttempt(S, http(429, 2000), "on_status_codes[0]", key=2, waited=500, duration=40)
-    assert told == AttemptState(
+    assert reported == AttemptState(
         P, NOW, state.deadline, state.next, failures=(failure,), first_failure=after(540), body_sha256=b""
     )
 
@@ -102,5 +102,5 @@ def test_the_provider_that_failed() -> None:
     ],
 )
 def test_a_failures_name(outcome: Outcome, name: str) -> None:
-    """What clients read in the exhausted answer; only slowness has two numbers."""
+    """What clients read in the exhausted response; only slowness has two numbers."""
     assert FailedAttempt(P, outcome, "default", duration=1500).error_type == name

@@ -107,7 +107,7 @@ def test_two_keys_are_a_choice_already() -> None:
 
 
 @pytest.mark.parametrize("keys", [0, 1])
-def test_the_only_key_is_never_set_aside(keys: int) -> None:
+def test_the_only_key_is_never_on_cooldown(keys: int) -> None:
     """There is nothing to choose from."""
     assert a_view(key(1000, 0)).blocked_until(a_target(P, keys=keys)) is None
 

@@ -89,7 +89,7 @@ def test_a_block_that_is_over_already_is_none(until: int) -> None:
 
 
 def test_a_new_block_may_end_before_an_expired_one_began() -> None:
-    """What counts is now: an expired block that nobody has asked for keeps nothing out."""
+    """What counts is now: an expired block that was not looked up keeps nothing out."""
     ledger = Ledger(BlockKind.LATENCY)
     ledger.merge(P, after(10), NOW)
 
@@ -106,7 +106,7 @@ def test_what_is_in_force() -> None:
 
 
 def test_a_ledger_does_not_grow_with_names_that_clients_invent() -> None:
-    """What has expired goes, even if nobody asks for it again; what is in force stays."""
+    """What has expired goes, even if it is not looked up again; what is in force stays."""
     ledger = Ledger(BlockKind.LATENCY)
     for number in range(1023):
         ledger.merge(f"ollama/{number}", after(10), NOW)
@@ -146,27 +146,27 @@ def test_the_kinds_are_kept_apart() -> None:
 
 def test_every_change_is_handed_out() -> None:
     """A block that is new or has moved later; not one that changes nothing."""
-    told: list[Block] = []
-    blocks = Blocks(told.append)
+    reported: list[Block] = []
+    blocks = Blocks(reported.append)
 
     for until in (1000, 3000, 2000, 3000, 0):
         blocks.add(a_block(until), now=NOW)
 
-    assert told == [a_block(1000), a_block(3000)]
+    assert reported == [a_block(1000), a_block(3000)]
 
 
-def test_what_others_have_told_is_not_told_again() -> None:
+def test_what_others_have_published_is_not_published_again() -> None:
     """Else two processes would never stop telling each other."""
-    told: list[Block] = []
-    blocks = Blocks(told.append)
+    reported: list[Block] = []
+    blocks = Blocks(reported.append)
 
     news = [blocks.merge(a_block(until), now=NOW) for until in (1000, 1000, 500, 2000)]
 
-    assert (news, told) == ([True, False, False, True], [])
+    assert (news, reported) == ([True, False, False, True], [])
     assert blocks.retry_after.until(P, NOW) == after(2000)
 
 
-def test_blocks_work_without_anybody_to_tell() -> None:
+def test_blocks_work_without_a_publisher() -> None:
     blocks = Blocks()
 
     blocks.add(a_block(1000), now=NOW)

@@ -18,7 +18,7 @@ S2 = TargetId("anthropic/claude-3-opus")
 ALL = (P, P2, S, S2, T)
 
 
-def a_quest(
+def a_query(
     strategy: Strategy = Strategy.DIFFERENT_PROVIDER,
     *,
     origin: Target | None = None,
@@ -53,18 +53,18 @@ def test_same_provider() -> None:
 
 
 def test_same_model() -> None:
-    """The target that has just failed, and nobody else."""
+    """The target that has just failed, and no other."""
     assert found(Strategy.SAME_MODEL, origin=S) == ([S], [])
 
 
 @pytest.mark.parametrize("strategy", [Strategy.SAME_PROVIDER, Strategy.DIFFERENT_PROVIDER])
 def test_embeddings_are_made_by_those_that_the_policy_names(strategy: Strategy) -> None:
-    """And by nobody else, though all of them could: another model is another vector space."""
-    everybody = [a_target(target, apis=[Api.CHAT, Api.EMBEDDINGS]) for target in ALL]
+    """And by no other, though all of them could: another model is another vector space."""
+    all_targets = [a_target(target, apis=[Api.CHAT, Api.EMBEDDINGS]) for target in ALL]
     policy = a_policy(fallback_models=(S2, P2))
 
     def asked(policy: Policy, api: Api) -> list[TargetId]:
-        index = CandidateIndex(a_catalog(*everybody))
+        index = CandidateIndex(a_catalog(*all_targets))
         return ids(index.candidates(RequestContext(policy, a_target(P), api), strategy, a_target(P)))
 
     named = [P2] if strategy is Strategy.SAME_PROVIDER else [S2]
@@ -99,21 +99,21 @@ def test_the_primary_is_a_candidate_when_another_has_failed() -> None:
     assert found(origin=T) == ([], [P, P2, S, S2])
 
 
-def test_whoever_was_tried_is_left_out() -> None:
+def test_a_target_that_was_tried_is_left_out() -> None:
     pool = Candidates((a_target(S), a_target(P)), (a_target(T), a_target(P2)))
 
     assert pool.without({S, T}) == Candidates((a_target(P),), (a_target(P2),))
     assert pool.without(frozenset()) == pool
 
 
-def test_each_question_has_its_own_answer() -> None:
+def test_each_query_has_its_own_candidates() -> None:
     """Found once, and right again when it is asked again: for another primary, origin, strategy or API."""
     chat, both = a_target(P), a_target(S, apis=[Api.CHAT, Api.MODERATIONS])
     ours = a_target(T, credential=Credential.CLIENT, keys=0)
     index = CandidateIndex(a_catalog(chat, both, ours, P2))
     policy = a_policy(fallback_models=(T,))
 
-    def answers() -> list[list[TargetId]]:
+    def found() -> list[list[TargetId]]:
         return [
             ids(index.candidates(RequestContext(policy, primary, api), strategy, origin))
             for primary, api, strategy, origin in (
@@ -126,11 +126,11 @@ def test_each_question_has_its_own_answer() -> None:
             )
         ]
 
-    assert answers() == [[S], [T, S], [S], [P2], [P, P2], [S]]
-    assert answers() == [[S], [T, S], [S], [P2], [P, P2], [S]]
+    assert found() == [[S], [T, S], [S], [P2], [P, P2], [S]]
+    assert found() == [[S], [T, S], [S], [P2], [P, P2], [S]]
 
 
-def test_an_answer_is_found_only_once() -> None:
+def test_a_response_is_found_only_once() -> None:
     """Going through all targets at each decision would be most of what it costs."""
     index, context = CandidateIndex(a_catalog(*ALL)), RequestContext(a_policy(), a_target(P), Api.CHAT)
 
@@ -139,7 +139,7 @@ def test_an_answer_is_found_only_once() -> None:
     assert found[0] is found[1]
 
 
-def test_answers_do_not_grow_with_names_that_clients_invent() -> None:
+def test_the_index_does_not_grow_with_names_that_clients_invent() -> None:
     """All models of a wildcard ask the same question."""
     index = CandidateIndex(a_catalog(wildcards=[a_target("ollama/*", wildcard=True)]))
 
@@ -168,7 +168,7 @@ def test_answers_do_not_grow_with_names_that_clients_invent() -> None:
 )
 def test_why_a_target_is_no_candidate(target: Target, exclusion: Exclusion | None) -> None:
     """After P has failed, for a chat."""
-    assert a_quest().exclusion(target) == exclusion
+    assert a_query().exclusion(target) == exclusion
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_why_a_target_is_no_candidate(target: Target, exclusion: Exclusion | Non
     [(a_target(P), None), (a_target(P2), Exclusion.STRATEGY), (a_target(S), Exclusion.STRATEGY)],
 )
 def test_why_a_target_is_not_the_same_model(target: Target, exclusion: Exclusion | None) -> None:
-    assert a_quest(Strategy.SAME_MODEL).exclusion(target) == exclusion
+    assert a_query(Strategy.SAME_MODEL).exclusion(target) == exclusion
 
 
 @pytest.mark.parametrize(
@@ -185,16 +185,16 @@ def test_why_a_target_is_not_the_same_model(target: Target, exclusion: Exclusion
 )
 def test_why_a_target_is_not_the_same_provider(target: Target, exclusion: Exclusion | None) -> None:
     """The target itself is no other model of its provider."""
-    assert a_quest(Strategy.SAME_PROVIDER).exclusion(target) == exclusion
+    assert a_query(Strategy.SAME_PROVIDER).exclusion(target) == exclusion
 
 
 def test_the_clients_credential_stays_with_the_provider_it_was_meant_for() -> None:
     """A passthrough target is a candidate only for a request that goes to the same provider anyway."""
     ours = a_target(P2, credential=Credential.CLIENT, keys=0)
 
-    assert a_quest(Strategy.SAME_PROVIDER).exclusion(ours) is None
-    assert a_quest(origin=a_target(S)).exclusion(ours) is None
-    assert a_quest(origin=a_target(S), primary=a_target(T)).exclusion(ours) is Exclusion.CREDENTIAL
+    assert a_query(Strategy.SAME_PROVIDER).exclusion(ours) is None
+    assert a_query(origin=a_target(S)).exclusion(ours) is None
+    assert a_query(origin=a_target(S), primary=a_target(T)).exclusion(ours) is Exclusion.CREDENTIAL
 
 
 def test_candidates_in_order() -> None:

@@ -85,7 +85,7 @@ def test_a_targets_policy() -> None:
     assert [catalog.policy_of(target) for target in (ours, theirs, bare)] == [own, stand_in, None]
 
 
-def test_a_catalog_has_no_default_unless_told() -> None:
+def test_a_catalog_has_no_default_unless_given() -> None:
     catalog = Catalog({P: a_target(P)}, {})
 
     assert (catalog.default_for(Api.CHAT), dict(catalog.wildcards), dict(catalog.policies)) == (None, {}, {})
@@ -93,5 +93,5 @@ def test_a_catalog_has_no_default_unless_told() -> None:
 
 @pytest.mark.parametrize("model", ["a\r\nx-api-key: b", "a b", "é", "x" * 201, "\ud83d"])
 def test_a_wildcard_takes_no_name_that_cannot_stand_in_a_header(model: str) -> None:
-    """The name is a client's, and goes into the state, the answer's headers and the path."""
+    """The name is a client's, and goes into the state, the response's headers and the path."""
     assert a_catalog(P, wildcards=[OLLAMA]).find(f"ollama/{model}") is None

@@ -61,7 +61,7 @@ def a_backoff(base: int = 100) -> Backoff:
     return Backoff(Reach.SAME_MODEL, base, 5000, Jitter.NONE)
 
 
-def test_nobody_to_choose_from() -> None:
+def test_no_target_to_choose_from() -> None:
     for order in CandidateOrder:
         assert Chooser(order=order).choose(a_pool(), NO_DELAY) is StopReason.NO_CANDIDATE
 
@@ -74,7 +74,7 @@ def test_the_first_that_is_free() -> None:
     assert chooser.choose(a_pool(P, S, others=(P2,)), NO_DELAY) == Chosen(a_target(P2), 0)
 
 
-def test_another_ones_wait_delays_nobody() -> None:
+def test_another_ones_wait_delays_no_target() -> None:
     """Who is free is called at once, however long others are blocked."""
     chooser = Chooser(blocked={P: 50_000, P2: 50_000})
 
@@ -149,7 +149,7 @@ def test_whose_wait_would_be_too_long_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("state", ["deprioritized", "blocked", "free"])
-def test_why_nobody_was_chosen(state: str) -> None:
+def test_why_no_target_was_chosen(state: str) -> None:
     """The reason is that of the last candidate that was thought of."""
     delay = Delay(a_backoff(base=2000), failed(P))
     limits = Limits(NOW, max_wait=1000, deadline=after(300_000))

@@ -1,4 +1,4 @@
-"""What the rules tell when nothing more is tried."""
+"""The decision when nothing more is tried."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extproc.policy.decision import Exhausted, StopReason
     [([], None), ([None], None), ([0], 0), ([2000, None, 5000, 1000], 5000)],
 )
 def test_the_longest_wait_that_was_asked_for(asked: list[int | None], longest: int | None) -> None:
-    """Whoever asked for it; zero is a wait."""
+    """Whichever target asked for it; zero is a wait."""
     failures = tuple(
         FailedAttempt(target, http(429, wait), "default") for target, wait in zip([P, S, P, S], asked, strict=False)
     )

@@ -59,7 +59,7 @@ def test_a_time_limit_is_of_use_while_another_candidate_is_left() -> None:
     assert not may_move_on(a_policy(), P)
 
 
-def test_without_a_policy_nobody_else_is_asked() -> None:
+def test_without_a_policy_no_other_target_is_called() -> None:
     assert not may_move_on(None)
 
 
@@ -77,8 +77,8 @@ def test_the_same_model_once_more_is_an_alternative() -> None:
     assert may_move_on(a_policy(on_timeout=a_rule("on_timeout", HERE)), P)
 
 
-def test_whoever_was_tried_is_no_alternative() -> None:
-    """P timed out, S failed, and now S's successor T is under way: nobody is left."""
+def test_a_target_that_was_tried_is_no_alternative() -> None:
+    """P timed out, S failed, and now S's successor T is in flight: no target is left."""
     state = a_state().with_failure(http(500), "default", 0, now=NOW)
 
     assert may_move_on(a_policy(), P, S, T, state=replace(state, next=a_next_attempt(S)))
@@ -145,7 +145,7 @@ def test_what_is_not_configured_any_more_has_no_alternative() -> None:
         replace(a_state(a_next_attempt(GONE)), primary=GONE),
     ],
 )
-def test_an_answer_of_what_is_not_configured_any_more_is_delivered(state: AttemptState) -> None:
+def test_a_response_of_what_is_not_configured_any_more_is_delivered(state: AttemptState) -> None:
     """Nothing is known by which it could be classified, and nothing is recorded of it."""
     engine = an_engine(policy=a_policy())
 
@@ -164,7 +164,7 @@ def test_an_attempt_state_of_configured_targets_is_known() -> None:
 
 
 def test_the_policy_of_the_primary_governs_the_whole_request() -> None:
-    """Whoever is under way; the policies of others have no say."""
+    """Whichever target is in flight; the policies of others have no say."""
     ours = a_policy(on_status=on_status(a_rule("on_status_codes[0]", HERE), 429), rounds=1)
     theirs = a_policy(rounds=5)
     targets = {target: a_target(target) for target in (P, S)}
@@ -186,13 +186,13 @@ def test_the_same_random_numbers_and_clock_give_the_same_decisions() -> None:
     assert journeys[0].decision == journeys[1].decision
 
 
-def test_an_engine_answers_from_the_catalog_it_was_given() -> None:
+def test_an_engine_decides_by_the_catalog_it_was_given() -> None:
     catalog = a_catalog(policy=a_policy())
 
     assert Engine(catalog, Blocks(), SlowResponses()).catalog is catalog
 
 
-def test_total_is_measured_for_the_target_that_has_answered() -> None:
+def test_total_is_measured_for_the_target_that_has_responded() -> None:
     """Not for the primary, if another stood in."""
     blocks = Blocks()
     policy = a_policy(high_latency=a_high_latency(measure=Measure.TOTAL, block=4000), fallback_models=(S,))

@@ -71,7 +71,7 @@ def test_the_attempt_state_carries_the_digest_of_the_body(policy: Policy | None)
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503])
-def test_without_a_policy_any_answer_passes_through(status: int) -> None:
+def test_without_a_policy_any_response_passes_through(status: int) -> None:
     """One attempt, whatever it comes to."""
     journey = Journey(an_engine()).gets(http(status, retry_after=60_000))
 
@@ -79,7 +79,7 @@ def test_without_a_policy_any_answer_passes_through(status: int) -> None:
 
 
 def test_without_a_policy_nothing_is_learnt() -> None:
-    """The answer of one request does not concern the next."""
+    """The response of one request does not concern the next."""
     engine = an_engine()
     Journey(engine).gets(http(429, retry_after=60_000))
 
@@ -146,7 +146,7 @@ def test_a_slow_primary_with_same_model_is_used_anyway() -> None:
     assert first(a_policy(high_latency=slow), blocked(P, kind=BlockKind.LATENCY)) == a_call(P, Reason.LAST_RESORT)
 
 
-def test_a_slow_primary_serves_if_nobody_is_better() -> None:
+def test_a_slow_primary_serves_if_no_other_is_better() -> None:
     """All blocked by latency: the one that is free soonest, the primary among them."""
     blocks = blocked(S, T, kind=BlockKind.LATENCY, until=90_000)
     blocks.add(Block(BlockKind.LATENCY, P, after(80_000)), now=NOW)
@@ -170,7 +170,7 @@ def test_all_equally_slow_leaves_it_with_the_primary() -> None:
 
 
 def test_a_single_blocked_primary_is_waited_for() -> None:
-    """Even with a failover strategy: there is nobody else."""
+    """Even with a failover strategy: there is no other target."""
     assert first(a_policy(), blocked(P, until=2000), P) == a_call(P, Reason.LAST_RESORT, wait=2000)
 
 
@@ -181,7 +181,7 @@ def test_all_blocked_by_retry_after_waits_for_the_first() -> None:
     assert first(a_policy(), blocks) == a_call(T, Reason.LAST_RESORT, wait=2000)
 
 
-def test_all_blocked_for_too_long_calls_nobody() -> None:
+def test_all_blocked_for_too_long_calls_no_target() -> None:
     """The client learns when to come back."""
     blocks = blocked(P, S, until=90_000)
     blocks.add(Block(BlockKind.RETRY_AFTER, T, after(80_000)), now=NOW)

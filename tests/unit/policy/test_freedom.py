@@ -62,7 +62,7 @@ class TestThere:
         assert (journey.path, journey.waits) == ([P, P], [0, 2000])
 
     def test_or_it_is_exhausted(self) -> None:
-        """With the block's end, though somebody else could have answered: so long nobody is to wait."""
+        """With the block's end, though another target could have served it: no client waits that long."""
         journey = Journey(an_engine(policy=a_policy()), freedom=Freedom.THERE).gets(http(429, 61_000))
 
         assert isinstance(journey.decision, Exhausted)
@@ -121,7 +121,7 @@ class TestThere:
         assert journey.path == [P]
 
     def test_a_key_that_others_were_refused_with_is_asked_with_at_once(self) -> None:
-        """No other will do, and its provider says best what is wrong with it: nobody is to wait for our guess."""
+        """No other will do, and its provider says best what is wrong with it: no request waits for our guess."""
         engine = an_engine(KEYED, S, policy=a_policy())
         Journey(engine).gets(final(401), SUCCESS)
 
@@ -142,8 +142,8 @@ class TestThere:
     @pytest.mark.parametrize("api", [Api.OTHER, Api.ANTHROPIC])
     def test_what_a_provider_keeps_is_such_a_request(self, api: Api) -> None:
         """Files and batches, whatever the caller says of it."""
-        everybody = [a_target(target, apis=Api) for target in (P, P2, S)]
-        journey = Journey(an_engine(*everybody, policy=a_policy()), api=api).gets(http(503))
+        all_targets = [a_target(target, apis=Api) for target in (P, P2, S)]
+        journey = Journey(an_engine(*all_targets, policy=a_policy()), api=api).gets(http(503))
 
         assert journey.path == [P, P]
 
@@ -152,7 +152,7 @@ class TestOnce:
     """What asks for no generation: GET, HEAD, OPTIONS."""
 
     @pytest.mark.parametrize("outcome", [http(429, 2000), http(503), TIMEOUT, final(404)])
-    def test_its_answer_is_delivered_whatever_it_is(self, outcome: Outcome) -> None:
+    def test_its_response_is_delivered_whatever_it_is(self, outcome: Outcome) -> None:
         blocks = Blocks()
         engine = an_engine(KEYED, S, policy=a_policy(high_latency=a_high_latency()), blocks=blocks)
         reply = Reply(outcome, took=9000, rest=9000)
@@ -173,14 +173,14 @@ class TestOnce:
 
         assert (journey.path, journey.waits) == ([P], [0])
 
-    def test_nobody_stands_in_if_it_takes_too_long(self) -> None:
+    def test_no_target_stands_in_if_it_takes_too_long(self) -> None:
         engine = an_engine(policy=a_policy())
         journey = Journey(engine, freedom=Freedom.ONCE)
 
         assert not engine.has_alternative(journey.state, Api.CHAT, now=NOW, rng=journey.rng)
         assert engine.policy_of(journey.state) is None
 
-    def test_what_is_heard_before_its_end_is_of_no_consequence(self) -> None:
+    def test_what_is_received_before_its_end_is_of_no_consequence(self) -> None:
         blocks = Blocks()
         engine = an_engine(policy=a_policy(), blocks=blocks)
         journey = Journey(engine, freedom=Freedom.ONCE)

@@ -90,7 +90,7 @@ def test_a_round_after_an_unfit_target_pauses_as_after_the_failure_before_it() -
 
 
 def test_the_budget_begins_with_the_first_failure_though_that_was_unfit() -> None:
-    """The client waits since then, whoever it was."""
+    """The client waits since then, whichever target it was."""
     engine = an_engine(P, S, T, policy=a_policy(fallback_models=(S, T), max_duration=1000), blocks=blocked(P))
 
     journey = Journey(engine).gets(Reply(final(404), took=20), Reply(http(503), took=1001))
@@ -101,7 +101,7 @@ def test_the_budget_begins_with_the_first_failure_though_that_was_unfit() -> Non
 
 
 def test_jitter_spreads_the_end_of_a_block_for_slowness() -> None:
-    """By up to a tenth, so that not everybody comes back at once; also where the total was too long."""
+    """By up to a tenth, so that not all requests come back at once; also where the total was too long."""
     slow = a_high_latency(measure=Measure.TOTAL, block=60_000)
     blocks = Blocks()
 
@@ -111,7 +111,7 @@ def test_jitter_spreads_the_end_of_a_block_for_slowness() -> None:
 
 
 def test_no_key_is_tried_twice_at_a_target_that_asks_for_no_time() -> None:
-    """Each may be used again at once; but the request has had its answer with all of them."""
+    """Each may be used again at once; but the request has had a response with each of them."""
     journey = Journey(engine_of(keys=3, policy=a_policy(default=a_rule(max_attempts=0)))).gets(
         http(429, 0), http(429, 0), http(429, 0)
     )

@@ -59,7 +59,7 @@ def test_each_target_has_turns_of_its_own() -> None:
     assert used == [0, 1, 0, 2, 1]
 
 
-def test_keys_that_are_set_aside_are_passed_over_without_a_policy_too() -> None:
+def test_keys_on_cooldown_are_passed_over_without_a_policy_too() -> None:
     """Other requests have found out; until the cooldown ends."""
     blocks = Blocks()
     blocks.add(on_cooldown(1000, 0), now=NOW)
@@ -90,7 +90,7 @@ def test_keys_rotate_across_attempts() -> None:
         (http(429, retry_after=10**9), 300_000, on_cooldown),
     ],
 )
-def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int, cooldown: Callable[[int, int], Block]) -> None:
+def test_a_refused_key_is_on_cooldown(outcome: Outcome, rest: int, cooldown: Callable[[int, int], Block]) -> None:
     """For all requests, until its Retry-After (at most the cap) or for a minute; exactly."""
     blocks = Blocks()
 
@@ -100,7 +100,7 @@ def test_a_refused_key_is_set_aside(outcome: Outcome, rest: int, cooldown: Calla
 
 
 @pytest.mark.parametrize("number", [4, -2, 2**31 - 1])
-def test_the_key_that_was_sent_is_set_aside_whatever_its_number(number: int) -> None:
+def test_the_key_that_was_sent_is_on_cooldown_whatever_its_number(number: int) -> None:
     """An attempt state may come from a process with more keys: a number that no key has must not be remembered."""
     blocks = Blocks()
     state = a_state(a_next_attempt(P, key=number))
@@ -130,7 +130,7 @@ def test_the_wait_of_one_key_does_not_block_its_target() -> None:
     assert Journey(engine).path == [P]
 
 
-def test_a_target_whose_keys_are_all_set_aside_comes_last() -> None:
+def test_a_target_whose_keys_are_all_on_cooldown_comes_last() -> None:
     """Until the first cooldown ends."""
     engine = engine_of()
     Journey(engine).gets(final(401), Reply(final(403), took=10), Reply(final(402), took=10))
@@ -138,7 +138,7 @@ def test_a_target_whose_keys_are_all_set_aside_comes_last() -> None:
     assert [Journey(engine, now=after(at)).path for at in (20, 59_999, 60_000)] == [[S], [S], [P]]
 
 
-def test_a_target_whose_keys_are_all_set_aside_may_be_waited_for() -> None:
+def test_a_target_whose_keys_are_all_on_cooldown_may_be_waited_for() -> None:
     """The wait is for the key whose cooldown ends first, and that key is used."""
     blocks = Blocks()
     for number, until in enumerate((9000, 7000, 8000)):
@@ -149,7 +149,7 @@ def test_a_target_whose_keys_are_all_set_aside_may_be_waited_for() -> None:
     assert (keys(journey), journey.waits) == ([(P, 1)], [7000])
 
 
-def test_nobody_waits_for_a_cooldown_that_is_our_guess() -> None:
+def test_no_request_waits_for_a_cooldown_that_is_our_guess() -> None:
     """A provider that refuses all of a target's keys says best what is wrong; and perhaps it takes them again."""
     engine = engine_of(a_policy())
     Journey(engine).gets(final(401), final(401), final(401))

@@ -26,7 +26,7 @@ def test_enough_within_the_window() -> None:
 
 
 def test_what_is_older_than_the_window_does_not_count() -> None:
-    """An answer is out of the window that ends a window's length after it."""
+    """A response is out of the window that ends a window's length after it."""
     assert noted(0, 500, 1000, 1400) == [False, False, False, True]
 
 

@@ -55,7 +55,7 @@ def test_a_rule_allows_as_many_retries_as_it_says(most: int) -> None:
     assert ended(a_policy(default=a_default(most)), *[http(429)] * (most + 1)) == (most + 1, StopReason.RULE_SPENT)
 
 
-def test_what_was_tried_is_told_when_nothing_more_is() -> None:
+def test_what_was_tried_is_reported_when_nothing_more_is() -> None:
     """Every attempt that was made, in order, and none that was only planned."""
     policy = a_policy(default=a_rule(max_attempts=1), fallback_models=(S, T))
 
@@ -128,7 +128,7 @@ def test_ten_attempts_are_the_default() -> None:
     assert ended(a_policy(default=a_default(50)), *[http(429)] * 10) == (10, StopReason.TOTAL_SPENT)
 
 
-def test_the_spent_rule_is_told_before_the_spent_total() -> None:
+def test_the_spent_rule_is_reported_before_the_spent_total() -> None:
     """The narrower limit says more."""
     assert ended(a_policy(default=a_default(1), max_total_attempts=2), http(429), http(429)) == (
         2,
@@ -181,7 +181,7 @@ def test_without_a_budget_only_the_deadline_ends_the_waiting() -> None:
     ],
 )
 def test_an_only_attempt_that_allowed_no_retry_passes_through(policy: Policy) -> None:
-    """With max_attempts 0 the provider's own answer is worth more than ours."""
+    """With max_attempts 0 the provider's own response is worth more than ours."""
     assert Journey(an_engine(policy=policy)).gets(http(429)).decision == Deliver(a_state())
 
 

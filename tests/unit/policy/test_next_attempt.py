@@ -45,7 +45,7 @@ def by(strategy: Strategy) -> Policy:
     ],
 )
 def test_strategies(strategy: Strategy, target: str, reason: Reason) -> None:
-    """The same target, another model of its provider, or another provider; told with the attempt."""
+    """The same target, another model of its provider, or another provider; recorded with the attempt."""
     journey = Journey(an_engine(P, P2, S, policy=by(strategy))).gets(http(429))
 
     assert (journey.path, journey.reasons) == ([P, target], [Reason.PRIMARY, reason])
@@ -85,8 +85,8 @@ def test_fallback_models_come_first_in_order() -> None:
     assert journey.path == [P, T, S, "xai/grok-4"]
 
 
-def test_nobody_is_tried_twice_in_a_round() -> None:
-    """When nobody is left, the request is exhausted."""
+def test_no_target_is_tried_twice_in_a_round() -> None:
+    """When no target is left, the request is exhausted."""
     journey = Journey(an_engine(P, S, T, policy=IN_FILE_ORDER)).gets(*[http(429)] * 3)
 
     assert isinstance(journey.decision, Exhausted)
@@ -110,7 +110,7 @@ def test_who_cannot_serve_the_request_is_no_candidate() -> None:
 
 
 def test_the_primary_is_called_whatever_it_speaks() -> None:
-    """The client has asked for it by name; nobody else may stand in for a request that only it understands."""
+    """The client has asked for it by name; no other may stand in for a request that only it understands."""
     journey = Journey(an_engine(policy=IN_FILE_ORDER), api=Api.MODERATIONS).gets(http(429))
 
     assert isinstance(journey.decision, Exhausted)
@@ -167,14 +167,14 @@ def test_a_named_fallback_uses_up_no_turn() -> None:
 
 
 @pytest.mark.parametrize("kind", [BlockKind.RETRY_AFTER, BlockKind.LATENCY])
-def test_whoever_is_blocked_is_passed_over(kind: BlockKind) -> None:
-    """While somebody else is not."""
+def test_a_blocked_target_is_passed_over(kind: BlockKind) -> None:
+    """While another one is not."""
     engine = an_engine(P, S, T, policy=IN_FILE_ORDER, blocks=blocked(S, kind=kind))
 
     assert Journey(engine).gets(http(429)).path == [P, T]
 
 
-def test_targets_blocked_by_latency_are_used_rather_than_nobody() -> None:
+def test_targets_blocked_by_latency_are_used_rather_than_none() -> None:
     """The one that is free soonest."""
     blocks = blocked(S, until=9_000_000, kind=BlockKind.LATENCY)
     blocks.add(Block(BlockKind.LATENCY, T, after(8_000_000)), now=NOW)
@@ -208,7 +208,7 @@ def test_what_is_left_is_blocked_for_too_long() -> None:
     assert (journey.decision.reason, journey.decision.shortest_block) == (StopReason.WAIT_TOO_LONG, 80_000)
 
 
-def test_when_the_primary_is_back_is_told_whatever_ended_the_request() -> None:
+def test_when_the_primary_is_back_is_reported_whatever_ended_the_request() -> None:
     """A spent rule says nothing of waits, and yet one is known: of the primary, and of whom else was tried."""
     policy = a_policy(default=a_rule(max_attempts=1), fallback_models=(S,))
 

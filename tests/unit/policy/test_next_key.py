@@ -68,7 +68,7 @@ def test_every_key_is_tried_once() -> None:
     assert keys(journey) == [(P, 1), (P, 2), (P, 0), (S, 0)]
 
 
-def test_keys_that_are_set_aside_are_not_tried() -> None:
+def test_keys_on_cooldown_are_not_tried() -> None:
     blocks = Blocks()
     blocks.add(on_cooldown(5000, 1), now=NOW)
 
@@ -83,8 +83,8 @@ def test_when_no_key_is_left_the_last_refusal_is_a_failure_like_any_other() -> N
     assert [failure.rule for failure in journey.state.failures] == [None, None, "default"]
 
 
-def test_when_no_key_is_left_somebody_else_is_asked() -> None:
-    """Whether the policy lists the refusal or not; with nobody else, it is delivered."""
+def test_when_no_key_is_left_another_target_is_called() -> None:
+    """Whether the policy lists the refusal or not; with no other target, it is delivered."""
     refusals = [final(401)] * 3
     listed = a_policy(on_status=on_status(a_rule("on_status_codes[0]"), 401), fallback_models=(S,))
 
@@ -124,7 +124,7 @@ def test_the_next_key_respects_the_budget(took: int, path: list[str]) -> None:
 
 
 def test_without_a_policy_a_refused_key_is_not_followed_by_another() -> None:
-    """One attempt, and its answer passes through."""
+    """One attempt, and its response passes through."""
     assert isinstance(Journey(an_engine(KEYED)).gets(final(401)).decision, Deliver)
 
 
@@ -139,7 +139,7 @@ def test_the_next_key_costs_no_retry() -> None:
 
 
 def test_a_policy_without_retries_still_tries_the_next_key() -> None:
-    """It is no step of a strategy; what comes of the last key is then told with all attempts."""
+    """It is no step of a strategy; what comes of the last key is then reported with all attempts."""
     journey = Journey(engine_of(a_policy(default=a_rule(max_attempts=0)))).gets(http(429), http(503))
 
     assert isinstance(journey.decision, Exhausted)

@@ -1,4 +1,4 @@
-"""Keys, accounts and models that a provider refuses: the operator's to mend, so that somebody else is asked."""
+"""Keys, accounts and models that a provider refuses: the operator's to fix, so that another target is called."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POLICY = a_policy(fallback_models=(S, T))
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_somebody_else_is_asked(refusal: Outcome) -> None:
+def test_another_target_is_called(refusal: Outcome) -> None:
     """At once, and charged like any other failure."""
     journey = Journey(an_engine(policy=POLICY)).gets(refusal, SUCCESS)
 
@@ -62,19 +62,19 @@ def test_a_refusal_that_is_not_of_the_operators_key_goes_to_the_client(
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_with_nobody_else_the_provider_says_what_is_wrong(refusal: Outcome) -> None:
+def test_with_no_other_target_the_provider_says_what_is_wrong(refusal: Outcome) -> None:
     """Better than we could."""
     assert isinstance(Journey(an_engine(P, policy=a_policy())).gets(refusal).decision, Deliver)
 
 
-def test_once_somebody_else_has_failed_all_attempts_are_told() -> None:
+def test_once_another_target_has_failed_all_attempts_are_reported() -> None:
     journey = Journey(an_engine(P, S, policy=a_policy(rounds=1))).gets(final(401), http(503))
 
     assert isinstance(journey.decision, Exhausted)
     assert [failure.outcome.status for failure in journey.decision.failures] == [401, 503]
 
 
-def test_coming_back_to_a_refusal_is_told_with_what_was_before() -> None:
+def test_coming_back_to_a_refusal_is_reported_with_what_was_before() -> None:
     engine = an_engine(P, S, policy=a_policy(default=a_rule(max_attempts=9)))
 
     journey = Journey(engine).gets(http(503), http(503), final(401), final(401))
@@ -84,7 +84,7 @@ def test_coming_back_to_a_refusal_is_told_with_what_was_before() -> None:
     assert journey.decision.reason is StopReason.NO_CANDIDATE
 
 
-def test_a_refusal_that_comes_last_is_told_with_what_was_before() -> None:
+def test_a_refusal_that_comes_last_is_reported_with_what_was_before() -> None:
     """All attempts of its rule are used up by then."""
     journey = Journey(an_engine(P, S, policy=a_policy())).gets(http(503), http(503), final(401))
 
@@ -104,7 +104,7 @@ def test_a_rule_in_the_file_wins(refusal: Outcome) -> None:
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_the_same_model_is_not_asked_again(refusal: Outcome) -> None:
-    """Where the file allows nobody else, the client learns at once what is wrong."""
+    """Where the file allows no other target, the client learns at once what is wrong."""
     policy = a_policy(default=a_rule(strategy=Strategy.SAME_MODEL))
 
     assert isinstance(Journey(an_engine(policy=policy)).gets(refusal).decision, Deliver)
@@ -118,7 +118,7 @@ def test_what_another_provider_does_not_have_is_not_asked_for_there(refusal: Out
     assert isinstance(journey.decision, Deliver)
 
 
-def test_a_key_without_a_balance_is_set_aside() -> None:
+def test_a_key_without_a_balance_is_on_cooldown() -> None:
     """Like one that is not valid: the next one is tried first, and the next request begins with it."""
     blocks = Blocks()
     engine = an_engine(a_target(P, keys=2), S, policy=POLICY, blocks=blocks)

@@ -19,7 +19,7 @@ def test_below_300_is_success() -> None:
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308, 399])
 def test_a_redirect_is_a_failure_of_its_target(status: int) -> None:
-    """Whoever is meant by it has no key of ours, and no client is to go there by itself."""
+    """The host that it names has no key of ours, and no client is to go there by itself."""
     assert kinds(status) == [Kind.HTTP]
     assert http(status).redirects
     assert not http(status).transient
@@ -59,11 +59,11 @@ def test_the_provider_may_ask_for_a_retry() -> None:
     assert kinds(400, 409, 404, 429, hint=RetryHint.RETRY) == [Kind.HTTP] * 4
 
 
-def test_the_providers_wish_does_not_touch_success() -> None:
+def test_the_providers_retry_hint_does_not_touch_success() -> None:
     assert kinds(200, 304, hint=RetryHint.RETRY) == [Kind.SUCCESS] * 2
 
 
-def test_an_entry_of_the_operator_outweighs_the_providers_wish() -> None:
+def test_an_entry_of_the_operator_outweighs_the_providers_retry_hint() -> None:
     """`x-should-retry` overrides the default class, not an explicit on_status_codes entry."""
     assert kinds(429, 404, listed=(429,), hint=RetryHint.DO_NOT_RETRY) == [Kind.HTTP, Kind.FINAL]
 

@@ -68,7 +68,7 @@ def test_a_reset_that_cannot_be_read_is_ignored(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["9" * 32 + unit for unit in ("h", "m", "s", "ms")] + ["1" * 33 + "s"])
-def test_a_reset_that_no_clock_can_tell_is_an_overflow(text: str) -> None:
+def test_a_reset_that_no_clock_can_show_is_an_overflow(text: str) -> None:
     assert asked(openai("tokens", text)) is None
 
 
@@ -97,7 +97,7 @@ def test_a_limit_must_have_a_name() -> None:
 
 
 def test_a_reset_time_is_meant_by_the_clock_of_who_sent_it() -> None:
-    """It is compared with the `Date` of the answer, where there is one."""
+    """It is compared with the `Date` of the response, where there is one."""
     date = {"date": "Thu, 29 Oct 2026 13:00:00 GMT"}
 
     assert asked(anthropic("tokens", "2026-10-29T13:00:30Z"), date) == 30_000
@@ -105,7 +105,7 @@ def test_a_reset_time_is_meant_by_the_clock_of_who_sent_it() -> None:
 
 @pytest.mark.parametrize("amount", ["1", "10", "0.5", "1, 2", "", "none", "--0", "-"])
 def test_the_reset_of_a_limit_that_is_not_spent_means_nothing(amount: str) -> None:
-    """Providers send it with every answer."""
+    """Providers send it with every response."""
     assert asked(ALL_RESETS, remaining(amount)) is None
 
 

@@ -1,4 +1,4 @@
-"""A request that everybody has just failed is not sent to everybody again."""
+"""A request that has just been exhausted is not sent to all targets again."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def a_client(policy: Policy | None = ONCE, blocks: Blocks | None = None) -> Clie
 
 
 @pytest.mark.parametrize("outcome", [http(503), http(429), TIMEOUT, CONNECTION_ERROR])
-def test_the_same_request_again_calls_nobody(outcome: Outcome) -> None:
+def test_the_same_request_again_calls_no_target(outcome: Outcome) -> None:
     """A client that retries in layers: thirty requests, and the providers are called for one."""
     client = a_client()
     first = client.asks(outcome)
@@ -99,7 +99,7 @@ def test_the_same_request_again_calls_nobody(outcome: Outcome) -> None:
 
 
 def test_it_has_made_no_attempt_itself() -> None:
-    """But what the client is told is what the first one met, and how long is left."""
+    """But the client gets the failure of the first one, and the time that is left."""
     client = a_client()
     client.asks(http(429), http(503))
 
@@ -110,7 +110,7 @@ def test_it_has_made_no_attempt_itself() -> None:
     assert again.decisive == FailedAttempt(S, http(503), "default")
 
 
-def test_whoever_comes_when_told_to_is_served() -> None:
+def test_a_client_that_obeys_retry_after_is_served() -> None:
     client = a_client()
     first = client.asks(http(503))
 
@@ -120,7 +120,7 @@ def test_whoever_comes_when_told_to_is_served() -> None:
 
 
 def test_it_takes_longer_each_time_to_be_served() -> None:
-    """Codex comes thirty times, each when it is told to: three may be any client's, so many are a loop."""
+    """Codex comes thirty times, each time after its Retry-After: three may be any client's, so many are a loop."""
     client, at, called_at = a_client(), 0, []
 
     for _ in range(30):
@@ -170,7 +170,7 @@ def failing(times: int) -> tuple[Client, int]:
 
 
 def test_a_target_that_has_recovered_is_not_withheld() -> None:
-    """Another request tells: from the policy's own window on."""
+    """Another request shows it: from the policy's own window on."""
     client, at = failing(3)
     assert isinstance(client.asks(SUCCESS, at=at + 3999), Exhausted)
 
@@ -180,7 +180,7 @@ def test_a_target_that_has_recovered_is_not_withheld() -> None:
     assert isinstance(client.asks(SUCCESS, at=at + 2000), Deliver)
 
 
-def test_one_that_has_nothing_to_do_with_it_tells_nothing() -> None:
+def test_one_that_has_nothing_to_do_with_it_says_nothing() -> None:
     client, at = failing(3)
 
     client.asks(SUCCESS, at=at + 1000, body=OTHER, primary=T)
@@ -188,7 +188,7 @@ def test_one_that_has_nothing_to_do_with_it_tells_nothing() -> None:
     assert isinstance(client.asks(SUCCESS, at=at + 3999), Exhausted)
 
 
-def test_a_success_before_the_failure_tells_nothing() -> None:
+def test_a_success_before_the_failure_says_nothing() -> None:
     client, at = failing(2)
     client.asks(SUCCESS, at=at + 1999, body=OTHER)
     client.asks(http(503), at=at + 2000)
@@ -198,7 +198,7 @@ def test_a_success_before_the_failure_tells_nothing() -> None:
 
 
 def test_after_a_while_it_begins_anew() -> None:
-    """With the first window: nobody remembers a failure of an hour ago."""
+    """With the first window: a failure of an hour ago is forgotten."""
     client, at = failing(3)
     later = at + 4000 + 16_000
     client.asks(http(503), at=later)
@@ -217,8 +217,8 @@ def test_a_provider_that_says_when_to_come_is_taken_at_its_word_each_time() -> N
 
 
 @pytest.mark.parametrize(("asked", "served_at"), [(500, 500), (1999, 1999)])
-def test_nobody_is_kept_away_for_longer_than_a_provider_asked_for(asked: int, served_at: int) -> None:
-    """A wait that is shorter than ours is the one the client is told."""
+def test_no_request_is_refused_for_longer_than_a_provider_asked_for(asked: int, served_at: int) -> None:
+    """A wait that is shorter than ours is the client's Retry-After."""
     client = a_client()
     first = client.asks(http(503, retry_after=asked))
 
@@ -235,7 +235,7 @@ def test_a_wait_of_zero_is_not_remembered() -> None:
     assert isinstance(client.asks(SUCCESS), Deliver)
 
 
-def test_a_longer_wait_is_told_on() -> None:
+def test_a_longer_wait_is_passed_on() -> None:
     """Remembered for two seconds only: after that it is for the blocks to say."""
     client = a_client()
     client.asks(http(503, retry_after=4000))
@@ -269,7 +269,7 @@ def test_the_policy_says_for_how_long() -> None:
 
 
 def test_zero_is_off() -> None:
-    """The client is told to wait all the same."""
+    """The client gets a Retry-After all the same."""
     client = a_client(replace(ONCE, repeat_window=0))
     first = client.asks(http(503))
 
@@ -285,7 +285,7 @@ def test_without_a_policy_nothing_is_remembered() -> None:
     assert client.calls == [P, P]
 
 
-def test_what_repeating_cannot_mend_is_not_remembered() -> None:
+def test_what_repeating_cannot_fix_is_not_remembered() -> None:
     """A rule has tried a 404 elsewhere: that is no failure of the moment."""
     policy = replace(ONCE, on_status={404: a_rule("on_status_codes[0]", max_attempts=1)})
     client = a_client(policy)
@@ -294,7 +294,7 @@ def test_what_repeating_cannot_mend_is_not_remembered() -> None:
     assert isinstance(client.asks(SUCCESS), Deliver)
 
 
-def test_what_has_called_nobody_is_not_remembered() -> None:
+def test_what_has_called_no_target_is_not_remembered() -> None:
     """It costs no provider anything, and the blocks know better."""
     blocks = Blocks()
     blocks.add(Block(BlockKind.RETRY_AFTER, P, after(90_000)), now=NOW)
@@ -379,7 +379,7 @@ def test_names_that_are_no_text_are_names() -> None:
     assert repeats.recall(request(1), now=NOW) is None
 
 
-def test_who_has_called_nobody_has_nothing_to_repeat() -> None:
+def test_a_request_without_calls_has_nothing_to_repeat() -> None:
     """It costs nothing to decide again, and things may have changed."""
     repeats = Repeats()
     repeats.note(request(1), replace(exhausted(0), shortest_block=2000), window=2000, now=NOW)

@@ -36,8 +36,8 @@ IN_FILE_ORDER = a_policy(default=a_rule(max_attempts=9), candidate_order=Candida
 
 
 @pytest.mark.parametrize("failure", [CONNECTION_ERROR, http(503), http(500)])
-def test_a_single_provider_gets_a_second_chance(failure: Outcome) -> None:
-    """One refused connection or 5xx, and half a second later it answers: the client notices nothing."""
+def test_a_single_provider_gets_a_second_round(failure: Outcome) -> None:
+    """One refused connection or 5xx, and half a second later it responds: the client notices nothing."""
     journey = Journey(an_engine(P, policy=a_policy())).gets(failure, SUCCESS)
 
     assert isinstance(journey.decision, Deliver)
@@ -47,7 +47,7 @@ def test_a_single_provider_gets_a_second_chance(failure: Outcome) -> None:
 
 
 def test_a_round_starts_over_from_the_primary() -> None:
-    """Whoever was tried may be tried again, in the same order; once more is the default."""
+    """Targets that were tried may be tried again, in the same order; once more is the default."""
     journey = Journey(an_engine(P, S, policy=IN_FILE_ORDER)).gets(http(503), CONNECTION_ERROR, http(500), http(502))
 
     assert isinstance(journey.decision, Exhausted)
@@ -73,7 +73,7 @@ def test_the_delay_before_a_round_is_the_policys() -> None:
 
 @pytest.mark.parametrize("failure", [http(429), http(408), TIMEOUT])
 def test_one_failure_of_another_kind_rules_out_another_round(failure: Outcome) -> None:
-    """Whoever is out of quota or silent will hardly be better half a second later."""
+    """A target that is out of quota or silent will hardly be better half a second later."""
     for failures in ((failure, http(503)), (http(503), failure)):
         journey = Journey(an_engine(P, S, policy=IN_FILE_ORDER)).gets(*failures)
 
@@ -91,7 +91,7 @@ def test_each_round_is_decided_by_its_own_failures() -> None:
     assert journey.path == [P, P]
 
 
-def test_a_round_begins_only_when_nobody_is_left() -> None:
+def test_a_round_begins_only_when_no_target_is_left() -> None:
     """By the strategy of the last failure; another one's candidates do not count."""
     policy = a_policy(
         default=a_rule(max_attempts=9), on_status=on_status(a_rule("on_status_codes[0]", Strategy.SAME_PROVIDER), 503)
@@ -138,7 +138,7 @@ def test_a_single_primary_that_has_asked_for_more_time_is_waited_for() -> None:
     assert (journey.path, journey.waits) == ([P, P], [0, 3000])
 
 
-def test_a_second_chance_rather_than_nothing_when_the_others_are_blocked() -> None:
+def test_a_second_round_rather_than_nothing_when_the_others_are_blocked() -> None:
     """Waiting for them would take too long."""
     blocks = Blocks()
     blocks.add(Block(BlockKind.RETRY_AFTER, S, after(90_000)), now=NOW)
@@ -151,7 +151,7 @@ def test_a_second_chance_rather_than_nothing_when_the_others_are_blocked() -> No
 def test_same_model_knows_no_rounds() -> None:
     """Its only candidate is never used up: a wait for it that is too long ends the request now.
 
-    A round would begin with whoever stands in for it, where the rule has said that nobody should.
+    A round would begin with a target in its place, which the rule forbids.
     """
     policy = a_policy(on_status=on_status(a_rule("on_status_codes[0]", Strategy.SAME_MODEL), 503), fallback_models=(S,))
 

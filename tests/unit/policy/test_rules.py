@@ -55,7 +55,7 @@ def test_defaults_of_a_policy() -> None:
 
 
 def test_defaults_of_high_latency() -> None:
-    """Five minutes for this model, for everybody, after one slow answer."""
+    """Five minutes for this model, for all requests, after one slow response."""
     assert HighLatency(1000, Measure.TTFB, Strategy.SAME_PROVIDER, 2) == HighLatency(
         threshold=1000,
         measure=Measure.TTFB,

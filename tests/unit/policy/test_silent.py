@@ -43,7 +43,7 @@ def deprioritized(until: int) -> tuple[Block, ...]:
 
 
 def test_the_next_request_goes_elsewhere() -> None:
-    """A client that waits no longer than we do asks again as soon as its time is up: it is answered at once."""
+    """A client that waits no longer than we do asks again as soon as its time is up: it is served at once."""
     engine = an_engine(policy=FAILOVER)
     first = Journey(engine, rng=LOW).gets(SILENT)
 
@@ -109,8 +109,8 @@ def test_who_is_asked_instead_is_by_the_rule_for_timeouts() -> None:
     assert Journey(engine, now=after(30_000)).path == [P2]
 
 
-def test_whoever_wants_the_same_model_again_gets_it() -> None:
-    """same_model: nobody is to stand in, not even for a silent one."""
+def test_same_model_means_the_same_model_again() -> None:
+    """same_model: no other target replaces it, not even for a silent one."""
     policy = a_policy(on_timeout=a_rule("on_timeout", Strategy.SAME_MODEL), fallback_models=(S, T))
     engine = an_engine(policy=policy)
     first = Journey(engine, rng=LOW).gets(SILENT)

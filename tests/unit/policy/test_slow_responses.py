@@ -94,7 +94,7 @@ def test_headers_that_are_too_slow_count_at_once() -> None:
     ],
 )
 def test_what_counts_as_slow(outcome: Outcome, blocks: tuple[Block, ...]) -> None:
-    """Every answer, and a timeout; not a connection that broke, which says nothing of speed."""
+    """Every response, and a timeout; not a connection that broke, which says nothing of speed."""
     assert known(TTFB, Reply(outcome, took=1500)) == blocks
 
 
@@ -162,7 +162,7 @@ def test_one_request_counts_once_per_target() -> None:
 
 
 def test_one_request_counts_for_each_of_its_targets() -> None:
-    """With scope provider two models of one provider are two slow answers of it."""
+    """With scope provider two models of one provider are two slow responses of it."""
     rule = a_high_latency(min_triggers=2, scope=Scope.PROVIDER, strategy=Strategy.SAME_PROVIDER, block=4000)
     blocks = Blocks()
     engine = an_engine(P, P2, policy=a_policy(high_latency=rule, rounds=1), blocks=blocks)
@@ -182,13 +182,13 @@ def test_the_scope_says_what_is_deprioritized(scope: Scope, subject: str) -> Non
 
 
 def test_the_end_of_a_long_block_is_spread() -> None:
-    """By up to a tenth, even if that is longer than anybody would wait: nobody waits for it."""
+    """By up to a tenth, however long: no request waits for it."""
     assert known(a_high_latency(block=60_000), Reply(took=1500), number=0.5) == (latency(64_500),)
     assert known(a_high_latency(block=5000), Reply(took=1500), number=0.5) == (latency(6500),)
 
 
 def test_a_block_of_one_request_is_its_own() -> None:
-    """It keeps this request's later attempts away, and concerns nobody else."""
+    """It keeps this request's later attempts away, and concerns no other request."""
     rule = a_high_latency(apply_to=Lifetime.REQUEST, strategy=Strategy.DIFFERENT_PROVIDER, block=60_000)
     policy = a_policy(default=a_rule(max_attempts=9), high_latency=rule, fallback_models=(S, P))
     engine = an_engine(P, S, "x/y", policy=policy)
@@ -200,7 +200,7 @@ def test_a_block_of_one_request_is_its_own() -> None:
 
 
 def test_avoiding_is_not_waiting() -> None:
-    """A latency block is no Retry-After: nobody tells the client to wait for it."""
+    """A latency block is no Retry-After: the client is not asked to wait for it."""
     rule = a_high_latency(strategy=Strategy.SAME_MODEL, max_attempts=1)
     engine = an_engine(P, policy=a_policy(high_latency=rule))
 

@@ -76,15 +76,15 @@ def test_the_primarys_own_refusal_is_final(status: int) -> None:
     assert isinstance(later.decision, Deliver)
 
 
-def test_what_envoy_does_not_let_through_ends_the_request_whoever_it_was_for() -> None:
-    """A client that has gone, or a body that is too large: nobody else would see it differently."""
+def test_what_envoy_does_not_let_through_ends_the_request_whatever_its_target() -> None:
+    """A client that has gone, or a body that is too large: no other target would see it differently."""
     journey = Journey(an_engine(policy=IN_TURN)).gets(http(503), Outcome(Kind.REJECTED, 413))
 
     assert isinstance(journey.decision, Deliver)
 
 
-def test_with_nobody_left_the_primarys_failure_speaks_for_all() -> None:
-    """The answer is what the client would have got without these fallbacks; the attempts tell the whole."""
+def test_with_no_target_left_the_primarys_failure_is_shown() -> None:
+    """The response is what the client would have got without these fallbacks; the attempts show the whole."""
     journey = Journey(an_engine(policy=a_policy(fallback_models=(S, T), rounds=1)))
     journey.gets(http(503), final(404), final(401))
 
@@ -142,7 +142,7 @@ def test_it_is_asked_in_no_later_round() -> None:
 
 
 def test_an_unfit_one_alone_makes_no_round() -> None:
-    """A rate limit is not over half a second later, whoever else was unfit."""
+    """A rate limit is not over half a second later, whichever other target was unfit."""
     journey = Journey(an_engine(P, S, policy=a_policy())).gets(http(429), final(401))
 
     assert stopped(journey) == (StopReason.NO_CANDIDATE, 429)
@@ -195,8 +195,8 @@ def test_a_primary_that_others_stood_in_for_is_waited_for_when_none_is_left() ->
     assert (journey.path, journey.waits) == ([S, P], [0, 3000])
 
 
-def test_nobody_fit_was_asked() -> None:
-    """The primary is blocked for longer than anybody may wait: no failure speaks for the request."""
+def test_no_fit_target_was_called() -> None:
+    """The primary is blocked for longer than any request may wait: no failure is shown for the request."""
     journey = Journey(an_engine(P, S, policy=a_policy(), blocks=blocked(P, 90_000))).gets(final(404))
 
     assert stopped(journey) == (StopReason.WAIT_TOO_LONG, None)
@@ -205,7 +205,7 @@ def test_nobody_fit_was_asked() -> None:
 
 
 def test_a_rule_of_the_operators_wins() -> None:
-    """A code that is written down is charged to its entry, whoever answers with it."""
+    """A code that is written down is charged to its entry, whichever target returns it."""
     entry = a_rule("on_status_codes[0]", max_attempts=1)
     policy = a_policy(fallback_models=(S, T), on_status=on_status(entry, 404))
     journey = Journey(an_engine(P, S, T, policy=policy)).gets(http(503), http(404), http(404))
@@ -213,7 +213,7 @@ def test_a_rule_of_the_operators_wins() -> None:
     assert stopped(journey) == (StopReason.RULE_SPENT, 404)
 
 
-def test_it_blocks_nobody() -> None:
+def test_it_blocks_no_target() -> None:
     """What one request is refused for may be that request's own: the next one is classified by itself."""
     blocks = Blocks()
     engine = an_engine(policy=IN_TURN, blocks=blocks)

@@ -47,7 +47,7 @@ def test_without_a_backoff_the_next_attempt_is_made_at_once() -> None:
 
 
 def test_the_backoff_doubles_with_each_failure() -> None:
-    """500 ms and a second, and the answer comes after a second and a half."""
+    """500 ms and a second, and the response comes after a second and a half."""
     journey = Journey(an_engine(policy=here(every(500)))).gets(http(429), http(429), SUCCESS)
 
     assert (journey.waits, journey.now) == ([0, 500, 1000], after(1500))
@@ -100,7 +100,7 @@ def test_retry_after_is_waited_for_to_the_millisecond() -> None:
 
 @pytest.mark.parametrize(("retry_after", "wait"), [(0, 500), (499, 500), (500, 500), (501, 501)])
 def test_the_longer_of_backoff_and_retry_after(retry_after: int, wait: int) -> None:
-    """Zero is an answer as well; it is not a shorter back-off."""
+    """Zero is a wait as well; it is not a shorter back-off."""
     assert Journey(an_engine(policy=here(every(500)))).gets(http(429, retry_after)).waits == [0, wait]
 
 
@@ -129,7 +129,7 @@ def test_a_retry_after_concerns_what_it_was_said_about(scope: Scope, wait: list[
 
 
 def test_an_endpoint_may_be_shared_by_providers() -> None:
-    """What one was told then concerns the other; without that scope it does not."""
+    """One's Retry-After then concerns the other; without that scope it does not."""
     shared = [a_target(target, endpoint="https://shared.test:443") for target in (P, S)]
 
     waits = [
@@ -144,7 +144,7 @@ def test_an_endpoint_may_be_shared_by_providers() -> None:
 
 @pytest.mark.parametrize("lifetime", list(Lifetime))
 def test_a_wait_longer_than_allowed_is_not_begun(lifetime: Lifetime) -> None:
-    """With same_model there is nobody else: exhausted now, and the client learns how long it is."""
+    """With same_model there is no other target: exhausted now, and the client learns how long it is."""
     engine = an_engine(policy=here(handling=RetryAfterHandling(apply_to=lifetime, max_wait=3000)))
 
     journey = Journey(engine, rng=always(0.0)).gets(Reply(http(429, retry_after=3001), took=7))

@@ -45,7 +45,7 @@ def test_success_and_what_is_final_is_delivered(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("outcome", [http(429), http(503), TIMEOUT, CONNECTION_ERROR])
 def test_a_failure_leads_to_another_attempt(outcome: Outcome) -> None:
-    """The attempt state tells what failed and what comes next."""
+    """The attempt state shows what failed and what comes next."""
     journey = Journey(an_engine(policy=IN_ORDER)).gets(Reply(outcome, took=40))
 
     assert journey.decision == Try(
@@ -60,7 +60,7 @@ def test_a_failure_leads_to_another_attempt(outcome: Outcome) -> None:
     )
 
 
-def test_the_answer_after_a_failure_is_delivered_with_the_attempt_state_of_it() -> None:
+def test_the_response_after_a_failure_is_delivered_with_the_attempt_state_of_it() -> None:
     journey = Journey(an_engine(policy=IN_ORDER)).gets(http(429), SUCCESS)
 
     failure = FailedAttempt(P, http(429), "default")
@@ -99,7 +99,7 @@ def test_a_failure_slower_than_the_threshold_is_charged_to_on_high_latency() -> 
     assert charged(policy, CONNECTION_ERROR, 60_000) == "default"
 
 
-def test_a_failure_slower_than_the_threshold_is_told_as_slow() -> None:
+def test_a_failure_slower_than_the_threshold_is_recorded_as_slow() -> None:
     """Clients read how slow it was and what the threshold is; what the provider asked for is kept."""
     policy = a_policy(high_latency=a_high_latency(threshold=1000))
 
@@ -122,7 +122,7 @@ def test_without_on_high_latency_nothing_is_slow() -> None:
     assert charged(a_policy(), http(503), took=200_000) == "default"
 
 
-def test_a_failure_is_told_with_the_wait_and_the_key_it_had() -> None:
+def test_a_failure_is_recorded_with_the_wait_and_the_key_it_had() -> None:
     engine = an_engine(policy=IN_ORDER)
     state = a_state(a_next_attempt(P, wait=500, reason=Reason.NEXT_ROUND, key=2))
 

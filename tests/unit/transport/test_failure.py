@@ -24,12 +24,12 @@ def _caught() -> LookupError:
     raise AssertionError
 
 
-def test_a_fault_is_told_by_type_and_place() -> None:
+def test_a_fault_is_described_by_type_and_place() -> None:
     """Innermost place first: that is where one looks first."""
-    told = describe(_caught())
+    reported = describe(_caught())
 
-    places = [place.split(" in ") for place in told["at"].split(" < ")]
-    assert told["error"] == "LookupError from ValueError"
+    places = [place.split(" in ") for place in reported["at"].split(" < ")]
+    assert reported["error"] == "LookupError from ValueError"
     assert [function for _, function in places] == ["_translate", "_caught"]
     assert all(file.startswith("test_failure.py:") for file, _ in places)
 

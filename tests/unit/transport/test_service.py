@@ -1,4 +1,4 @@
-"""The stream loop without a network: messages from a list, answers into a list."""
+"""The stream loop without a network: messages from a list, responses into a list."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AbortedError(Exception):
 
 
 class Context:
-    """As much of a stream as the loop uses. *gone*: nobody takes an answer any more, but gRPC has not said so yet."""
+    """As much of a stream as the loop uses. *gone*: the peer takes no response any more, but gRPC does not know yet."""
 
     def __init__(self) -> None:
         self.gone = False
@@ -49,7 +49,7 @@ class Context:
         self.said = ""
 
     async def write(self, message: pb.ProcessingResponse) -> None:
-        """Remember the kind of the answer."""
+        """Remember the kind of the response."""
         if self.gone:
             raise grpc.aio.InternalError
         self.written.append(message.WhichOneof("response"))
@@ -99,8 +99,8 @@ class Stream:
 
 
 @pytest.mark.asyncio
-async def test_each_message_is_answered_in_turn() -> None:
-    """One attempt is one stream: three messages, three answers, one record."""
+async def test_each_message_gets_a_response_in_order() -> None:
+    """One attempt is one stream: three messages, three responses, one record."""
     session = ScriptedSession(*WHOLE_SCRIPT)
     stream = Stream(session, *WHOLE_ATTEMPT)
 
@@ -113,7 +113,7 @@ async def test_each_message_is_answered_in_turn() -> None:
 
 @pytest.mark.asyncio
 async def test_a_stream_without_messages_has_no_record() -> None:
-    """The session is told that it is over all the same."""
+    """The session is finished all the same."""
     session = ScriptedSession()
     stream = Stream(session)
 
@@ -124,7 +124,7 @@ async def test_a_stream_without_messages_has_no_record() -> None:
 
 
 @pytest.mark.asyncio
-async def test_trailers_are_answered_without_asking_the_session() -> None:
+async def test_trailers_get_a_response_without_asking_the_session() -> None:
     """The rules have no word for them, and Envoy waits."""
     session = ScriptedSession()
     stream = Stream(session, pb.ProcessingRequest(response_trailers=pb.HttpTrailers()))
@@ -137,7 +137,7 @@ async def test_trailers_are_answered_without_asking_the_session() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("directive", [ContinueProcessing(Instant(1_050)), Send((), (), not_before=Instant(1_050))])
-async def test_an_answer_is_held_until_its_time(directive: Directive) -> None:
+async def test_a_response_is_held_until_its_time(directive: Directive) -> None:
     """Not a moment less, even when a timer fires early: the clock decides."""
     early_timer = Ticks(1_000, 1_000, 1_049, 1_050)
     message = request_headers() if isinstance(directive, ContinueProcessing) else request_body(b"")
@@ -152,7 +152,7 @@ async def test_an_answer_is_held_until_its_time(directive: Directive) -> None:
 
 @pytest.mark.asyncio
 async def test_a_time_that_has_passed_holds_nothing() -> None:
-    """The wait went by while the message was under way."""
+    """The wait went by while the message was in flight."""
     stream = Stream(ScriptedSession(ContinueProcessing(Instant(999))), request_headers(), clock=Ticks(1_000))
 
     await asyncio.wait_for(stream.run(), timeout=1)
@@ -162,7 +162,7 @@ async def test_a_time_that_has_passed_holds_nothing() -> None:
 
 @pytest.mark.asyncio
 async def test_hanging_up_during_a_hold_ends_the_session_at_once() -> None:
-    """The attempt is over; nothing is answered any more, and it is no fault."""
+    """The attempt is over; nothing is sent any more, and it is no fault."""
     session = ScriptedSession(ContinueProcessing(Instant(60_000)))
     stream = Stream(session, request_headers())
     task = asyncio.create_task(stream.run())
@@ -180,7 +180,7 @@ async def test_hanging_up_during_a_hold_ends_the_session_at_once() -> None:
 
 
 @pytest.mark.asyncio
-async def test_hanging_up_while_an_answer_is_sent_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+async def test_hanging_up_while_a_response_is_sent_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
     """The attempt has its record, and the log no error: clients may go whenever they like."""
     stream = Stream(ScriptedSession(ContinueProcessing()), request_headers())
     stream.context.gone = True
@@ -201,10 +201,10 @@ async def test_hanging_up_while_an_answer_is_sent_is_no_fault(caplog: pytest.Log
         (KeyError(SECRET), ["KeyError"]),
     ],
 )
-async def test_a_fault_where_nobody_waits_is_told_unless_the_peer_has_gone(
+async def test_a_fault_in_a_task_is_logged_unless_the_peer_has_gone(
     overdue: Directive | Exception, errors: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An answer that is given unhandled fails beside the stream loop."""
+    """A response without a message fails beside the stream loop."""
     session = ScriptedSession(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), overdue)
     stream = Stream(session, response_headers(429), stays=True)
     task = asyncio.create_task(stream.run())
@@ -220,7 +220,7 @@ async def test_a_fault_where_nobody_waits_is_told_unless_the_peer_has_gone(
 
 @pytest.mark.asyncio
 async def test_a_fault_ends_its_stream_with_internal(caplog: pytest.LogCaptureFixture) -> None:
-    """The session is told of the end; the log says what and where, and quotes nothing."""
+    """The session is finished; the log says what and where, and quotes nothing."""
     session = ScriptedSession(ValueError(SECRET))
     stream = Stream(session, request_headers(("authorization", SECRET)))
 
@@ -247,7 +247,7 @@ async def test_a_fault_ends_its_stream_with_internal(caplog: pytest.LogCaptureFi
 async def test_what_makes_no_sense_is_refused(
     session: ScriptedSession, message: pb.ProcessingRequest, error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is not answered by a guess, and it is the peer's fault, not ours: a warning."""
+    """It gets no guessed response, and it is the peer's fault, not ours: a warning."""
     stream = Stream(session, message)
 
     with pytest.raises(AbortedError):
@@ -279,7 +279,7 @@ async def test_a_fault_of_the_observer_is_one_of_the_stream(caplog: pytest.LogCa
 
 @pytest.mark.asyncio
 async def test_a_processor_that_is_going_takes_no_stream() -> None:
-    """UNAVAILABLE tells Envoy that nothing has happened here; no session is begun."""
+    """UNAVAILABLE means to Envoy that nothing has happened here; no session is begun."""
     session = ScriptedSession()
     stream = Stream(session, request_headers())
     stream.processor.streams.accepting = False

@@ -8,7 +8,7 @@ from extproc.transport.streams import Streams
 
 
 @pytest.mark.asyncio
-async def test_nobody_there_is_nobody_to_wait_for() -> None:
+async def test_without_streams_there_is_nothing_to_wait_for() -> None:
     """A server that serves nothing can go at once."""
     await asyncio.wait_for(Streams().wait_idle(), timeout=1)
 

@@ -1,4 +1,4 @@
-"""Compressed bodies: what they stand for, or why nobody can say."""
+"""Compressed bodies: their content, or why it cannot be decoded."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_body_that_is_something_else_is_refused(coding: str, body: bytes) -> N
 
 
 @pytest.mark.parametrize("coding", ["br", "compress", "gzip;q=1", "aws-chunked", "x"])
-def test_an_encoding_that_nobody_here_can_read_is_refused_with_those_that_can_be(coding: str) -> None:
+def test_an_unknown_encoding_is_refused_with_those_that_can_be(coding: str) -> None:
     assert "none of gzip, zstd, deflate" in problem(BODY, coding)
 
 

@@ -65,7 +65,7 @@ def test_all_that_are_called_the_model_are_replaced() -> None:
         'multipart/form-data; x=";boundary=c"; boundary=b',
     ],
 )
-def test_the_boundary_is_told_by_the_content_type(kind: str) -> None:
+def test_the_boundary_is_read_from_the_content_type(kind: str) -> None:
     assert found_in(part("model", b"x") + END, kind).model == "x"
 
 
@@ -97,7 +97,7 @@ def test_without_a_boundary_nothing_can_be_read(kind: str) -> None:
         (part("model", b"eA==", "\r\nContent-Transfer-Encoding: base64") + END, "the name of its model is encoded"),
     ],
 )
-def test_a_form_that_cannot_be_read_is_told_by_its_place(body: bytes, problem: str) -> None:
+def test_a_form_that_cannot_be_read_is_reported_by_its_place(body: bytes, problem: str) -> None:
     assert problem_of(body) == problem
 
 

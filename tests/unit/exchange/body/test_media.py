@@ -8,7 +8,7 @@ from extproc.exchange.body.media import content_codings, is_json, media_type, na
 
 
 @pytest.mark.parametrize(
-    "told",
+    "value",
     [
         "application/json",
         "Application/JSON; charset=utf-8",
@@ -17,13 +17,13 @@ from extproc.exchange.body.media import content_codings, is_json, media_type, na
         "application/json, application/json",
     ],
 )
-def test_json_is_told_by_its_content_type(told: str) -> None:
+def test_json_is_recognised_by_its_content_type(value: str) -> None:
     """Any spelling of it, and the types that are built on it."""
-    assert is_json(media_type({"content-type": told}))
+    assert is_json(media_type({"content-type": value}))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "value",
     [
         "",
         "multipart/form-data; boundary=application/json",
@@ -33,12 +33,12 @@ def test_json_is_told_by_its_content_type(told: str) -> None:
         "text/plain",
     ],
 )
-def test_all_else_is_not_json(told: str) -> None:
-    assert not is_json(media_type({"content-type": told}))
+def test_all_else_is_not_json(value: str) -> None:
+    assert not is_json(media_type({"content-type": value}))
 
 
 @pytest.mark.parametrize(
-    ("told", "codings"),
+    ("value", "codings"),
     [
         ("", ()),
         ("Identity", ()),
@@ -48,8 +48,8 @@ def test_all_else_is_not_json(told: str) -> None:
         ("gzip;q=1", ("gzip;q=1",)),  # no coding has parameters: what it is, is not known
     ],
 )
-def test_the_codings_of_a_body(told: str, codings: tuple[str, ...]) -> None:
-    assert content_codings({"content-encoding": told}) == codings
+def test_the_codings_of_a_body(value: str, codings: tuple[str, ...]) -> None:
+    assert content_codings({"content-encoding": value}) == codings
 
 
 def test_without_headers_nothing_is_known() -> None:
@@ -76,7 +76,7 @@ def test_parameters(value: str, found: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "other"),
+    ("value", "other"),
     [
         ("application/json", False),
         ("application/json; charset=utf-8", False),
@@ -86,5 +86,5 @@ def test_parameters(value: str, found: dict[str, str]) -> None:
         ("application/json; charset=ISO-8859-1", True),
     ],
 )
-def test_characters_other_than_utf_8(told: str, *, other: bool) -> None:
-    assert names_other_characters({"content-type": told}) is other
+def test_characters_other_than_utf_8(value: str, *, other: bool) -> None:
+    assert names_other_characters({"content-type": value}) is other

@@ -199,7 +199,7 @@ def test_what_only_a_strict_parser_minds_is_the_providers_concern(body: bytes) -
         (rb'{"a": 1, "mod\el": "b"}', "invalid escape in the string at byte 9"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_told_by_its_place(body: bytes, problem: str) -> None:
+def test_a_body_that_cannot_be_read_is_reported_by_its_place(body: bytes, problem: str) -> None:
     """The client's developer learns what is wrong and where, and no log learns what the body holds."""
     assert problem_of(body) == problem
 

@@ -19,7 +19,7 @@ RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 
 
 def gemini(delay: object) -> dict[str, object]:
-    """Return the error that Google's generative language API answers a 429 with."""
+    """Return the error that Google's generative language API responds with a 429 with."""
     return {
         "code": 429,
         "message": "You exceeded your current quota. Please retry in 34.074824224s.",
@@ -57,7 +57,7 @@ def test_googles_wait_is_read(delay: object, wait: int | None) -> None:
 
 
 def test_a_list_of_one_is_read_like_what_it_holds() -> None:
-    """Google's OpenAI-compatible endpoint answers with such a list."""
+    """Google's OpenAI-compatible endpoint responds with such a list."""
     bare, listed = (json.dumps(body).encode() for body in ({"error": gemini("34s")}, [{"error": gemini("34s")}]))
 
     assert read_error(bare) == read_error(listed) == gemini("34s")
@@ -171,7 +171,7 @@ def test_any_other_error_is_not_about_the_account(error: dict[str, object]) -> N
     ],
 )
 def test_a_model_that_is_unknown_has_a_name(error: dict[str, object], *, unknown: bool) -> None:
-    """A 404 may be about anything: a file, an answer that was kept, a path."""
+    """A 404 may be about anything: a file, a stored response, a path."""
     assert model_is_unknown(error) is unknown
 
 

@@ -38,20 +38,20 @@ REFUSALS = [
 ]
 
 
-def error_of(answer: ImmediateResponse) -> dict[str, str | None]:
-    """Return the error that *answer* tells."""
-    error: dict[str, str | None] = json.loads(answer.body)["error"]
+def error_of(response: ImmediateResponse) -> dict[str, str | None]:
+    """Return the error in *response*."""
+    error: dict[str, str | None] = json.loads(response.body)["error"]
     return error
 
 
 def test_openais_shape() -> None:
     """All four fields are there, absent ones as null: SDKs read them all."""
-    answer = errors.error_response(
+    response = errors.error_response(
         Api.CHAT, status=400, type_="t", message="m", code="c", param="p", request_id="request-1"
     )
 
-    assert (answer.status, answer.headers) == (400, (JSON, ("x-request-id", "request-1")))
-    assert json.loads(answer.body) == {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}
+    assert (response.status, response.headers) == (400, (JSON, ("x-request-id", "request-1")))
+    assert json.loads(response.body) == {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}
     assert error_of(errors.error_response(Api.OTHER, status=500, type_="t", message="m")) == {
         "message": "m",
         "type": "t",
@@ -75,7 +75,7 @@ def test_anthropics_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "openai", "anthropic", "code"),
+    ("response", "status", "openai", "anthropic", "code"),
     [
         (REFUSALS[0], 400, "invalid_request_error", "invalid_request_error", "invalid_json"),
         (REFUSALS[1], 400, "invalid_request_error", "invalid_request_error", "missing_model"),
@@ -95,10 +95,10 @@ def test_anthropics_shape() -> None:
     ],
 )
 def test_each_refusal_has_the_type_that_its_api_knows(
-    answer: Callable[..., ImmediateResponse], status: int, openai: str, anthropic: str, code: str
+    response: Callable[..., ImmediateResponse], status: int, openai: str, anthropic: str, code: str
 ) -> None:
     """SDKs choose their exception by the status, and programs branch on type and code."""
-    chat, messages = answer(Api.CHAT, request_id="r"), answer(Api.MESSAGES, request_id="r")
+    chat, messages = response(Api.CHAT, request_id="r"), response(Api.MESSAGES, request_id="r")
 
     assert (chat.status, error_of(chat)["type"], error_of(chat)["code"]) == (status, openai, code)
     assert (messages.status, error_of(messages)["type"]) == (status, anthropic)
@@ -106,14 +106,14 @@ def test_each_refusal_has_the_type_that_its_api_knows(
     assert messages.headers == (*chat.headers, ("request-id", "r"))
 
 
-def test_a_malformed_body_is_told_with_its_problem() -> None:
+def test_a_malformed_body_is_reported_with_its_problem() -> None:
     """What is wrong, and where."""
-    answer = errors.malformed_body(Api.CHAT, Malformed("expecting value at byte 6"))
+    response = errors.malformed_body(Api.CHAT, Malformed("expecting value at byte 6"))
 
-    assert error_of(answer)["message"] == "The request body is not valid JSON: expecting value at byte 6."
+    assert error_of(response)["message"] == "The request body is not valid JSON: expecting value at byte 6."
 
 
-def test_an_unknown_model_is_told_with_those_there_are() -> None:
+def test_an_unknown_model_is_reported_with_those_there_are() -> None:
     """The developer sees the typing error at once; the parameter at fault is named."""
     error = error_of(errors.model_not_found(Api.CHAT, "gtp-4o", ["openai/gpt-4o", "mistral/*"]))
 
@@ -123,7 +123,7 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
     assert error["param"] == "model"
 
 
-def test_a_model_of_another_api_is_told_with_those_that_speak_it() -> None:
+def test_a_model_of_another_api_is_reported_with_those_that_support_it() -> None:
     """Or that there is none: then the file is what has to change."""
     some = error_of(errors.api_not_supported(Api.MESSAGES, "openai/gpt-4o", ["anthropic/x"]))
     none = error_of(errors.api_not_supported(Api.MESSAGES, "openai/gpt-4o", []))
@@ -148,12 +148,12 @@ def test_of_a_long_name_only_the_beginning_is_repeated() -> None:
 def test_any_name_can_be_repeated() -> None:
     """Quotes, line breaks and half surrogate pairs come back as JSON escapes."""
     named = 'a"\\\n\x00\ud83d'
-    answer = errors.model_not_found(Api.MESSAGES, named, [])
+    response = errors.model_not_found(Api.MESSAGES, named, [])
 
-    assert answer.body.isascii()
-    assert named in str(error_of(answer)["message"])
+    assert response.body.isascii()
+    assert named in str(error_of(response)["message"])
 
 
-def test_the_limit_is_told() -> None:
+def test_the_limit_is_reported() -> None:
     """So that the client can keep to it."""
     assert "67,108,864 bytes" in str(error_of(errors.body_too_large(Api.CHAT, 67_108_864))["message"])

@@ -89,6 +89,6 @@ def test_no_model_was_called() -> None:
 
 
 def test_now_is_a_time_and_never_is_none() -> None:
-    """What a request is refused for is not mended by repeating it."""
+    """What a request is refused for is not fixed by repeating it."""
     assert said(failed(P, 429), shortest_block=0).endswith("(rate limited). Try again now.")
     assert said(failed(P, 404)).endswith("returned HTTP 404 (not found).")

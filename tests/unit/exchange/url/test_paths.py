@@ -21,7 +21,7 @@ def an_upstream(path_prefix: str = "/v1", query: str = "") -> Upstream:
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("end", ["", "/", "?stream=true", "/?a=/v1/messages"])
 @pytest.mark.parametrize(("resource", "api"), API_OF.items())
-def test_a_path_tells_the_api(base: str, resource: str, end: str, api: Api) -> None:
+def test_a_path_means_an_api(base: str, resource: str, end: str, api: Api) -> None:
     """Below each prefix that clients know, with a slash at the end and a query string."""
     assert operation_of(base + resource + end) == Operation(api, resource)
 
@@ -50,7 +50,7 @@ def test_what_sdks_make_of_a_base_url_is_understood(path: str, operation: Operat
 
 
 def test_the_path_of_every_provider_is_understood() -> None:
-    """Whoever points a vendor's own SDK here changes the host, and nothing else."""
+    """A user who points a vendor's own SDK here changes the host, and nothing else."""
     paths = {provider.path for provider in PROVIDERS.values()}
 
     assert {path for path in paths if operation_of(path.replace("{model}", "m") + "/chat/completions") is None} == set()
@@ -145,7 +145,7 @@ def test_a_path_that_means_another_one_is_not_supported(path: str) -> None:
     ],
 )
 def test_what_one_provider_keeps_is_asked_of_no_other(path: str, resource: str) -> None:
-    """A stored answer is a path below that of its API."""
+    """A stored response is a path below that of its API."""
     assert operation_of(path, method="GET") == Operation(Api.OTHER, resource)
 
 
@@ -162,7 +162,7 @@ def test_what_one_provider_keeps_is_asked_of_no_other(path: str, resource: str) 
         ("/v1/chat/completions", True, Api.CHAT),
     ],
 )
-def test_what_both_vendors_have_is_told_apart(path: str, api: Api, *, anthropic: bool) -> None:
+def test_what_both_vendors_have_is_distinguished(path: str, api: Api, *, anthropic: bool) -> None:
     """By the headers; what only one of them has needs no telling."""
     operation = operation_of(path, anthropic=anthropic)
 

@@ -46,7 +46,7 @@ def test_a_tab_is_kept() -> None:
 
 
 def test_what_no_field_can_hold_is_percent_encoded() -> None:
-    """Envoy answers 500 to a mutation with a line break; a client's model name must not cause that."""
+    """Envoy sends a 500 for a mutation with a line break; a client's model name must not cause that."""
     assert written("openai/gpt\r\nx: y\x00\x7f") == b"openai/gpt%0D%0Ax: y%00%7F"
 
 

@@ -23,7 +23,7 @@ def test_request_headers_without_state_open_the_first_attempt() -> None:
 
 
 def test_a_carried_state_is_read() -> None:
-    """The header stays among the others: whoever sends the request on has to remove it."""
+    """The header stays among the others: the directive that sends the request has to remove it."""
     state = encode_state(a_state())
 
     event = decode(request_headers((names.STATE, state)))
@@ -41,11 +41,11 @@ def test_a_state_that_cannot_be_read_is_not_no_state(state: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b'{"model": "gpt-4o"}', bytes(range(256))])
 def test_a_body_is_its_bytes(body: bytes) -> None:
-    """Whatever they are: nobody here reads them."""
+    """Whatever they are: they are not read."""
     assert decode(request_body(body)) == RequestBody(body)
 
 
-def test_the_body_of_an_answer_is_its_bytes() -> None:
+def test_the_body_of_a_response_is_its_bytes() -> None:
     """It comes when it was asked for."""
     message = pb.ProcessingRequest()
     message.response_body.body = b"{}"
@@ -87,7 +87,7 @@ def test_attributes_of_another_filter_are_not_ours() -> None:
 
 
 @pytest.mark.parametrize("status", ["", "abc", "-1", "20\u00b2", "200, 200", "1000", "0200", str(2**31), "2" * 5_000])
-def test_an_answer_without_a_status_is_no_answer(status: str) -> None:
+def test_a_response_without_a_status_is_no_response(status: str) -> None:
     """Nothing can be decided about it."""
     with pytest.raises(MessageError, match=NO_STATUS):
         decode(response_headers(status))
@@ -95,7 +95,7 @@ def test_an_answer_without_a_status_is_no_answer(status: str) -> None:
 
 @pytest.mark.parametrize("flags", [float("nan"), float("inf"), float("-inf")])
 def test_flags_that_are_no_number_are_refused(flags: float) -> None:
-    """A double can be what has no bits; why there is no answer is not guessed."""
+    """A double can be what has no bits; why there is no response is not guessed."""
     problem = r"^response headers: expected a number as response\.flags, got none that is finite$"
     with pytest.raises(MessageError, match=problem):
         decode(response_headers(503, attributes={"response.flags": flags}))
@@ -103,13 +103,13 @@ def test_flags_that_are_no_number_are_refused(flags: float) -> None:
 
 @pytest.mark.parametrize("flags", [-1.0, 0.5, 1e308])
 def test_flags_that_no_envoy_has_are_some_number(flags: float) -> None:
-    """Bits that nobody knows say nothing."""
+    """Unknown bits say nothing."""
     event = decode(response_headers(503, attributes={"response.flags": flags}))
 
     assert event == ResponseHeaders(503, {":status": "503"}, flags=int(flags))
 
 
-def test_headers_without_status_are_no_answer() -> None:
+def test_headers_without_status_are_no_response() -> None:
     """The same without the field."""
     with pytest.raises(MessageError, match=NO_STATUS):
         decode(pb.ProcessingRequest(response_headers=pb.HttpHeaders()))
@@ -123,30 +123,30 @@ def test_bytes_that_are_no_message_are_refused(raw: bytes) -> None:
 
 
 def test_a_message_of_no_kind_is_refused() -> None:
-    """Envoy waits for an answer of a kind that we cannot know."""
+    """Envoy waits for a response of a kind that we cannot know."""
     with pytest.raises(MessageError, match=r"^ProcessingRequest: expected one of the kinds of ext_proc v3,"):
         decode(pb.ProcessingRequest())
 
 
 @pytest.mark.parametrize("kind", ["request_trailers", "response_trailers"])
 def test_what_the_rules_have_no_word_for_is_let_through(kind: str) -> None:
-    """Envoy waits for an answer of the same kind, and goes on when there is nothing in it."""
+    """Envoy waits for a response of the same kind, and goes on when there is nothing in it."""
     message = pb.ProcessingRequest()
     getattr(message, kind).SetInParent()
 
     event = decode(message)
 
     assert event == UnhandledMessage(kind)
-    answer = continue_after(UnhandledMessage(kind))
-    assert answer.WhichOneof("response") == kind
-    assert answer.ByteSize() == 2  # the kind, and a length of 0
+    response = continue_after(UnhandledMessage(kind))
+    assert response.WhichOneof("response") == kind
+    assert response.ByteSize() == 2  # the kind, and a length of 0
 
 
 @pytest.mark.parametrize("attributes", [None, {"response.flags": 1.0, "response.code_details": "x"}])
 def test_a_response_that_ends_with_its_headers_is_known_to_have_no_body(
     attributes: dict[str, float | str] | None,
 ) -> None:
-    """Nobody may wait for a body of it."""
+    """It may not be waited for."""
     message = response_headers(429, attributes=attributes)
     message.response_headers.end_of_stream = True
 

@@ -28,7 +28,7 @@ def test_an_attempt_state_survives() -> None:
 
 @pytest.mark.parametrize("outcome", [None, Outcome(Kind.HTTP, 429, retry_after=0)])
 @pytest.mark.parametrize("limit", [None, 0, 60_000])
-def test_an_attempt_under_way_survives(outcome: Outcome | None, limit: int | None) -> None:
+def test_an_attempt_in_flight_survives(outcome: Outcome | None, limit: int | None) -> None:
     """What it was, when it was sent, and what is known of its response."""
     in_flight = replace(an_in_flight(outcome), limit=limit)
 
@@ -71,7 +71,7 @@ def test_forty_failures_stay_far_below_envoys_limit() -> None:
 
 
 def test_a_next_attempt_after_the_deadline_is_refused() -> None:
-    """No policy waits for that: whoever has made this state would have the attempt held for years."""
+    """No policy waits for that: such a state would hold the attempt for years."""
     state = a_state()
     late = replace(state, next=replace(state.next, not_before=Instant(state.deadline + 1)))
 
@@ -95,13 +95,13 @@ def test_nothing_of_a_state_is_left_out(
 ) -> None:
     """A field that the rules add has to be added to the message, or it is lost with each attempt.
 
-    An attempt under way holds its attempt state here, and stands in it on the wire.
+    An attempt in flight holds its attempt state here, and stands in it on the wire.
     """
     written = {field.name for field in message.DESCRIPTOR.fields} - {"in_flight"}
     assert {field.name for field in fields(value)} - {"state"} == written
 
 
-def test_every_optional_field_tells_absent_from_zero() -> None:
+def test_every_optional_field_distinguishes_absent_from_zero() -> None:
     """Fields that may be None have presence on the wire."""
     absent = {
         f"{message.DESCRIPTOR.name}.{field.name}"
@@ -139,7 +139,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_state_that_envoy_would_not_carry_is_refused() -> None:
-    """What is done with a list takes time, and other attempts wait: nobody makes a list of a million failures."""
+    """What is done with a list takes time, and other attempts wait: no peer may make a list of a million failures."""
     with pytest.raises(StateError, match=r"^attempt state: expected at most \d+ characters, got \d+$"):
         decode_state(encode_state(replace(a_state(), failures=a_state().failures * 1_000)))
     longest = 64 * 1024

@@ -27,7 +27,7 @@ LARGEST = frame_reader.MAX_FRAME
 
 def test_we_greet_before_we_hear_anything() -> None:
     """No dynamic table, many streams, large windows."""
-    found = read_frames(b"".join(Connection(lambda *_: pytest.fail("nobody has called"), lambda: 0.0).sender.output))
+    found = read_frames(b"".join(Connection(lambda *_: pytest.fail("there was no call"), lambda: 0.0).sender.output))
 
     (_, _, _, settings), (_, _, on, increment) = found
     assert kinds(found) == [frames.SETTINGS, frames.WINDOW_UPDATE]
@@ -117,7 +117,7 @@ def test_a_table_that_is_kept_although_there_is_none_is_a_fault() -> None:
     assert server.fault(frame(frames.HEADERS, frames.END_HEADERS, 1, block)) == frames.COMPRESSION_ERROR
 
 
-def test_a_ping_is_answered_and_an_answer_is_not() -> None:
+def test_a_ping_is_acknowledged_and_an_acknowledgement_is_not() -> None:
     server = Server()
 
     assert server.hear(frame(frames.PING, 0, 0, b"12345678")) == [(frames.PING, frames.ACK, 0, b"12345678")]
@@ -215,7 +215,7 @@ def test_a_breach_ends_every_stream_of_its_connection() -> None:
 
 
 @pytest.mark.parametrize("opening", [b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n", b"\x16\x03\x01"])
-def test_whoever_speaks_something_else_is_hung_up_on(opening: bytes) -> None:
+def test_a_peer_of_another_protocol_is_disconnected(opening: bytes) -> None:
     connection_ = Connection(lambda *_: pytest.fail("that is no request"), lambda: 0.0)
 
     connection_.receive(opening)
@@ -326,7 +326,7 @@ def test_a_peer_that_ignores_a_window_is_hung_up_on(monkeypatch: pytest.MonkeyPa
 
 
 def test_all_that_is_sent_ends_the_stream_and_spares_the_peer_the_rest() -> None:
-    """A peer that has not ended its side is told that no more of it is needed (RFC 9113 section 8.1)."""
+    """A peer that has not ended its side gets a reset: no more of it is needed (RFC 9113 section 8.1)."""
     server = Server(request(1), request(3, end=True))
     first, second = server.opened
     sender = server.connection.sender
@@ -361,7 +361,7 @@ def test_a_close_says_what_was_looked_at() -> None:
 
 
 def test_a_greeting_may_come_in_pieces_too() -> None:
-    server = Connection(lambda *_: pytest.fail("nobody has called"), lambda: 0.0)
+    server = Connection(lambda *_: pytest.fail("there was no call"), lambda: 0.0)
 
     for position in range(len(GREETING)):
         server.receive(GREETING[position : position + 1])

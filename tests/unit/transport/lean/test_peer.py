@@ -33,7 +33,7 @@ HELD = ContinueProcessing(not_before=Instant(10**15))
 
 
 class Wire(asyncio.Transport):
-    """What a peer writes to, and tells to stop; nothing leaves."""
+    """What a peer writes to, and stops; nothing leaves."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ def status(found: Sequence[tuple[int, int, int, bytes]], stream: int = 1) -> int
 async def test_a_method_that_is_not_there() -> None:
     one = OnePeer()
 
-    assert status(one.hear(request(1, "/somebody.Else/Method"))) == Status.UNIMPLEMENTED
+    assert status(one.hear(request(1, "/other.Service/Method"))) == Status.UNIMPLEMENTED
     assert one.observed == []
 
 
@@ -144,7 +144,7 @@ async def test_a_message_that_breaks_off() -> None:
 
 @pytest.mark.asyncio
 async def test_messages_wait_while_an_attempt_is_held_and_are_limited() -> None:
-    """Nobody sends as many, and nobody makes us keep more."""
+    """No Envoy sends as many, and no peer makes us keep more."""
     session = ScriptedSession(HELD)
     one = OnePeer(session)
     one.hear(request(1, PROCESS), message(request_headers()))
@@ -169,13 +169,13 @@ async def test_what_is_held_of_incomplete_messages_is_limited() -> None:
     assert (status(first), one.memory.held) == (None, 80)
     assert status(one.hear(data(3, whole[:40])), 3) == Status.RESOURCE_EXHAUSTED
     assert one.memory.held == 80
-    answered = one.hear(data(1, whole[80:]))
-    assert [kind for kind, _, on, _ in answered if on == 1] == [frames.HEADERS, frames.DATA]
+    responded = one.hear(data(1, whole[80:]))
+    assert [kind for kind, _, on, _ in responded if on == 1] == [frames.HEADERS, frames.DATA]
     assert one.memory.held == 0
 
 
 @pytest.mark.asyncio
-async def test_nothing_is_heard_of_a_call_that_is_over() -> None:
+async def test_a_call_that_is_over_receives_nothing() -> None:
     session = ScriptedSession(KeyError("a fault"))
     one = OnePeer(session)
 
@@ -188,7 +188,7 @@ async def test_nothing_is_heard_of_a_call_that_is_over() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_peer_that_does_not_listen_is_not_heard() -> None:
+async def test_a_peer_that_does_not_read_is_not_read_from() -> None:
     """It would only ask for more to be written."""
     one = OnePeer()
 
@@ -200,7 +200,7 @@ async def test_a_peer_that_does_not_listen_is_not_heard() -> None:
 
 @pytest.mark.asyncio
 async def test_what_waits_for_a_window_is_limited() -> None:
-    """A peer that asks and never takes the answers is hung up on."""
+    """A peer that asks and never reads the responses is disconnected."""
     body = bytes(60_000)
     sessions = [ScriptedSession(Send((), (), body=body)) for _ in range(3)]
     one = OnePeer(*sessions, largest_message=100_000)
@@ -228,7 +228,7 @@ async def test_a_silent_peer_is_asked_and_given_up(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.asyncio
-async def test_a_peer_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_peer_that_acknowledges_pings_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_module, "_SILENCE", 0.01)
     monkeypatch.setattr(peer_module, "_PING_TIMEOUT", 60)
     one = OnePeer()
@@ -272,7 +272,7 @@ async def test_a_reset_during_a_hold_ends_the_call_at_once() -> None:
 async def test_a_record_that_cannot_be_handed_on_is_one_calls_fault(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection, and everybody else on it, goes on."""
+    """The connection, and every other stream on it, goes on."""
     one = OnePeer(ScriptedSession(ContinueProcessing()), ScriptedSession(ContinueProcessing()))
 
     def failing(_record: list[str]) -> None:
@@ -294,8 +294,8 @@ def large(stream: int) -> bytes:
 
 
 @pytest.mark.asyncio
-async def test_large_messages_take_turns_and_a_ping_is_answered_first() -> None:
-    """Envoy would give up a worker that answers its pings only when all bodies before them are done with."""
+async def test_large_messages_are_queued_and_a_ping_is_acknowledged_first() -> None:
+    """Envoy would give up a worker that acknowledges its pings only when all bodies before them are done with."""
     sessions = [ScriptedSession(Send((), ())) for _ in range(3)]
     one = OnePeer(*sessions, largest_message=10**6)
     ping = frame(frames.PING, 0, 0, b"12345678")
