@@ -22,7 +22,7 @@ PROSE = (
 )
 """Words for which the field has a term: response, return, report, log, classify, fix, timeout, in flight, fail open."""
 
-PACKAGES = ("bootstrap", "cli", "config", "gateway", "mock", "system", "workers")
+PACKAGES = ("bootstrap", "cli", "config", "doctor", "gateway", "mock", "system", "workers")
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "configs"),
     *("Makefile", "Dockerfile", "docker-compose.yml", "deploy"),

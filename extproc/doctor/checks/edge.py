@@ -1,4 +1,4 @@
-"""Whether the edge accepts what clients send, and answers by itself what is nothing to a provider."""
+"""Whether the edge accepts what clients send, and rejects what is not meant for a provider."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PATHS = (
 _HTTP_10 = (
     Setting(
         "http_protocol_options.accept_http_10",
-        "HTTP/1.0 is answered with 426, which is what nginx speaks unless it is configured otherwise",
+        "HTTP/1.0 is rejected with 426, which is what nginx speaks unless it is configured otherwise",
         Severity.WARNING,
     ),
 )
@@ -52,7 +52,7 @@ http_10 = _check(_HTTP_10)
 
 
 def methods(context: CheckContext) -> Iterator[Finding]:
-    """Find an edge that sends requests to attempts which are no provider's to answer."""
+    """Find an edge that sends requests to attempts which are not meant for a provider."""
     (wanted,) = context.rendered.edges
     for edge in context.found.edges:
         routes = {method: _taking(context.found, edge, method) for method in (ASKED_BY_BROWSERS, SENDS_BACK)}
@@ -65,8 +65,8 @@ def methods(context: CheckContext) -> Iterator[Finding]:
             yield error(
                 next(iter(taken.values())).place,
                 f"{' and '.join(taken)} requests are sent to providers, with your key: a browser asks so whether a "
-                "page may call, and that is not theirs to say",
-                f"Answer all methods but {', '.join(browsers.METHODS)} by a route before, as in `extproc render`.",
+                "page may call, and that is not theirs to decide",
+                f"Reject all methods but {', '.join(browsers.METHODS)} by a route before, as in `extproc render`.",
             )
 
 

@@ -73,7 +73,7 @@ def workers_tls(context: CheckContext) -> Iterator[Finding]:
 def _in_the_clear(cluster: Cluster, *, beyond: bool) -> Iterator[Finding]:
     place = f"{cluster.place}.transport_socket"
     problem = f"cluster {cluster.name} is reached by TCP in the clear: "
-    fix = "Let both meet at a Unix socket (sidecar.listen: unix:/path), or set sidecar.tls and render it anew."
+    fix = "Let both meet at a Unix socket (sidecar.listen: unix:/path), or set sidecar.tls and render it again."
     if beyond:
         yield error(place, f"{problem}who is in between reads prompts and keys", fix)
     else:

@@ -114,7 +114,7 @@ in_flight_kept = _check(_METADATA)
 
 
 def missing(context: CheckContext) -> Iterator[Finding]:
-    """Find an attempt listener that asks nobody."""
+    """Find an attempt listener without a filter that asks the sidecar."""
     found = context.found
     for manager in found.attempts:
         dynamic = any(one.dynamic for one in manager.filters)

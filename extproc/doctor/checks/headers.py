@@ -81,7 +81,7 @@ def _to_client(edge: Manager, by_route: Iterable[TextMatch]) -> Callable[[str], 
 
 
 def at_providers(context: CheckContext) -> Iterator[Finding]:
-    """Find internal headers that providers are shown, or may answer with."""
+    """Find internal headers that providers are shown, or may respond with."""
     for rendered in context.rendered.providers():
         cluster = context.found.envoy.cluster(rendered.name)
         if cluster is None:
@@ -94,7 +94,7 @@ def at_providers(context: CheckContext) -> Iterator[Finding]:
             if shown:
                 yield error(place, f"providers are shown {shown}", fix)
             if believed:
-                yield error(place, f"a provider that answers with {believed} is believed: it steers retries", fix)
+                yield error(place, f"a provider that responds with {believed} is believed: it steers retries", fix)
 
 
 def _missing(

@@ -38,7 +38,7 @@ def missing(context: CheckContext) -> Iterator[Finding]:
         else:
             yield error(
                 _place(cluster),
-                "nothing carries the attempt state: each attempt begins anew, at the target that has just failed",
+                "nothing carries the attempt state: each attempt starts over, at the target that has just failed",
                 f"Add the Lua filter that `extproc render` writes to cluster {cluster.name}, before upstream_codec.",
             )
 

@@ -96,18 +96,18 @@ def tls_missing(context: CheckContext) -> Iterator[Finding]:
 
 
 def tls_authority(context: CheckContext) -> Iterator[Finding]:
-    """Find a provider whose certificate anyone may have made."""
+    """Find a provider whose certificate may have any issuer."""
     for cluster, tls, _, wanted in _by_tls(context):
         if wanted.checks_authority and not tls.checks_authority and not tls.dynamic:
             yield error(
                 f"{tls.place}.common_tls_context",
-                f"cluster {cluster.name} takes any certificate, whoever made it: anyone in between gets the key",
+                f"cluster {cluster.name} accepts a certificate of any issuer: anyone in between gets the key",
                 "Set validation_context.trusted_ca to the file of the system's authorities.",
             )
 
 
 def tls_name(context: CheckContext) -> Iterator[Finding]:
-    """Find a provider that may show anybody's certificate."""
+    """Find a provider that may show any certificate."""
     for cluster, tls, rendered, wanted in _by_tls(context):
         if wanted.checks_name and not tls.checks_name and not tls.dynamic:
             yield error(

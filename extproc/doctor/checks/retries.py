@@ -54,7 +54,7 @@ _INTERFERING = (
     ),
     Setting(
         "refresh_cluster_on_retry",
-        "the edge chooses a cluster anew for each attempt; choosing is the attempt listener's part",
+        "the edge chooses a cluster for each attempt again; choosing is the attempt listener's part",
         Severity.WARNING,
     ),
 )

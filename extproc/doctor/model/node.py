@@ -75,11 +75,11 @@ class Node:
         return tuple(item.text() for item in self.items())
 
     def flag(self) -> bool:
-        """Return a truth value; false is the default of all that are asked for."""
+        """Return a boolean; false is the default of all that are asked for."""
         return self.value is True or self.value == "true"
 
     def count(self, default: int) -> int:
-        """Return a whole number: in protobuf's JSON large ones are texts."""
+        """Return an integer: in protobuf's JSON large ones are strings."""
         if isinstance(self.value, str) and _COUNT.fullmatch(self.value):
             return int(self.value)
         return int(self.real(default))

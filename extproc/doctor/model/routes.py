@@ -1,4 +1,4 @@
-"""Routes: what a route does not say its virtual host or its listener says, and what nobody says is Envoy's default."""
+"""Routes: what a route does not set its virtual host or its listener does, and what none sets is Envoy's default."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from extproc.doctor.finding import Finding
     from extproc.doctor.model.envoy import EnvoyConfig
 
-Told: TypeAlias = "tuple[Severity, str, str]"
+Report: TypeAlias = "tuple[Severity, str, str]"
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
@@ -128,7 +128,7 @@ def an_operator(gateway: Gateway = GATEWAY) -> Operator:
     return Operator(_rendered(gateway))
 
 
-def told(patient: Operator | EnvoyConfig, gateway: Gateway = GATEWAY) -> list[Told]:
+def reported(patient: Operator | EnvoyConfig, gateway: Gateway = GATEWAY) -> list[Report]:
     """Return severity, check and place of all that the doctor finds; each finding says what to do, in a sentence."""
     envoy = patient.envoy_config() if isinstance(patient, Operator) else patient
     findings = compare(envoy, wanted(gateway), gateway)
@@ -139,7 +139,7 @@ def told(patient: Operator | EnvoyConfig, gateway: Gateway = GATEWAY) -> list[To
     return shown(findings)
 
 
-def shown(findings: Iterable[Finding]) -> list[Told]:
+def shown(findings: Iterable[Finding]) -> list[Report]:
     """Return what of *findings* tests compare: words may change."""
     return [(finding.severity, finding.check, finding.place) for finding in findings]
 

@@ -25,9 +25,9 @@ from support.doctor.patients import (
     WORKERS,
     Operator,
     an_operator,
-    told,
+    reported,
 )
-from unit.bootstrap.doctor import test_degraded, test_edge, test_inside, test_workers
+from unit.bootstrap.doctor import test_degraded, test_edge, test_internal_hop, test_workers
 
 from extproc import names
 from extproc.bootstrap.lua_filters import state_script
@@ -81,7 +81,7 @@ class Fault:
     def found_in(self, operator: Operator) -> list[tuple[str, str]]:
         """Return the checks that find something in *operator*'s Envoy, which runs with this fault, and the places."""
         running = replace(operator.envoy_config(), stats=self.stats, version=self.version)
-        return [(check, place) for _, check, place in told(running, self.gateway)]
+        return [(check, place) for _, check, place in reported(running, self.gateway)]
 
 
 FAULTS: dict[str, Fault] = {
@@ -159,7 +159,7 @@ FAULTS: dict[str, Fault] = {
         lambda op: op.drop(f"{WORKERS}.load_assignment.endpoints[0].lb_endpoints[1]"), test_workers.THREE
     ),
     "retry-budget": Fault(
-        lambda op: op.put(f"{INSIDE}.circuit_breakers.thresholds[0].retry_budget", {}), test_inside.BUDGETED
+        lambda op: op.put(f"{INSIDE}.circuit_breakers.thresholds[0].retry_budget", {}), test_internal_hop.BUDGETED
     ),
     "edge-cors": Fault(lambda op: op.drop(f"{EDGE}.http_filters[0]"), test_edge.NAMED),
     "degraded-route": Fault(lambda op: op.put(f"{ATTEMPT_HOST}.routes", [test_degraded.NAMED]), test_degraded.GATEWAY),

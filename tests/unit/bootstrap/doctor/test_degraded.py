@@ -10,7 +10,7 @@ from support.doctor.patients import (
     HTTP,
     INSIDE,
     an_operator,
-    told,
+    reported,
 )
 
 from extproc import names
@@ -35,13 +35,13 @@ GATEWAY = files.gateway(
 
 
 def test_nothing_is_found_in_what_render_writes() -> None:
-    assert told(an_operator(GATEWAY), GATEWAY) == []
+    assert reported(an_operator(GATEWAY), GATEWAY) == []
 
 
 def test_without_the_route_requests_would_be_refused() -> None:
     operator = an_operator(GATEWAY).put(f"{ATTEMPT_HOST}.routes", [NAMED])
 
-    assert told(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
+    assert reported(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
 
 
 def test_a_route_that_sends_nothing_on_takes_nothing() -> None:
@@ -49,33 +49,33 @@ def test_a_route_that_sends_nothing_on_takes_nothing() -> None:
     refusing = {"match": match, "direct_response": {"status": 503}}
     operator = an_operator(GATEWAY).put(f"{ATTEMPT_HOST}.routes", [refusing, NAMED])
 
-    assert told(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
+    assert reported(operator, GATEWAY) == [(ERROR, "degraded-route", f"{ATTEMPT}.route_config")]
 
 
 def test_what_a_worker_has_decided_on_must_not_be_taken() -> None:
     """A worker may come back just then: the request carries another provider's credential by now."""
     operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [FAIL_OPEN, PLAIN])
 
-    assert told(operator, GATEWAY) == [(ERROR, "degraded-decided", f"{ROUTE}.match.headers")]
+    assert reported(operator, GATEWAY) == [(ERROR, "degraded-decided", f"{ROUTE}.match.headers")]
 
 
-def test_what_nobody_can_read_must_not_be_taken() -> None:
+def test_what_nothing_can_read_must_not_be_taken() -> None:
     """A compressed body may name any model: whichever it is, it would be sent to the default."""
     operator = an_operator(GATEWAY).put(f"{ROUTE}.match.headers", [FAIL_OPEN, UNDECIDED])
 
-    assert told(operator, GATEWAY) == [(ERROR, "degraded-encoded", f"{ROUTE}.match.headers")]
+    assert reported(operator, GATEWAY) == [(ERROR, "degraded-encoded", f"{ROUTE}.match.headers")]
 
 
 def test_an_older_script_lets_nothing_through() -> None:
     older = state_script(most_calls=99, fail_open=False)
     operator = an_operator(GATEWAY).put(f"{CARRIER}[0].typed_config.default_source_code", {"inline_string": older})
 
-    assert told(operator, GATEWAY) == [(ERROR, "degraded-fail-open", CARRIER)]
+    assert reported(operator, GATEWAY) == [(ERROR, "degraded-fail-open", CARRIER)]
 
 
 def test_who_refuses_requests_needs_nothing_of_it() -> None:
     """Not even an operator who has prepared for more."""
     refusing = files.gateway(files.a_file(files.a_provider(default=True, retry_policy={}), files.a_provider(files.S)))
 
-    assert told(an_operator(refusing), refusing) == []
-    assert told(an_operator(GATEWAY), refusing) == []
+    assert reported(an_operator(refusing), refusing) == []
+    assert reported(an_operator(GATEWAY), refusing) == []

@@ -93,12 +93,12 @@ def test_other_numbers_are_no_faults_and_are_the_ones_that_are_advised() -> None
     ("constant", "check", "advised"),
     [
         ("MARGIN", "message-timeout", "Set message_timeout to 90s."),
-        ("BRIDGING_TRIES", "retry-count", "Set num_retries to 310."),
+        ("NO_WORKER_RETRIES", "retry-count", "Set num_retries to 310."),
         ("UNLIMITED", "max-retries", "Set max_retries to 3000000."),
         ("FIRST_BACK_OFF", "retry-back-off", "base_interval: 0.003s"),
         ("LAST_BACK_OFF", "retry-back-off", "max_interval: 0.750s"),
         ("SLACK", "idle-timeout", "Set it to 690s."),
-        ("_OWNER_ALONE", "admin-exposed", "mode: 1152"),
+        ("_OWNER_ONLY", "admin-exposed", "mode: 1152"),
     ],
 )
 def test_advice_follows_the_constant(other_numbers: dict[str, int], constant: str, check: str, advised: str) -> None:
@@ -142,10 +142,10 @@ def test_names_follow_as_well() -> None:
         capture_output=True,
         text=True,
     )
-    told = json.loads(done.stdout)
+    outcome = json.loads(done.stdout)
 
-    assert told["new"] == []
-    assert {"attempt-route", "headers-from-clients", "ext-proc-missing"} & {check for check, _, _ in told["old"]}
-    for check, _, fix in told["old"]:
+    assert outcome["new"] == []
+    assert {"attempt-route", "headers-from-clients", "ext-proc-missing"} & {check for check, _, _ in outcome["old"]}
+    for check, _, fix in outcome["old"]:
         ours = set(re.findall(r"(?:x-extproc|x-arch)-[a-z-]*[a-z]", fix))
-        assert ours <= set(re.findall(r"(?:x-extproc|x-arch)-[a-z-]*[a-z]", told["rendered"])), f"{check}: {fix}"
+        assert ours <= set(re.findall(r"(?:x-extproc|x-arch)-[a-z-]*[a-z]", outcome["rendered"])), f"{check}: {fix}"

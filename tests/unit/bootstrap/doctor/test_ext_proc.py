@@ -14,7 +14,7 @@ from support.doctor.patients import (
     EXT_PROC_FILTER,
     WARNING,
     an_operator,
-    told,
+    reported,
     words,
 )
 
@@ -33,12 +33,12 @@ MANY_HEADERS = files.gateway(
 PER_ROUTE = "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 
 
-def test_an_attempt_listener_that_asks_nobody_is_told() -> None:
-    assert told(an_operator().drop(EXT_PROC_FILTER)) == [(ERROR, "ext-proc-missing", f"{ATTEMPT}.http_filters")]
+def test_an_attempt_listener_that_asks_nothing_is_reported() -> None:
+    assert reported(an_operator().drop(EXT_PROC_FILTER)) == [(ERROR, "ext-proc-missing", f"{ATTEMPT}.http_filters")]
 
 
-def test_a_filter_that_is_switched_off_asks_nobody() -> None:
-    assert told(an_operator().put(f"{EXT_PROC_FILTER}.disabled", value=True)) == [
+def test_a_filter_that_is_switched_off_asks_nothing() -> None:
+    assert reported(an_operator().put(f"{EXT_PROC_FILTER}.disabled", value=True)) == [
         (ERROR, "ext-proc-missing", f"{ATTEMPT}.http_filters")
     ]
 
@@ -46,30 +46,30 @@ def test_a_filter_that_is_switched_off_asks_nobody() -> None:
 def test_a_filter_whose_settings_come_from_elsewhere_may_be_the_one() -> None:
     operator = an_operator().put(EXT_PROC_FILTER, {"name": "one", "config_discovery": {"config_source": {"ads": {}}}})
 
-    assert told(operator) == [(WARNING, "dynamic-config", EXT_PROC_FILTER)]
+    assert reported(operator) == [(WARNING, "dynamic-config", EXT_PROC_FILTER)]
 
 
-def test_one_that_asks_past_the_clusters_cannot_be_judged() -> None:
-    """Google's gRPC client needs none, and checks nobody's health."""
+def test_one_that_asks_past_the_clusters_cannot_be_checked() -> None:
+    """Google's gRPC client needs none, and checks nothing's health."""
     operator = an_operator().put(f"{EXT_PROC}.grpc_service", {"google_grpc": {"target_uri": "127.0.0.1:50051"}})
 
-    assert told(operator) == [(WARNING, "ext-proc-missing", EXT_PROC)]
+    assert reported(operator) == [(WARNING, "ext-proc-missing", EXT_PROC)]
 
 
 def test_at_the_edge_it_is_asked_once_for_all_attempts() -> None:
-    """Moved there, that is one fault: it is not also told as missing."""
+    """Moved there, that is one fault: it is not also reported as missing."""
     operator = an_operator()
     moved = operator.at(EXT_PROC_FILTER)
     operator.drop(EXT_PROC_FILTER).insert(f"{EDGE}.http_filters[0]", moved)
 
-    assert told(operator) == [(ERROR, "ext-proc-misplaced", f"{EDGE}.http_filters[0]")]
+    assert reported(operator) == [(ERROR, "ext-proc-misplaced", f"{EDGE}.http_filters[0]")]
 
 
 def test_at_the_edge_as_well_is_once_too_often() -> None:
     operator = an_operator()
     operator.insert(f"{EDGE}.http_filters[1]", operator.at(EXT_PROC_FILTER))
 
-    assert told(operator) == [(ERROR, "ext-proc-misplaced", f"{EDGE}.http_filters[1]")]
+    assert reported(operator) == [(ERROR, "ext-proc-misplaced", f"{EDGE}.http_filters[1]")]
 
 
 def test_an_external_processor_of_the_operators_own_is_left_alone() -> None:
@@ -77,7 +77,7 @@ def test_an_external_processor_of_the_operators_own_is_left_alone() -> None:
     own = {"name": "waf", "typed_config": {"@type": _type(), "grpc_service": {"envoy_grpc": {"cluster_name": "waf"}}}}
     operator = an_operator().insert(f"{EDGE}.http_filters[0]", own).insert(f"{ATTEMPT}.http_filters[0]", own)
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_after_the_router_it_is_too_late() -> None:
@@ -85,7 +85,7 @@ def test_after_the_router_it_is_too_late() -> None:
     moved = operator.at(EXT_PROC_FILTER)
     operator.drop(EXT_PROC_FILTER).insert(f"{ATTEMPT}.http_filters[1]", moved)
 
-    assert told(operator) == [(ERROR, "ext-proc-misplaced", f"{ATTEMPT}.http_filters[1]")]
+    assert reported(operator) == [(ERROR, "ext-proc-misplaced", f"{ATTEMPT}.http_filters[1]")]
 
 
 @pytest.mark.parametrize("level", [ATTEMPT_ROUTE, ATTEMPT_HOST, f"{ATTEMPT}.route_config"])
@@ -94,14 +94,16 @@ def test_a_route_that_switches_it_off_has_no_failover(level: str) -> None:
     place = f'{level}.typed_per_filter_config["envoy.filters.http.ext_proc"]'
     off = {"envoy.filters.http.ext_proc": {"@type": PER_ROUTE, "disabled": True}}
 
-    assert told(an_operator().put(f"{level}.typed_per_filter_config", off)) == [(ERROR, "ext-proc-overridden", place)]
+    assert reported(an_operator().put(f"{level}.typed_per_filter_config", off)) == [
+        (ERROR, "ext-proc-overridden", place)
+    ]
 
 
-def test_other_settings_on_a_route_are_not_judged() -> None:
+def test_other_settings_on_a_route_are_not_checked() -> None:
     place = f'{ATTEMPT_ROUTE}.typed_per_filter_config["envoy.filters.http.ext_proc"]'
     other = {"envoy.filters.http.ext_proc": {"@type": PER_ROUTE, "overrides": {"processing_mode": {}}}, "cors": {}}
 
-    assert told(an_operator().put(f"{ATTEMPT_ROUTE}.typed_per_filter_config", other)) == [
+    assert reported(an_operator().put(f"{ATTEMPT_ROUTE}.typed_per_filter_config", other)) == [
         (WARNING, "ext-proc-overridden", place)
     ]
 
@@ -119,13 +121,13 @@ def test_other_settings_on_a_route_are_not_judged() -> None:
 def test_a_sidecar_that_is_not_obeyed_is_reported(setting: str, value: object) -> None:
     operator = an_operator().put(f"{EXT_PROC}.{setting}", value)
 
-    assert told(operator) == [(ERROR, "ext-proc-obeyed", f"{EXT_PROC}.{setting}")]
+    assert reported(operator) == [(ERROR, "ext-proc-obeyed", f"{EXT_PROC}.{setting}")]
     assert words(operator).endswith(f"Remove {setting}.")
 
 
 @pytest.mark.parametrize("action", ["DEFAULT", "CLEAR", 1])
 def test_a_route_may_be_chosen_anew_in_another_words(action: object) -> None:
-    assert told(an_operator().put(f"{EXT_PROC}.route_cache_action", action)) == []
+    assert reported(an_operator().put(f"{EXT_PROC}.route_cache_action", action)) == []
 
 
 @pytest.mark.parametrize(
@@ -142,18 +144,18 @@ def test_the_sidecar_sees_what_it_reads_and_what_it_is_to_remove(rules: object, 
     """A client's key that is hidden from it goes on to the provider."""
     operator = an_operator().put(f"{EXT_PROC}.forward_rules", rules)
 
-    assert told(operator) == [(ERROR, "forward-rules", f"{EXT_PROC}.forward_rules")]
+    assert reported(operator) == [(ERROR, "forward-rules", f"{EXT_PROC}.forward_rules")]
     assert hidden in words(operator).partition("|")[0]
 
 
 def test_other_headers_may_be_hidden_from_the_sidecar() -> None:
     hidden = [{"exact": "x-extproc-in-flight"}, {"exact": "x-of-another-filter"}]
 
-    assert told(an_operator().put(f"{EXT_PROC}.forward_rules.disallowed_headers.patterns", hidden)) == []
+    assert reported(an_operator().put(f"{EXT_PROC}.forward_rules.disallowed_headers.patterns", hidden)) == []
 
 
 def test_a_sidecar_that_may_not_ask_for_a_body_waits_in_vain() -> None:
-    assert told(an_operator().drop(f"{EXT_PROC}.allow_mode_override")) == [
+    assert reported(an_operator().drop(f"{EXT_PROC}.allow_mode_override")) == [
         (WARNING, "ext-proc-obeyed", f"{EXT_PROC}.allow_mode_override")
     ]
 
@@ -169,11 +171,11 @@ def test_a_sidecar_that_may_not_ask_for_a_body_waits_in_vain() -> None:
         ({"allow_expression": {"regex": "x-.*"}}, ":authority"),
     ],
 )
-def test_rules_that_forbid_a_header_that_the_sidecar_sets_are_told(rules: object, refused: str) -> None:
+def test_rules_that_forbid_a_header_that_the_sidecar_sets_are_reported(rules: object, refused: str) -> None:
     """Envoy drops such a header without a word."""
     operator = an_operator().put(RULES, rules)
 
-    assert told(operator) == [(ERROR, "mutation-rules", RULES)]
+    assert reported(operator) == [(ERROR, "mutation-rules", RULES)]
     assert refused in words(operator)
 
 
@@ -195,65 +197,65 @@ def test_no_header_that_the_sidecar_changes_for_this_configuration_may_be_forbid
     """Else an Azure key is not sent, or a client's own is: which headers those are follows from the configuration."""
     operator = an_operator(MANY_HEADERS).put(f"{RULES}.disallow_expression", {"regex": name})
 
-    assert told(operator, MANY_HEADERS) == [(ERROR, "mutation-rules", RULES)]
+    assert reported(operator, MANY_HEADERS) == [(ERROR, "mutation-rules", RULES)]
     assert name in words(operator, MANY_HEADERS)
 
 
 @pytest.mark.parametrize("name", ["api-key", "x-of-the-operators-own", "x-stainless-idempotency"])
 def test_a_header_that_nothing_in_the_configuration_needs_may_be_forbidden(name: str) -> None:
     """`api-key` is removed from every request, though it is sent to Azure alone."""
-    found = told(an_operator().put(f"{RULES}.disallow_expression", {"regex": name}))
+    found = reported(an_operator().put(f"{RULES}.disallow_expression", {"regex": name}))
 
     assert [check for _, check, _ in found] == (["mutation-rules"] if name == "api-key" else [])
 
 
 def test_without_rules_the_most_important_headers_are_dropped() -> None:
-    assert told(an_operator().drop(RULES)) == [(ERROR, "mutation-rules", RULES)]
+    assert reported(an_operator().drop(RULES)) == [(ERROR, "mutation-rules", RULES)]
 
 
 def test_an_expression_may_allow_everything() -> None:
     """It comes before all the rest."""
-    assert told(an_operator().put(RULES, {"allow_expression": {"regex": ".*"}, "disallow_all": True})) == []
+    assert reported(an_operator().put(RULES, {"allow_expression": {"regex": ".*"}, "disallow_all": True})) == []
 
 
 @pytest.mark.parametrize("absent", ["response.flags", "response.code_details"])
-def test_an_attribute_that_is_not_sent_is_told(absent: str) -> None:
-    """They tell a provider's answer from one that Envoy has made."""
+def test_an_attribute_that_is_not_sent_is_reported(absent: str) -> None:
+    """They distinguish a provider's response from one of Envoy's own."""
     operator = an_operator()
     listed = operator.at(f"{EXT_PROC}.response_attributes")
     assert isinstance(listed, list)
     listed.remove(absent)
 
-    assert told(operator) == [(ERROR, "response-attributes", f"{EXT_PROC}.response_attributes")]
+    assert reported(operator) == [(ERROR, "response-attributes", f"{EXT_PROC}.response_attributes")]
     assert words(operator).startswith(absent)
 
 
 @pytest.mark.parametrize("timeout", ["0s", "0.2s", "59.999s"])
-def test_an_ext_proc_that_is_less_patient_than_a_policy_is_told(timeout: str) -> None:
+def test_an_ext_proc_that_is_less_patient_than_a_policy_is_reported(timeout: str) -> None:
     """The longest wait of the policy is 60 s."""
     operator = an_operator().put(f"{EXT_PROC}.message_timeout", timeout)
 
-    assert told(operator) == [(ERROR, "message-timeout", f"{EXT_PROC}.message_timeout")]
+    assert reported(operator) == [(ERROR, "message-timeout", f"{EXT_PROC}.message_timeout")]
     assert "Set message_timeout to 70s." in words(operator)
 
 
 def test_by_default_an_ext_proc_has_no_patience() -> None:
     """It is 200 ms."""
-    assert told(an_operator().drop(f"{EXT_PROC}.message_timeout")) == [
+    assert reported(an_operator().drop(f"{EXT_PROC}.message_timeout")) == [
         (ERROR, "message-timeout", f"{EXT_PROC}.message_timeout")
     ]
 
 
 def test_no_margin_is_a_warning() -> None:
-    """A busy sidecar answers later than it meant to."""
-    assert told(an_operator().put(f"{EXT_PROC}.message_timeout", "60s")) == [
+    """A busy sidecar responses later than it meant to."""
+    assert reported(an_operator().put(f"{EXT_PROC}.message_timeout", "60s")) == [
         (WARNING, "message-timeout", f"{EXT_PROC}.message_timeout")
     ]
 
 
 @pytest.mark.parametrize("value", [False, None])
 def test_a_dead_sidecar_must_not_end_requests(value: object) -> None:
-    assert told(an_operator().put(f"{EXT_PROC}.failure_mode_allow", value)) == [
+    assert reported(an_operator().put(f"{EXT_PROC}.failure_mode_allow", value)) == [
         (ERROR, "failure-mode", f"{EXT_PROC}.failure_mode_allow")
     ]
 

@@ -16,8 +16,8 @@ from support.doctor.patients import (
     INSIDE,
     Operator,
     an_operator,
+    reported,
     shown,
-    told,
 )
 
 from extproc.config.errors import ConfigError
@@ -79,12 +79,12 @@ def test_yaml_reads_the_same() -> None:
 def test_camel_case_is_read_as_well() -> None:
     """Protobuf's JSON has both; the place is written as in the file."""
     tree = _camel(an_operator().tree)
-    assert told(Operator(tree)) == []
+    assert reported(Operator(tree)) == []
 
     place = EXT_PROC.replace("static_resources", "staticResources").replace("filter_chains", "filterChains")
     place = place.replace("typed_config", "typedConfig").replace("http_filters", "httpFilters")
     operator = Operator(tree).put(f"{place}.processingMode.requestBodyMode", "NONE")
-    assert told(operator) == [(ERROR, "ext-proc-phases", f"{place}.processingMode.requestBodyMode")]
+    assert reported(operator) == [(ERROR, "ext-proc-phases", f"{place}.processingMode.requestBodyMode")]
 
 
 def test_settings_without_a_message_type_of_their_own_are_read() -> None:
@@ -95,8 +95,8 @@ def test_settings_without_a_message_type_of_their_own_are_read() -> None:
     kind = settings.pop("@type")
     wrapped = {"@type": "type.googleapis.com/xds.type.v3.TypedStruct", "type_url": kind, "value": settings}
 
-    assert told(operator.put(EXT_PROC, wrapped)) == []
-    assert told(operator.drop(f"{EXT_PROC}.value.failure_mode_allow")) == [
+    assert reported(operator.put(EXT_PROC, wrapped)) == []
+    assert reported(operator.drop(f"{EXT_PROC}.value.failure_mode_allow")) == [
         (ERROR, "failure-mode", f"{EXT_PROC}.value.failure_mode_allow")
     ]
 
@@ -110,10 +110,10 @@ def test_filters_are_known_by_their_type_not_by_their_name() -> None:
         for index, one in enumerate(filters):
             one["name"] = f"mine-{index}"
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
-def test_every_filter_chain_of_a_listener_is_judged() -> None:
+def test_every_filter_chain_of_a_listener_is_checked() -> None:
     """A listener may have one with TLS and one without, and one for the rest."""
     operator = an_operator()
     listener = "static_resources.listeners[0]"
@@ -123,7 +123,7 @@ def test_every_filter_chain_of_a_listener_is_judged() -> None:
     operator.put(f"{listener}.filter_chains", [chain, bad]).put(f"{listener}.default_filter_chain", bad)
     rest = "filters[0].typed_config.early_header_mutation_extensions"
 
-    assert told(operator) == [
+    assert reported(operator) == [
         (ERROR, "headers-from-clients", f"{listener}.filter_chains[1].{rest}"),
         (ERROR, "headers-from-clients", f"{listener}.default_filter_chain.{rest}"),
     ]
@@ -141,7 +141,7 @@ def test_values_of_the_wrong_shape_count_as_absent(value: object) -> None:
     for place in (f"{EDGE}.http_filters[0]", f"{INSIDE}.circuit_breakers", "static_resources.listeners[0].address"):
         operator.put(place, value)
 
-    assert told(operator) == [(ERROR, "max-retries", f"{INSIDE}.circuit_breakers.thresholds.max_retries")]
+    assert reported(operator) == [(ERROR, "max-retries", f"{INSIDE}.circuit_breakers.thresholds.max_retries")]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from support.doctor.patients import (
     PROVIDER,
     ROUTER,
     an_operator,
-    told,
+    reported,
     words,
 )
 from unit.bootstrap.doctor import test_degraded
@@ -30,7 +30,7 @@ ALL = [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": "x-(envoy|ex
 
 
 def test_clients_must_not_send_internal_headers() -> None:
-    assert told(an_operator().drop(EARLY)) == [(ERROR, "headers-from-clients", EARLY)]
+    assert reported(an_operator().drop(EARLY)) == [(ERROR, "headers-from-clients", EARLY)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_none_of_them(index: int, sent: str) -> None:
     """Each is named."""
     operator = an_operator().drop(f"{EARLY}[0].typed_config.mutations[{index}]")
 
-    assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
+    assert reported(operator) == [(ERROR, "headers-from-clients", EARLY)]
     assert sent in words(operator)
 
 
@@ -48,7 +48,7 @@ def test_a_filter_may_remove_them() -> None:
     """Before the router, that is early enough."""
     one = {"name": "mine", "typed_config": {"@type": FILTER, "mutations": {"request_mutations": ALL}}}
 
-    assert told(an_operator().drop(EARLY).insert(f"{EDGE}.http_filters[0]", one)) == []
+    assert reported(an_operator().drop(EARLY).insert(f"{EDGE}.http_filters[0]", one)) == []
 
 
 @pytest.mark.parametrize("level", [EDGE_ROUTE, EDGE_HOST, f"{EDGE}.route_config"])
@@ -58,7 +58,7 @@ def test_a_route_may_remove_our_own(level: str) -> None:
     operator = an_operator().put(f"{level}.request_headers_to_remove", ours)
     operator.drop(f"{EARLY}[0].typed_config.mutations[2]").drop(f"{EARLY}[0].typed_config.mutations[1]")
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_a_route_removes_envoys_own_too_late() -> None:
@@ -67,7 +67,7 @@ def test_a_route_removes_envoys_own_too_late() -> None:
     steering = ["x-envoy-retry-on", "x-envoy-max-retries"]
     operator.put(f"{EDGE_ROUTE}.request_headers_to_remove", steering)
 
-    assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
+    assert reported(operator) == [(ERROR, "headers-from-clients", EARLY)]
 
 
 @pytest.mark.parametrize("name", ["x-extproc-state", "x-extproc-unprocessed"])
@@ -78,30 +78,30 @@ def test_clients_are_not_shown_what_is_inside(name: str) -> None:
     assert isinstance(removed, list)
     removed.remove(name)
 
-    assert told(operator) == [(ERROR, "headers-to-clients", f"{EDGE_ROUTE}.response_headers_to_remove")]
+    assert reported(operator) == [(ERROR, "headers-to-clients", f"{EDGE_ROUTE}.response_headers_to_remove")]
     assert name in words(operator)
 
 
 def test_clients_are_not_shown_the_mark() -> None:
-    """The script that ends marked answers takes it away."""
+    """The script that ends marked responses takes it away."""
     operator = an_operator().drop(f"{EDGE}.http_filters[1]")
 
-    assert told(operator) == [(ERROR, "headers-to-clients", f"{EDGE_ROUTE}.response_headers_to_remove")]
-    assert told(operator.put(f"{EDGE_ROUTE}.response_headers_to_remove", ["x-extproc-redispatch"])) == []
+    assert reported(operator) == [(ERROR, "headers-to-clients", f"{EDGE_ROUTE}.response_headers_to_remove")]
+    assert reported(operator.put(f"{EDGE_ROUTE}.response_headers_to_remove", ["x-extproc-redispatch"])) == []
 
 
 def test_a_filter_may_take_them_away_as_well() -> None:
     one = {"name": "mine", "typed_config": {"@type": FILTER, "mutations": {"response_mutations": ALL}}}
     operator = an_operator().drop(f"{EDGE_HOST}.response_headers_to_remove").insert(f"{EDGE}.http_filters[0]", one)
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 @pytest.mark.parametrize(("direction", "word"), [("request_mutations", "shown"), ("response_mutations", "believed")])
 def test_nothing_internal_leaves_to_a_provider_or_comes_from_one(direction: str, word: str) -> None:
     operator = an_operator().drop(f"{MUTATIONS}.{direction}")
 
-    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+    assert reported(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
     assert word in words(operator)
 
 
@@ -109,22 +109,22 @@ def test_a_providers_own_headers_for_envoy_are_not_believed() -> None:
     """`x-envoy-overloaded` would stop a failover."""
     operator = an_operator().drop(f"{MUTATIONS}.response_mutations[2]")
 
-    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+    assert reported(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
     assert "x-envoy-overloaded" in words(operator)
 
 
-def test_a_route_may_remove_ours_from_what_a_provider_answers() -> None:
+def test_a_route_may_remove_ours_from_what_a_provider_responses() -> None:
     operator = an_operator().drop(f"{MUTATIONS}.response_mutations[0]")
-    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+    assert reported(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
 
-    assert told(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", list(own_names()))) == []
+    assert reported(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", list(own_names()))) == []
 
 
 def test_a_route_does_not_remove_what_the_router_has_believed_by_then() -> None:
     operator = an_operator().drop(f"{MUTATIONS}.response_mutations[2]")
     operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_remove", ["x-envoy-overloaded", "x-envoy-ratelimited"])
 
-    assert told(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
+    assert reported(operator) == [(ERROR, "headers-at-providers", UPSTREAM)]
 
 
 def test_a_client_must_not_say_that_no_worker_is_there() -> None:
@@ -133,7 +133,7 @@ def test_a_client_must_not_say_that_no_worker_is_there() -> None:
     envoys = {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}}
     operator = an_operator().put(f"{EARLY}[0].typed_config.mutations", [*kept, envoys])
 
-    assert told(operator) == [(ERROR, "headers-from-clients", EARLY)]
+    assert reported(operator) == [(ERROR, "headers-from-clients", EARLY)]
     assert f"clients may send {names.DEGRADED}: " in words(operator)
 
 
@@ -147,7 +147,7 @@ def test_the_default_providers_cluster_for_requests_without_a_worker_is_held_to_
     assert isinstance(filters, list)
     operator.put(chain, [one for one in filters if one["name"] != "envoy.filters.http.header_mutation"])
 
-    assert {(check, place) for _, check, place in told(operator, test_degraded.GATEWAY)} == {
+    assert {(check, place) for _, check, place in reported(operator, test_degraded.GATEWAY)} == {
         ("headers-at-providers", chain)
     }
 
@@ -158,12 +158,12 @@ def test_a_cluster_with_a_chain_of_its_own_does_without_the_routers() -> None:
     codec = {"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": "type.googleapis.com/a.Codec"}}
     operator = an_operator().put(chain, [codec])
 
-    assert told(operator) == [(ERROR, "headers-at-providers", chain), (ERROR, "headers-at-providers", chain)]
+    assert reported(operator) == [(ERROR, "headers-at-providers", chain), (ERROR, "headers-at-providers", chain)]
 
     one = {"name": "mine", "typed_config": {"@type": FILTER, "mutations": {}}}
     operator.insert(f"{chain}[0]", one).put(f"{chain}[0].typed_config.mutations.request_mutations", ALL)
     operator.put(f"{chain}[0].typed_config.mutations.response_mutations", ALL)
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_no_value_of_a_header_is_ever_shown() -> None:

@@ -1,9 +1,9 @@
-"""What Envoy knows of an attempt while nobody has decided on it."""
+"""What Envoy knows of an attempt while nothing has decided on it."""
 
 from __future__ import annotations
 
 import pytest
-from support.doctor.patients import ATTEMPT_HOST, ATTEMPT_ROUTE, ERROR, EXT_PROC, HTTP, INSIDE, an_operator, told
+from support.doctor.patients import ATTEMPT_HOST, ATTEMPT_ROUTE, ERROR, EXT_PROC, HTTP, INSIDE, an_operator, reported
 
 CHAIN = f"{INSIDE}.{HTTP}.http_filters"
 
@@ -12,16 +12,18 @@ CHAIN = f"{INSIDE}.{HTTP}.http_filters"
 def test_envoy_keeps_what_the_sidecar_says_of_it(untyped: list[str]) -> None:
     operator = an_operator().put(f"{EXT_PROC}.metadata_options.receiving_namespaces.untyped", untyped)
 
-    assert told(operator) == [(ERROR, "in-flight-kept", f"{EXT_PROC}.metadata_options.receiving_namespaces.untyped")]
+    assert reported(operator) == [
+        (ERROR, "in-flight-kept", f"{EXT_PROC}.metadata_options.receiving_namespaces.untyped")
+    ]
 
 
-def test_every_response_says_which_attempt_it_answers() -> None:
+def test_every_response_says_which_attempt_it_responses() -> None:
     place = f"{ATTEMPT_HOST}.response_headers_to_add"
 
-    assert told(an_operator().put(f"{place}[1].header.value", "%DYNAMIC_METADATA(another:state)%")) == [
+    assert reported(an_operator().put(f"{place}[1].header.value", "%DYNAMIC_METADATA(another:state)%")) == [
         (ERROR, "in-flight-mark", f"{place}[1]")
     ]
-    assert told(an_operator().drop(f"{place}[1]")) == [
+    assert reported(an_operator().drop(f"{place}[1]")) == [
         (ERROR, "in-flight-mark", f"{ATTEMPT_ROUTE}.response_headers_to_add")
     ]
 
@@ -31,4 +33,4 @@ def test_an_older_script_does_not_hand_it_on() -> None:
     source = f"{CHAIN}[0].typed_config.default_source_code.inline_string"
     older = str(operator.at(source)).replace("x-extproc-in-flight", "x-extproc-other")
 
-    assert told(operator.put(source, older)) == [(ERROR, "state-carrier-outdated", CHAIN)]
+    assert reported(operator.put(source, older)) == [(ERROR, "state-carrier-outdated", CHAIN)]

@@ -67,7 +67,7 @@ def test_truth_is_said_by_true_alone(value: object, flag: bool) -> None:  # noqa
 
 
 def test_members_have_the_operators_own_names() -> None:
-    """Keys that are no texts, which YAML allows, are nobody's."""
+    """Keys that are no texts, which YAML allows, are nothing's."""
     assert [(key, node.place) for key, node in Node({"a.b": 1, 2: 3}, ("t",)).members()] == [("a.b", 't["a.b"]')]
 
 

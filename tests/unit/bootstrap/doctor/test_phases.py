@@ -1,9 +1,9 @@
-"""What the sidecar is shown of requests and answers."""
+"""What the sidecar is shown of requests and responses."""
 
 from __future__ import annotations
 
 import pytest
-from support.doctor.patients import ERROR, EXT_PROC, WARNING, an_operator, told
+from support.doctor.patients import ERROR, EXT_PROC, WARNING, an_operator, reported
 
 PHASES = f"{EXT_PROC}.processing_mode"
 
@@ -20,26 +20,26 @@ PHASES = f"{EXT_PROC}.processing_mode"
         ("response_body_mode", 1),
     ],
 )
-def test_a_phase_that_is_shown_otherwise_is_told(phase: str, value: object) -> None:
+def test_a_phase_that_is_shown_otherwise_is_reported(phase: str, value: object) -> None:
     """By the name of its mode, or by its number."""
-    assert told(an_operator().put(f"{PHASES}.{phase}", value)) == [(ERROR, "ext-proc-phases", f"{PHASES}.{phase}")]
+    assert reported(an_operator().put(f"{PHASES}.{phase}", value)) == [(ERROR, "ext-proc-phases", f"{PHASES}.{phase}")]
 
 
 def test_without_the_body_no_model_is_known() -> None:
     """It is not sent unless that is asked for."""
     operator = an_operator().drop(f"{PHASES}.request_body_mode")
 
-    assert told(operator) == [(ERROR, "ext-proc-phases", f"{PHASES}.request_body_mode")]
+    assert reported(operator) == [(ERROR, "ext-proc-phases", f"{PHASES}.request_body_mode")]
 
 
 def test_headers_are_sent_unless_that_is_switched_off() -> None:
     operator = an_operator().put(f"{PHASES}.request_header_mode", "DEFAULT").drop(f"{PHASES}.response_header_mode")
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_trailers_are_not_sent_unless_they_are_asked_for() -> None:
     """It is a cost: older Envoys end the stream to the sidecar before the answer has ended."""
     operator = an_operator().drop(f"{PHASES}.response_trailer_mode")
 
-    assert told(operator) == [(WARNING, "ext-proc-phases", f"{PHASES}.response_trailer_mode")]
+    assert reported(operator) == [(WARNING, "ext-proc-phases", f"{PHASES}.response_trailer_mode")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.config import files
-from support.doctor.patients import CLUSTERS, ERROR, HTTP, PROVIDER, WARNING, an_operator, told, words
+from support.doctor.patients import CLUSTERS, ERROR, HTTP, PROVIDER, WARNING, an_operator, reported, words
 
 OPTIONS = f"{PROVIDER}.{HTTP}"
 SOCKET = f"{PROVIDER}.transport_socket"
@@ -14,25 +14,25 @@ BY_REQUEST = f"{OPTIONS}.upstream_http_protocol_options"
 PLAIN = files.gateway(files.a_file(files.a_provider(base_url="http://127.0.0.1:8081")))
 
 
-def test_a_provider_without_a_cluster_is_told() -> None:
+def test_a_provider_without_a_cluster_is_reported() -> None:
     """And which place of the configuration needs it."""
     operator = an_operator().drop(PROVIDER)
 
-    assert told(operator) == [(ERROR, "provider-cluster", CLUSTERS)]
+    assert reported(operator) == [(ERROR, "provider-cluster", CLUSTERS)]
     assert "there is no cluster openai, which model_providers[0] needs" in words(operator)
 
 
-def test_a_cluster_that_leads_elsewhere_is_told() -> None:
+def test_a_cluster_that_leads_elsewhere_is_reported() -> None:
     """The provider's key is sent there; a proxy may stand there on purpose."""
     address = f"{PROVIDER}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address"
 
-    assert told(an_operator().put(address, "api.anthropic.com")) == [
+    assert reported(an_operator().put(address, "api.anthropic.com")) == [
         (WARNING, "provider-endpoint", f"{PROVIDER}.load_assignment")
     ]
 
 
-def test_endpoints_from_elsewhere_are_not_judged() -> None:
-    assert told(an_operator().drop(f"{PROVIDER}.load_assignment").put(f"{PROVIDER}.type", "EDS")) == []
+def test_endpoints_from_elsewhere_are_not_checked() -> None:
+    assert reported(an_operator().drop(f"{PROVIDER}.load_assignment").put(f"{PROVIDER}.type", "EDS")) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_provider_that_speaks_http2_is_spoken_to_in_http2(options: dict[str, o
     names = {"auto_sni": True, "auto_san_validation": True}
     operator = an_operator().put(OPTIONS, {"upstream_http_protocol_options": names, **options})
 
-    assert told(operator) == [(WARNING, "provider-http2", OPTIONS)]
+    assert reported(operator) == [(WARNING, "provider-http2", OPTIONS)]
 
 
 @pytest.mark.parametrize("place", [f"{OPTIONS}.explicit_http_config", PROVIDER])
@@ -52,17 +52,17 @@ def test_http2_may_be_asked_for_without_agreement(place: str) -> None:
     operator = an_operator().drop(f"{OPTIONS}.auto_config")
     operator.put(place, {**_members(operator.at(PROVIDER) if place == PROVIDER else {}), "http2_protocol_options": {}})
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_a_key_does_not_go_in_the_clear() -> None:
-    assert told(an_operator().drop(SOCKET)) == [(ERROR, "provider-tls", SOCKET)]
+    assert reported(an_operator().drop(SOCKET)) == [(ERROR, "provider-tls", SOCKET)]
 
 
 def test_a_raw_socket_is_in_the_clear() -> None:
     raw = {"@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"}
 
-    assert told(an_operator().put(f"{SOCKET}.typed_config", raw)) == [(ERROR, "provider-tls", SOCKET)]
+    assert reported(an_operator().put(f"{SOCKET}.typed_config", raw)) == [(ERROR, "provider-tls", SOCKET)]
 
 
 @pytest.mark.parametrize("key", ["transport_socket_matches", "transport_socket"])
@@ -71,22 +71,22 @@ def test_sockets_of_another_kind_are_left_alone(key: str) -> None:
     other = {"name": "mine", "typed_config": {"@type": "type.googleapis.com/mine.Socket"}}
     operator = an_operator().drop(SOCKET).put(f"{PROVIDER}.{key}", [other] if key.endswith("es") else other)
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_a_provider_without_tls_needs_none() -> None:
     """Its URL is http."""
-    assert told(an_operator(PLAIN), PLAIN) == []
+    assert reported(an_operator(PLAIN), PLAIN) == []
 
 
 def test_a_certificate_must_come_from_somebody_who_is_trusted() -> None:
-    assert told(an_operator().put(COMMON, {})) == [(ERROR, "provider-authority", COMMON)]
+    assert reported(an_operator().put(COMMON, {})) == [(ERROR, "provider-authority", COMMON)]
 
 
 def test_trust_must_not_be_switched_off() -> None:
     operator = an_operator().put(f"{COMMON}.validation_context.trust_chain_verification", "ACCEPT_UNTRUSTED")
 
-    assert told(operator) == [(ERROR, "provider-authority", COMMON)]
+    assert reported(operator) == [(ERROR, "provider-authority", COMMON)]
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_trust_must_not_be_switched_off() -> None:
     ],
 )
 def test_trust_may_be_said_in_other_ways(context: object) -> None:
-    """A secret that is not in sight is not judged."""
-    assert told(an_operator().put(COMMON, context)) == []
+    """A secret that is not in sight is not checked."""
+    assert reported(an_operator().put(COMMON, context)) == []
 
 
 def test_the_certificate_must_be_that_hosts() -> None:
-    assert told(an_operator().drop(f"{BY_REQUEST}.auto_san_validation")) == [(ERROR, "provider-name", BY_REQUEST)]
+    assert reported(an_operator().drop(f"{BY_REQUEST}.auto_san_validation")) == [(ERROR, "provider-name", BY_REQUEST)]
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,16 @@ def test_the_certificate_must_be_that_hosts() -> None:
     ],
 )
 def test_its_name_may_be_checked_in_other_ways(place: str, value: object) -> None:
-    assert told(an_operator().drop(f"{BY_REQUEST}.auto_san_validation").put(place, value)) == []
+    assert reported(an_operator().drop(f"{BY_REQUEST}.auto_san_validation").put(place, value)) == []
 
 
 def test_the_host_that_is_meant_must_be_named() -> None:
-    assert told(an_operator().drop(f"{BY_REQUEST}.auto_sni")) == [(ERROR, "provider-sni", BY_REQUEST)]
+    assert reported(an_operator().drop(f"{BY_REQUEST}.auto_sni")) == [(ERROR, "provider-sni", BY_REQUEST)]
 
 
 @pytest.mark.parametrize(("key", "value"), [("sni", "api.openai.com"), ("auto_host_sni", True)])
 def test_it_may_be_named_in_other_ways(key: str, value: object) -> None:
-    assert told(an_operator().drop(f"{BY_REQUEST}.auto_sni").put(f"{TLS}.{key}", value)) == []
+    assert reported(an_operator().drop(f"{BY_REQUEST}.auto_sni").put(f"{TLS}.{key}", value)) == []
 
 
 def _members(value: object) -> dict[str, object]:

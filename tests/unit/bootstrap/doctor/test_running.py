@@ -1,24 +1,24 @@
-"""What a running Envoy tells: its version, its counters, its workers' health."""
+"""What a running Envoy reports: its version, its counters, its workers' health."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from support.doctor.patients import ATTEMPT, ERROR, EXT_PROC, INSIDE, WARNING, WORKERS, an_operator, told
+from support.doctor.patients import ATTEMPT, ERROR, EXT_PROC, INSIDE, WARNING, WORKERS, an_operator, reported
 
 
 @pytest.mark.parametrize("version", [(1, 36, 4), (1, 9, 0), (0, 40, 0)])
-def test_an_envoy_that_is_too_old_is_told(version: tuple[int, int, int]) -> None:
+def test_an_envoy_that_is_too_old_is_reported(version: tuple[int, int, int]) -> None:
     envoy = replace(an_operator().envoy_config(), version=version)
 
-    assert told(envoy) == [(ERROR, "envoy-version", "server_info.version")]
+    assert reported(envoy) == [(ERROR, "envoy-version", "server_info.version")]
 
 
 @pytest.mark.parametrize("version", [None, (1, 37, 0), (1, 40, 0), (2, 0, 0)])
 def test_any_other_is_not(version: tuple[int, int, int] | None) -> None:
-    """A file does not tell."""
-    assert told(replace(an_operator().envoy_config(), version=version)) == []
+    """A file does not say."""
+    assert reported(replace(an_operator().envoy_config(), version=version)) == []
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_any_other_is_not(version: tuple[int, int, int] | None) -> None:
         "http.attempt.ext_proc.clear_route_cache_disabled",
     ],
 )
-def test_a_failover_that_was_lost_silently_is_told(name: str) -> None:
+def test_a_failover_that_was_lost_silently_is_reported(name: str) -> None:
     envoy = replace(an_operator().envoy_config(), stats={name: 7, "cluster.openai.upstream_rq_retry_overflow": 9})
 
-    assert told(envoy) == [(ERROR, "counters", name)]
+    assert reported(envoy) == [(ERROR, "counters", name)]
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_a_failover_that_was_lost_silently_is_told(name: str) -> None:
 )
 def test_an_unprocessed_attempt_is_a_warning(name: str) -> None:
     """Another one was made instead."""
-    assert told(replace(an_operator().envoy_config(), stats={name: 1})) == [(WARNING, "counters", name)]
+    assert reported(replace(an_operator().envoy_config(), stats={name: 1})) == [(WARNING, "counters", name)]
 
 
 def test_counters_that_are_zero_are_no_findings() -> None:
-    assert told(replace(an_operator().envoy_config(), stats={"cluster.attempt.retry_or_shadow_abandoned": 0})) == []
+    assert reported(replace(an_operator().envoy_config(), stats={"cluster.attempt.retry_or_shadow_abandoned": 0})) == []
 
 
 def test_counters_are_found_under_the_operators_own_names() -> None:
@@ -74,7 +74,7 @@ def test_counters_are_found_under_the_operators_own_names() -> None:
         "http.tries.ext_proc.brain.message_timeouts": 1,
     }
 
-    found = told(replace(operator.envoy_config(), stats=stats))
+    found = reported(replace(operator.envoy_config(), stats=stats))
 
     assert [place for _, _, place in found] == list(stats)
 
@@ -82,7 +82,7 @@ def test_counters_are_found_under_the_operators_own_names() -> None:
 def test_no_worker_at_all_is_an_error() -> None:
     stats = {"cluster.extproc.membership_healthy": 0, "cluster.extproc.membership_total": 2}
 
-    assert told(replace(an_operator().envoy_config(), stats=stats)) == [
+    assert reported(replace(an_operator().envoy_config(), stats=stats)) == [
         (ERROR, "workers-healthy", "cluster.extproc.membership_healthy")
     ]
 
@@ -90,7 +90,7 @@ def test_no_worker_at_all_is_an_error() -> None:
 def test_some_workers_away_is_a_warning() -> None:
     stats = {"cluster.extproc.membership_healthy": 1, "cluster.extproc.membership_total": 2}
 
-    assert told(replace(an_operator().envoy_config(), stats=stats)) == [
+    assert reported(replace(an_operator().envoy_config(), stats=stats)) == [
         (WARNING, "workers-healthy", "cluster.extproc.membership_healthy")
     ]
 
@@ -98,13 +98,13 @@ def test_some_workers_away_is_a_warning() -> None:
 def test_all_workers_there_is_nothing_to_tell() -> None:
     stats = {"cluster.extproc.membership_healthy": 2, "cluster.extproc.membership_total": 2}
 
-    assert told(replace(an_operator().envoy_config(), stats=stats)) == []
+    assert reported(replace(an_operator().envoy_config(), stats=stats)) == []
 
 
 def test_without_their_cluster_nothing_is_said_about_workers() -> None:
     """That it is missing is another finding."""
     stats = {"cluster.extproc.membership_healthy": 0, "cluster.extproc.membership_total": 2}
 
-    found = told(replace(an_operator().drop(WORKERS).envoy_config(), stats=stats))
+    found = reported(replace(an_operator().drop(WORKERS).envoy_config(), stats=stats))
 
     assert [check for _, check, _ in found] == ["workers-cluster"]

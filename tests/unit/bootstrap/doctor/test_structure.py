@@ -16,7 +16,7 @@ from support.doctor.patients import (
     INSIDE,
     WARNING,
     an_operator,
-    told,
+    reported,
 )
 
 LISTENERS = "static_resources.listeners"
@@ -26,32 +26,32 @@ CATCH_ALL = {"match": {"prefix": "/"}, "route": {"cluster": "openai"}}
 
 def test_nothing_is_found_in_what_render_writes() -> None:
     """Every other test here changes one thing in it."""
-    assert told(an_operator()) == []
+    assert reported(an_operator()) == []
 
 
-def test_a_missing_attempt_listener_is_told() -> None:
-    assert told(an_operator().drop(ATTEMPT_LISTENER)) == [(ERROR, "attempt-listener", LISTENERS)]
+def test_a_missing_attempt_listener_is_reported() -> None:
+    assert reported(an_operator().drop(ATTEMPT_LISTENER)) == [(ERROR, "attempt-listener", LISTENERS)]
 
 
-def test_a_missing_edge_is_told() -> None:
-    assert told(an_operator().drop(EDGE_LISTENER)) == [(ERROR, "edge-listener", LISTENERS)]
+def test_a_missing_edge_is_reported() -> None:
+    assert reported(an_operator().drop(EDGE_LISTENER)) == [(ERROR, "edge-listener", LISTENERS)]
 
 
 def test_an_edge_that_sends_requests_straight_to_a_provider_is_no_edge() -> None:
     """They would have no failover."""
-    assert told(an_operator().put(f"{EDGE_ROUTE}.route.cluster", "openai")) == [(ERROR, "edge-listener", LISTENERS)]
+    assert reported(an_operator().put(f"{EDGE_ROUTE}.route.cluster", "openai")) == [(ERROR, "edge-listener", LISTENERS)]
 
 
 def test_weights_may_lead_to_attempts_as_well() -> None:
-    """The route is judged like any other."""
+    """The route is checked like any other."""
     weighted = {"clusters": [{"name": "attempt", "weight": 90}, {"name": "old", "weight": 10}]}
     operator = an_operator().drop(f"{EDGE_ROUTE}.route.cluster").put(f"{EDGE_ROUTE}.route.weighted_clusters", weighted)
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
-def test_a_missing_way_inside_is_told() -> None:
-    assert told(an_operator().drop(INSIDE)) == [(ERROR, "attempt-cluster", CLUSTERS)]
+def test_a_missing_way_inside_is_reported() -> None:
+    assert reported(an_operator().drop(INSIDE)) == [(ERROR, "attempt-cluster", CLUSTERS)]
 
 
 def test_a_way_inside_must_lead_to_the_attempt_listener() -> None:
@@ -59,9 +59,9 @@ def test_a_way_inside_must_lead_to_the_attempt_listener() -> None:
     address = f"{INSIDE}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address"
     operator = an_operator().put(address, SOCKET)
 
-    assert told(operator) == [(ERROR, "attempt-cluster", f"{INSIDE}.load_assignment")]
-    assert told(an_operator().put(address, {"other": {}})) == []
-    assert told(an_operator().drop(f"{INSIDE}.load_assignment")) == []
+    assert reported(operator) == [(ERROR, "attempt-cluster", f"{INSIDE}.load_assignment")]
+    assert reported(an_operator().put(address, {"other": {}})) == []
+    assert reported(an_operator().drop(f"{INSIDE}.load_assignment")) == []
 
 
 def test_other_names_are_as_good_as_ours() -> None:
@@ -75,7 +75,7 @@ def test_other_names_are_as_good_as_ours() -> None:
         .put(f"{EDGE_ROUTE}.route.cluster", "loop")
     )
 
-    assert told(operator) == []
+    assert reported(operator) == []
 
 
 def test_an_attempt_listener_with_an_address_can_be_reached_by_others() -> None:
@@ -87,24 +87,24 @@ def test_an_attempt_listener_with_an_address_can_be_reached_by_others() -> None:
         .put(f"{INSIDE}.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address", SOCKET)
     )
 
-    assert told(operator) == [(ERROR, "attempt-exposed", f"{ATTEMPT_LISTENER}.address")]
+    assert reported(operator) == [(ERROR, "attempt-exposed", f"{ATTEMPT_LISTENER}.address")]
 
 
 def test_an_attempt_route_must_ask_the_sidecar() -> None:
     """With a fixed cluster every attempt goes to the same provider."""
     operator = an_operator().put(f"{ATTEMPT_ROUTE}.route", {"cluster": "openai", "timeout": "0s"})
 
-    assert told(operator) == [(ERROR, "attempt-route", ATTEMPT_ROUTE)]
+    assert reported(operator) == [(ERROR, "attempt-route", ATTEMPT_ROUTE)]
 
 
 def test_another_header_is_not_the_sidecars() -> None:
-    assert told(an_operator().put(f"{ATTEMPT_ROUTE}.route.cluster_header", "x-provider")) == [
+    assert reported(an_operator().put(f"{ATTEMPT_ROUTE}.route.cluster_header", "x-provider")) == [
         (ERROR, "attempt-route", ATTEMPT_ROUTE)
     ]
 
 
-def test_attempts_without_any_route_are_told() -> None:
-    assert told(an_operator().put(f"{ATTEMPT_HOST}.routes", [])) == [
+def test_attempts_without_any_route_are_reported() -> None:
+    assert reported(an_operator().put(f"{ATTEMPT_HOST}.routes", [])) == [
         (ERROR, "attempt-route", f"{ATTEMPT}.route_config")
     ]
 
@@ -112,7 +112,7 @@ def test_attempts_without_any_route_are_told() -> None:
 def test_a_route_before_the_one_that_asks_takes_its_requests() -> None:
     operator = an_operator().insert(ATTEMPT_ROUTE, CATCH_ALL)
 
-    assert told(operator) == [(ERROR, "attempt-route", ATTEMPT_ROUTE)]
+    assert reported(operator) == [(ERROR, "attempt-route", ATTEMPT_ROUTE)]
 
 
 def test_a_route_for_certain_requests_may_stand_before() -> None:
@@ -122,57 +122,57 @@ def test_a_route_for_certain_requests_may_stand_before() -> None:
         "route": {"cluster": "a"},
     }
 
-    assert told(an_operator().insert(ATTEMPT_ROUTE, some)) == []
+    assert reported(an_operator().insert(ATTEMPT_ROUTE, some)) == []
 
 
-def test_routes_of_a_listener_that_has_no_part_are_not_judged() -> None:
+def test_routes_of_a_listener_that_has_no_part_are_not_checked() -> None:
     """An Envoy may serve other things."""
     operator = an_operator()
     other = {"name": "other", "address": SOCKET, "filter_chains": [{"filters": [{"name": "tcp"}]}]}
 
-    assert told(operator.insert("static_resources.listeners[0]", other)) == []
+    assert reported(operator.insert("static_resources.listeners[0]", other)) == []
 
 
-def test_routes_from_elsewhere_cannot_be_judged() -> None:
+def test_routes_from_elsewhere_cannot_be_checked() -> None:
     """One warning; nothing is said about what may well be there."""
     rds = {"rds": {"route_config_name": "edge", "config_source": {"ads": {}}}}
     operator = an_operator().drop(f"{EDGE}.route_config").put(f"{EDGE}.rds", rds["rds"])
 
-    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE}.rds")]
+    assert reported(operator) == [(WARNING, "dynamic-config", f"{EDGE}.rds")]
 
 
-def test_attempt_routes_from_elsewhere_cannot_be_judged() -> None:
+def test_attempt_routes_from_elsewhere_cannot_be_checked() -> None:
     """The listener is found because it is inside."""
     operator = an_operator().drop(f"{ATTEMPT}.route_config").put(f"{ATTEMPT}.rds", {"route_config_name": "attempt"})
 
-    assert told(operator) == [(WARNING, "dynamic-config", f"{ATTEMPT}.rds")]
+    assert reported(operator) == [(WARNING, "dynamic-config", f"{ATTEMPT}.rds")]
 
 
-def test_virtual_hosts_from_elsewhere_cannot_be_judged() -> None:
+def test_virtual_hosts_from_elsewhere_cannot_be_checked() -> None:
     operator = an_operator().put(f"{EDGE}.route_config.vhds", {"config_source": {"ads": {}}})
 
-    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE}.route_config.vhds")]
+    assert reported(operator) == [(WARNING, "dynamic-config", f"{EDGE}.route_config.vhds")]
 
 
-def test_a_tree_of_matchers_cannot_be_judged() -> None:
+def test_a_tree_of_matchers_cannot_be_checked() -> None:
     operator = an_operator().drop(f"{EDGE_HOST}.routes").put(f"{EDGE_HOST}.matcher", {"matcher_tree": {}})
 
-    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE_HOST}.matcher")]
+    assert reported(operator) == [(WARNING, "dynamic-config", f"{EDGE_HOST}.matcher")]
 
 
-def test_scoped_routes_cannot_be_judged() -> None:
+def test_scoped_routes_cannot_be_checked() -> None:
     operator = an_operator().drop(f"{EDGE}.route_config").put(f"{EDGE}.scoped_routes", {"name": "scopes"})
 
-    assert told(operator) == [(WARNING, "dynamic-config", f"{EDGE}.scoped_routes")]
+    assert reported(operator) == [(WARNING, "dynamic-config", f"{EDGE}.scoped_routes")]
 
 
 def test_listeners_from_elsewhere_may_be_the_missing_ones() -> None:
     operator = an_operator().drop(ATTEMPT_LISTENER).put("dynamic_resources", {"lds_config": {"ads": {}}})
 
-    assert told(operator) == [(WARNING, "dynamic-config", "dynamic_resources.lds_config")]
+    assert reported(operator) == [(WARNING, "dynamic-config", "dynamic_resources.lds_config")]
 
 
 def test_clusters_from_elsewhere_may_be_the_missing_ones() -> None:
     operator = an_operator().put(CLUSTERS, []).put("dynamic_resources", {"cds_config": {"ads": {}}})
 
-    assert told(operator) == [(WARNING, "dynamic-config", "dynamic_resources.cds_config")]
+    assert reported(operator) == [(WARNING, "dynamic-config", "dynamic_resources.cds_config")]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.config import files
 from support.config.files import TLS
-from support.doctor.patients import ERROR, GATEWAY, WARNING, WORKERS, an_operator, told
+from support.doctor.patients import ERROR, GATEWAY, WARNING, WORKERS, an_operator, reported
 
 from extproc.addresses import TcpAddress
 
@@ -31,51 +31,51 @@ def test_a_sidecar_that_is_reached_by_tcp_in_the_clear(address: str, severity: o
     """On this host any process could ask as Envoy does; beyond it, anyone in between."""
     operator = an_operator().put(ENDPOINT, a_port(address))
 
-    assert told(operator) == [(severity, "workers-tls", f"{WORKERS}.transport_socket")]
+    assert reported(operator) == [(severity, "workers-tls", f"{WORKERS}.transport_socket")]
 
 
 def test_by_mutual_tls_it_may_be_anywhere() -> None:
-    assert told(an_operator(BY_TLS), BY_TLS) == []
+    assert reported(an_operator(BY_TLS), BY_TLS) == []
 
 
 def test_a_sidecar_that_speaks_tls_is_not_reached_without() -> None:
     """Wherever it is."""
     operator = an_operator(BY_TLS).drop(f"{WORKERS}.transport_socket").put(ENDPOINT, a_port("127.0.0.1"))
 
-    assert told(operator, BY_TLS) == [(ERROR, "workers-tls", f"{WORKERS}.transport_socket")]
+    assert reported(operator, BY_TLS) == [(ERROR, "workers-tls", f"{WORKERS}.transport_socket")]
 
 
 def test_envoy_must_show_its_certificate() -> None:
     operator = an_operator(BY_TLS).drop(f"{CONTEXT}.tls_certificates")
 
-    assert told(operator, BY_TLS) == [(ERROR, "workers-tls", CONTEXT)]
+    assert reported(operator, BY_TLS) == [(ERROR, "workers-tls", CONTEXT)]
 
 
 @pytest.mark.parametrize("unchecked", ["trusted_ca", "match_typed_subject_alt_names"])
 def test_envoy_must_look_whose_certificate_it_is_shown(unchecked: str) -> None:
     operator = an_operator(BY_TLS).drop(f"{CONTEXT}.validation_context.{unchecked}")
 
-    assert told(operator, BY_TLS) == [(ERROR, "workers-tls", CONTEXT)]
+    assert reported(operator, BY_TLS) == [(ERROR, "workers-tls", CONTEXT)]
 
 
 @pytest.mark.parametrize(
     ("address", "severity"), [("127.0.0.1", WARNING), ("::1", WARNING), ("0.0.0.0", ERROR), ("10.0.0.1", ERROR)]
 )
 def test_an_admin_endpoint_with_a_port(address: str, severity: object) -> None:
-    """`/quitquitquit` is for whoever can reach it."""
+    """`/quitquitquit` is for everything that can reach it."""
     operator = an_operator().put("admin.address", a_port(address))
 
-    assert told(operator) == [(severity, "admin-exposed", "admin.address")]
+    assert reported(operator) == [(severity, "admin-exposed", "admin.address")]
 
 
 def test_an_admin_endpoint_that_is_everybodys() -> None:
     operator = an_operator().put("admin.address.pipe.mode", 0o666)
 
-    assert told(operator) == [(ERROR, "admin-exposed", "admin.address.pipe.mode")]
+    assert reported(operator) == [(ERROR, "admin-exposed", "admin.address.pipe.mode")]
 
 
 def test_an_envoy_may_have_no_admin_endpoint() -> None:
-    assert told(an_operator().drop("admin")) == []
+    assert reported(an_operator().drop("admin")) == []
 
 
 def test_nothing_is_found_where_the_configuration_asks_for_a_port() -> None:
@@ -83,4 +83,4 @@ def test_nothing_is_found_where_the_configuration_asks_for_a_port() -> None:
     insecure = replace(GATEWAY.sidecar, listen=TcpAddress("127.0.0.1", 1), insecure=True)
     gateway = replace(GATEWAY, sidecar=insecure)
 
-    assert told(an_operator(gateway), gateway) == [(WARNING, "workers-tls", f"{WORKERS}.transport_socket")]
+    assert reported(an_operator(gateway), gateway) == [(WARNING, "workers-tls", f"{WORKERS}.transport_socket")]
