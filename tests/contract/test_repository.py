@@ -13,9 +13,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 250
 """Lines of a module."""
 
-LONGER = {"exchange/session.py": 300}
-"""One conversation, whose phases are still methods."""
-
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
 
@@ -106,7 +103,7 @@ def test_a_module_can_be_read_in_one_sitting() -> None:
     modules = [path for path in package.rglob("*.py") if "_gen" not in path.parts]
     lines = {str(path.relative_to(package)): len(path.read_text().splitlines()) for path in modules}
 
-    assert {name: count for name, count in lines.items() if count > LONGER.get(name, LONGEST)} == {}
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
 
 
 def test_the_changelog_has_a_place_for_what_is_next() -> None:
