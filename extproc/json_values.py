@@ -1,4 +1,4 @@
-"""Looking into what JSON or YAML has said, whose shape is nobody's promise.
+"""Access to parsed JSON or YAML of unknown structure.
 
 `isinstance` alone leaves a type checker without the type of what is inside.
 """

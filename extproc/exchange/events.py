@@ -82,7 +82,7 @@ class ContinueProcessing:
 
 @value
 class Send:
-    """Send the attempt: set and remove these headers, replace the body unless *body* is None, route anew.
+    """Send the attempt: set and remove these headers, replace the body unless *body* is None, clear the route cache.
 
     The cluster is named in this directive only, together with every other change: an Envoy that never got it has
     nowhere to send an unchanged request. The headers hold keys: the repr leaves them out.

@@ -112,8 +112,8 @@ def primary_of(request: ClientRequest, catalog: Catalog) -> Target | ImmediateRe
     named = request.named
     if request.malformed is not None and default is None:
         return errors.malformed_body(api, request.malformed, request_id=request_id)
-    stand_in = None if api is Api.EMBEDDINGS else default
-    target = default if named is None else catalog.find(named) or stand_in
+    substitute = None if api is Api.EMBEDDINGS else default
+    target = default if named is None else catalog.find(named) or substitute
     if target is not None and api in target.apis:
         return target
     if named is None:

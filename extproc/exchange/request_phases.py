@@ -186,7 +186,7 @@ def _state_for(
         return _Refusal(errors.body_mismatch(context.api, request_id=context.request_id))
     if context.exchange.engine.knows(carried):
         return carried
-    # The configuration has changed between two attempts: choose anew, but forget no failure.
+    # The configuration has changed between two attempts: choose again, but keep all failures.
     begun = _begin(context, request, now)
     if isinstance(begun, _Refusal):
         return begun

@@ -165,14 +165,14 @@ def redirected(api: Api, *, request_id: str = "") -> ImmediateResponse:
 
 
 def local_reply(api: Api, status: int, *, request_id: str = "") -> ImmediateResponse:
-    """Say in *api*'s shape what Envoy says by *status* alone: it has not let the request through."""
+    """Say in *api*'s shape what Envoy says by *status* alone: it has rejected the request."""
     match status:
         case 413:
             return _of_kind(BODY_TOO_LARGE, api, status, request_id=request_id)
         case 503:
             return _of_kind(OVERLOADED, api, status, request_id=request_id)
         case _:
-            message = f"The gateway did not let the request through (HTTP status {status})."
+            message = f"The gateway rejected the request (HTTP status {status})."
             return _error(api, status, message, code=GATEWAY_ERROR.code, request_id=request_id)
 
 

@@ -56,7 +56,7 @@ def _new_option(name: str, value: str) -> bytes:
     return mutation.SerializeToString()
 
 
-# Most fields are the same for every attempt at a target: to make them anew costs ten times as much.
+# Most fields are the same for every attempt at a target: creating them each time costs ten times as much.
 _kept_option = lru_cache(maxsize=1024)(_new_option)
 
 

@@ -91,7 +91,7 @@ class HealthWatch(_HealthCall):
             self.send(_RESPONSES["SERVICE_UNKNOWN"])
 
     def changed(self) -> None:
-        """Say the state anew."""
+        """Send the state again."""
         self.send(self._state())
 
     def ended(self) -> None:
