@@ -114,7 +114,7 @@ def _with_all_headers(config: str) -> str:
     tree = yaml.safe_load(config)
     (attempt,) = [one for one in tree["static_resources"]["listeners"] if one["name"] == names.ATTEMPT_LISTENER]
     ext_proc, *_ = attempt["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
-    del ext_proc["typed_config"]["forward_rules"]
+    del ext_proc["typed_config"]["forward_rules"]["allowed_headers"]
     return str(yaml.safe_dump(tree))
 
 
