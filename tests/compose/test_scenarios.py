@@ -25,7 +25,7 @@ async def test_the_gateway_is_healthy(composed: Composed) -> None:
     assert (await composed.client.get("/healthz")).status_code == 200
 
 
-async def test_a_good_answer_is_delivered_without_a_second_call(composed: Composed) -> None:
+async def test_a_good_response_is_delivered_without_a_second_call(composed: Composed) -> None:
     await composed.play()
 
     response = await composed.chat()
@@ -34,8 +34,8 @@ async def test_a_good_answer_is_delivered_without_a_second_call(composed: Compos
     assert await composed.order() == "P"
 
 
-async def test_a_rate_limit_at_the_primary_is_answered_by_the_second(composed: Composed) -> None:
-    """IT-1: both are called once, each with its own model name and key; the client sees the second's answer."""
+async def test_a_rate_limit_at_the_primary_is_served_by_the_second(composed: Composed) -> None:
+    """IT-1: both are called once, each with its own model name and key; the client sees the second's response."""
     await composed.play(p="429")
 
     response = await composed.chat()
@@ -47,7 +47,7 @@ async def test_a_rate_limit_at_the_primary_is_answered_by_the_second(composed: C
         check_sent(call, key=key)
 
 
-async def test_an_overloaded_primary_is_answered_by_the_second(composed: Composed) -> None:
+async def test_an_overloaded_primary_is_served_by_the_second(composed: Composed) -> None:
     """IT-2: 503 is in no rule; the default is another provider."""
     await composed.play(p="503")
 
@@ -57,7 +57,7 @@ async def test_an_overloaded_primary_is_answered_by_the_second(composed: Compose
     assert await composed.order() == "PS"
 
 
-async def test_without_a_policy_every_answer_is_delivered_as_it_is(composed: Composed) -> None:
+async def test_without_a_policy_every_response_is_delivered_as_it_is(composed: Composed) -> None:
     """IT-4: status, headers and every byte of the body; nobody else is called."""
     await composed.play(p='429(retry_after=7, body="{\\"error\\":  \\"slow down\\"}")')
 
@@ -81,7 +81,7 @@ async def test_fallbacks_are_tried_in_their_order(composed: Composed) -> None:
         check_sent(call, key=key)
 
 
-async def test_when_all_are_rate_limited_the_client_is_told_what_was_tried(composed: Composed) -> None:
+async def test_when_all_are_rate_limited_the_error_lists_the_attempts(composed: Composed) -> None:
     """IT-3."""
     await composed.play(p="429", s="429")
 
@@ -139,7 +139,7 @@ async def test_the_second_gets_the_body_byte_for_byte(composed: Composed) -> Non
 
 
 @pytest.mark.parametrize("step", ["reset", "close", "reset_mid_headers(gap=0.01)"])
-async def test_a_provider_that_breaks_off_before_its_answer_is_replaced(composed: Composed, step: str) -> None:
+async def test_a_provider_that_breaks_off_before_its_response_is_replaced(composed: Composed, step: str) -> None:
     await composed.play(p=step)
 
     response = await composed.chat()

@@ -27,6 +27,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def world(running: World) -> World:
-    """Return the same as new: nothing recorded, and providers that answer 200."""
+    """Return the same as new: nothing recorded, and providers that return 200."""
     running.forget()
     return running

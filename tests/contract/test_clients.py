@@ -59,5 +59,5 @@ def test_every_client_was_measured_as_it_is_pinned() -> None:
 
 
 def test_nothing_was_wrong_with_any_client() -> None:
-    """Each got its answer, and none caused more calls than the policy allows."""
+    """Each got its response, and none caused more calls than the policy allows."""
     assert {row.client.name: row.faults for row in load(RECORD.read_text()) if row.faults} == {}

@@ -201,8 +201,8 @@ def test_the_pods_parts_start_in_order(pod: Tree) -> None:
     assert at(envoy, "readinessProbe", "httpGet") == {"path": "/healthz", "port": "models"}
 
 
-def test_a_pod_that_goes_tells_its_envoy(manifest: dict[str, Tree], pod: Tree, tmp_path: Path) -> None:
-    """By the admin endpoint's socket, which is where the configuration says; then it waits for what is under way."""
+def test_a_pod_that_stops_drains_its_envoy(manifest: dict[str, Tree], pod: Tree, tmp_path: Path) -> None:
+    """By the admin endpoint's socket, which is where the configuration says; then it waits for what is in flight."""
     text = str(at(manifest["ConfigMap"], "data", "gateway.yaml"))
     gateway = load_text(text, {"OPENAI_API_KEY": "one", "ANTHROPIC_API_KEY": "two"}).gateway
     path = str(gateway.envoy_admin).removeprefix("unix:")

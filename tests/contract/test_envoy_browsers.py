@@ -73,7 +73,7 @@ def _cors(headers: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("origin", LET_IN)
 def test_a_page_that_is_named_may_call(world: World, origin: str) -> None:
-    """The browser is told at the edge: neither the sidecar nor a provider is asked."""
+    """The browser gets its response at the edge: neither the sidecar nor a provider is asked."""
     answer = _preflight(world, origin)
 
     assert answer.status_code == 200
@@ -126,7 +126,7 @@ SIMPLE = (
 @pytest.mark.parametrize("content_type", SIMPLE)
 @pytest.mark.parametrize("origin", KEPT_OUT)
 def test_a_page_that_is_not_named_cannot_spend_anything(world: World, origin: str, content_type: str) -> None:
-    """What browsers send without asking first: the page could not read the answer, but have it made."""
+    """What browsers send without asking first: the page could not read the response, but have it made."""
     answer = world.post("a", headers={"origin": origin, "content-type": content_type})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
@@ -169,9 +169,7 @@ def test_a_program_that_says_an_origin_and_sends_json_is_served(unnamed: World) 
         ("/healthz", "a", b"", 200),
     ],
 )
-def test_a_page_that_is_named_can_read_every_answer(
-    world: World, path: str, plan: str, body: bytes, status: int
-) -> None:
+def test_a_listed_origin_can_read_every_response(world: World, path: str, plan: str, body: bytes, status: int) -> None:
     """A provider's, the sidecar's and Envoy's, errors too: else a page learns of none but that something failed."""
     world.a.reply = Reply(pause=DEADLINE if plan == "slow" else 0, headers=[("access-control-allow-origin", "*")])
 

@@ -29,7 +29,7 @@ def _cut_by(listener: str, config: str) -> str:
 
 
 @pytest.mark.parametrize(("listener", "cluster"), [("attempt", "a"), ("edge", "attempt")])
-def test_who_has_cut_a_response_says_so_and_nobody_else(tmp_path: Path, listener: str, cluster: str) -> None:
+def test_only_the_listener_that_aborted_a_response_logs_it(tmp_path: Path, listener: str, cluster: str) -> None:
     with a_world(tmp_path, changed=lambda config: _cut_by(listener, config)) as world:
         world.a.reply = Reply(chunks=[b"x"] * 9, gap=0.3)
         assert world.post("a").content == b"x" * 9

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from support.toys.world import World
 
 SOON = 2.0
-"""Seconds within which a request must have its answer although its worker hangs."""
+"""Seconds within which a request must have its response although its worker hangs."""
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Start everything anew: these tests break it."""
+    """Start everything again: these tests break it."""
     with a_world(tmp_path) as world:
         yield world
 
@@ -41,7 +41,7 @@ def test_an_unprocessed_response_is_delivered(world: World) -> None:
 
 
 def test_a_stream_outlives_the_worker_that_processed_it(world: World) -> None:
-    """Nothing of an answer depends on the sidecar once its headers have passed."""
+    """Nothing of a response depends on the sidecar once its headers have passed."""
     world.a.reply = Reply(chunks=[b"a", b"b", b"c"], gap=0.4)
 
     with the_worker_dying(world, when=lambda: any(stream.status for stream in world.sidecar.streams)):
@@ -61,7 +61,7 @@ def test_an_unprocessed_error_is_retried(world: World) -> None:
 
 
 def test_a_clients_own_mistake_is_not_tried_again(world: World) -> None:
-    """An error that no other provider would answer differently is delivered, processed or not."""
+    """An error that no other provider would respond differently is delivered, processed or not."""
     world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=422)
 
     with the_worker_dying(world, when=lambda: bool(world.a.calls)):
@@ -81,7 +81,7 @@ def test_a_request_without_any_worker_waits_for_one(world: World, size: int) -> 
     assert (answer.status_code, len(world.a.calls)) == (200, 1)
 
 
-def test_the_attempt_state_survives_the_worker_that_told_it(world: World) -> None:
+def test_the_attempt_state_survives_the_worker_that_sent_it(world: World) -> None:
     """What failed before is known to the worker that comes next: the state is kept in Envoy, not in a worker."""
     world.a.reply = Reply(status=429)
 
@@ -127,7 +127,7 @@ def test_a_worker_that_hangs_is_left(tmp_path: Path) -> None:
         assert world.envoy.counter("cluster.extproc.http2.keepalive_timeout") >= 1
 
 
-def test_nobody_waits_twice_for_a_worker_that_hangs(tmp_path: Path) -> None:
+def test_no_request_waits_twice_for_a_hung_worker(tmp_path: Path) -> None:
     """All that it held goes to the others at once: without a request left, it is the one that would be chosen next."""
     with a_worker_process() as hung, a_world(tmp_path, more_workers=[hung.address]) as world:
         eventually_sync(lambda: world.envoy.counter("cluster.extproc.membership_healthy") == 2, what="both are healthy")

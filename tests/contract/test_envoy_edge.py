@@ -31,8 +31,8 @@ def _exchange(world: World, request: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("host", ["", "host: gateway\r\n"])
 @pytest.mark.parametrize("connection", ["", "connection: close\r\n", "connection: keep-alive\r\n"])
-def test_an_http_1_0_client_gets_its_answer(world: World, host: str, connection: str) -> None:
-    """As nginx asks by default: no chunks, which that version does not know; the connection's end is the answer's."""
+def test_an_http_1_0_client_gets_its_response(world: World, host: str, connection: str) -> None:
+    """As nginx asks by default: no chunks, which that version does not know; the connection's end is the response's."""
     world.a.reply = Reply(chunks=(b"one ", b"two"))
 
     head, body = _exchange(world, f"POST /v1/chat/completions HTTP/1.0\r\n{HEADERS}{host}{connection}\r\n{{}}")

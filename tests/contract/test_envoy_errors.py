@@ -35,7 +35,7 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 
 
 def _error(answer: httpx.Response) -> tuple[int, str, str]:
-    """Return status, type and code of *answer*, which must be an error in OpenAI's shape that names its request."""
+    """Return status, type and code of *response*, which must be an error in OpenAI's shape that names its request."""
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-request-id"]
     body = answer.json()
@@ -47,7 +47,7 @@ def _error(answer: httpx.Response) -> tuple[int, str, str]:
 
 
 def _anthropics_error(answer: httpx.Response) -> tuple[int, str]:
-    """Return status and type of *answer*, which must be an error in Anthropic's shape that names its request."""
+    """Return status and type of *response*, which must be an error in Anthropic's shape that names its request."""
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
     assert set(body) == {"type", "error", "request_id"}
@@ -96,7 +96,7 @@ def test_a_request_to_the_messages_api_is_refused_in_anthropics_shape(world: Wor
     assert world.sidecar.streams == []
 
 
-def test_a_request_that_names_anthropics_version_is_answered_in_its_shape(world: World) -> None:
+def test_a_request_that_names_anthropics_version_is_served_in_its_shape(world: World) -> None:
     """Wherever it goes: OpenAI's clients do not."""
     answer = world.post("a", b"x" * (LIMIT + 1), path="/v1/files", headers={"anthropic-version": "2023-06-01"})
 
@@ -183,7 +183,7 @@ def test_a_failure_that_is_not_retried_is_delivered_as_json(
     assert "127.0.0.1" not in answer.text + of_messages.text
 
 
-def test_the_sidecars_own_answers_are_left_alone(world: World) -> None:
+def test_the_sidecars_own_responses_are_left_alone(world: World) -> None:
     """They are local replies to Envoy like any other, before an attempt and after one."""
     answers = [world.post("a", answer="503"), world.post(DEAD), world.post("nowhere"), world.post("a", answer="413")]
 

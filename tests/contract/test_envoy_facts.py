@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def test_a_refused_connection_is_reported_to_the_sidecar(world: World) -> None:
-    """It arrives as the headers of Envoy's own answer, with the flag UF."""
+    """It arrives as the headers of Envoy's own response, with the flag UF."""
     world.post(DEAD)
 
     (stream,) = world.sidecar.streams
@@ -35,7 +35,7 @@ def test_a_refused_connection_is_reported_to_the_sidecar(world: World) -> None:
 
 
 def test_a_reset_is_reported_to_the_sidecar(world: World) -> None:
-    """It arrives as the headers of Envoy's own answer, with the flag UC."""
+    """It arrives as the headers of Envoy's own response, with the flag UC."""
     world.a.reply = Reply(reset=True)
 
     world.post("a")
@@ -68,7 +68,7 @@ def test_a_timeout_never_aborts_a_response_that_has_begun(world: World) -> None:
     assert answer.content == b"x" * 10
 
 
-def test_a_providers_own_answer_is_told_from_envoys(world: World) -> None:
+def test_a_providers_own_response_is_distinguished_from_envoys(world: World) -> None:
     world.a.reply = Reply(status=503)
 
     world.post("a")
@@ -78,7 +78,7 @@ def test_a_providers_own_answer_is_told_from_envoys(world: World) -> None:
 
 
 def test_a_marked_response_makes_the_edge_retry(world: World) -> None:
-    """The mark and the state on an empty answer lead to the next attempt, which knows of the one before."""
+    """The mark and the state on an empty response lead to the next attempt, which knows of the one before."""
     world.a.reply = Reply(status=429, chunks=[b"x" * 100_000])
 
     answer = world.post(f"a,{DEAD},b")
@@ -141,7 +141,7 @@ def test_a_large_body_is_replayed_byte_for_byte(world: World) -> None:
 
 
 def test_a_stream_is_passed_through_event_by_event(world: World) -> None:
-    """No part of an answer waits for a later one."""
+    """No part of a response waits for a later one."""
     world.a.reply = Reply(status=429)
     world.b.reply = Reply(chunks=[b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"], gap=0.2)
 

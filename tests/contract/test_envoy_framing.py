@@ -39,7 +39,7 @@ def test_what_can_be_read_is_delivered(world: World, reply: Reply) -> None:
 
 @pytest.mark.parametrize("lengths", [b"content-length: 5\r\n" * 2, b"content-length: 5, 5\r\n"])
 def test_what_envoy_cannot_read_is_a_failed_attempt(world: World, lengths: bytes) -> None:
-    """It takes no response with two lengths, though they be equal; its reason is told."""
+    """It takes no response with two lengths, though they be equal; its reason is reported."""
     world.a.reply = a_response(lengths)
 
     answer = world.post("a,b")

@@ -47,7 +47,7 @@ MISLEADING = [
     ("x-envoy-immediate-health-check-fail", "true"),
     ("x-envoy-upstream-service-time", "9"),
 ]
-"""What a provider might answer with to steer Envoy or mislead the client."""
+"""What a provider might return to steer Envoy or mislead the client."""
 
 
 def _internal(found: set[str]) -> set[str]:
@@ -112,7 +112,7 @@ def test_a_request_without_an_id_gets_one(world: World) -> None:
 
 
 def test_a_provider_cannot_steer_envoy(world: World) -> None:
-    """An error that claims Envoy must not try again is tried again; a good answer that asks for it is not."""
+    """An error that claims Envoy must not try again is tried again; a good response that asks for it is not."""
     world.a.reply = Reply(status=429, headers=MISLEADING)
     world.b.reply = Reply(headers=MISLEADING)
 

@@ -41,7 +41,7 @@ def test_http_2_is_spoken_where_the_provider_offers_it(tmp_path: Path) -> None:
         assert dict(request)[":authority"] == HOST
 
 
-def test_an_answer_over_http_2_that_is_too_short_is_one_failed_attempt(tmp_path: Path) -> None:
+def test_a_response_over_http_2_that_is_too_short_is_one_failed_attempt(tmp_path: Path) -> None:
     """Envoy ends the stream as a protocol error, whether its body is read or not."""
     with _behind_tls(tmp_path, "h2", cut=True) as (world, provider):
         decided, read = world.post("tls,a", provider=HOST), world.post("tls,a", provider=HOST, read="1")
@@ -99,7 +99,7 @@ def test_who_cannot_prove_to_be_the_provider_gets_nothing(tmp_path: Path, host: 
         assert provider.requests == []
 
 
-def test_a_name_leads_to_whichever_of_its_addresses_answers(tmp_path: Path) -> None:
+def test_all_addresses_of_a_name_are_tried(tmp_path: Path) -> None:
     """`localhost` is 127.0.0.1 and ::1, and most local servers listen on one of them only."""
     with ExitStack() as stack:
         provider = stack.enter_context(ToyProvider())

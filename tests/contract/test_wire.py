@@ -133,7 +133,7 @@ def test_what_we_do_not_know_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("kind", ["request_trailers", "response_trailers"])
-def test_trailers_are_let_through(kind: str) -> None:
+def test_trailers_are_passed_through(kind: str) -> None:
     """They come only if Envoy is configured to send them, and then it waits."""
     event = decode(envoys(**{kind: ext_proc.HttpTrailers(trailers=HEADERS)}))
 
@@ -142,7 +142,7 @@ def test_trailers_are_let_through(kind: str) -> None:
 
 
 def test_a_kind_of_the_future_is_refused_by_name() -> None:
-    """Nobody can know what it wants for an answer."""
+    """Nobody can know what it wants for a response."""
     future = ext_proc.ProcessingResponse(override_message_timeout=timedelta(seconds=1))
 
     with pytest.raises(MessageError):

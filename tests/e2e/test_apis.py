@@ -93,7 +93,7 @@ async def test_a_message_that_nobody_else_speaks_is_exhausted_without_a_call(tri
     check_answer(response)
 
 
-async def test_a_refused_message_is_told_in_anthropics_shape(gateway: Gateway) -> None:
+async def test_a_refused_message_is_reported_in_anthropics_shape(gateway: Gateway) -> None:
     gateway.play()
 
     response = await gateway.client.post(MESSAGES, content=b'{"model": ', headers=CLAUDE_HEADERS)

@@ -154,7 +154,7 @@ async def test_a_strange_name_is_replaced_by_the_default_targets(with_default: G
     assert [call.body for call in with_default.calls] == [b'{"n": 1, "model": "mistral-large" }']
 
 
-async def test_an_unknown_model_is_told_with_what_there_is(gateway: Gateway) -> None:
+async def test_an_unknown_model_is_reported_with_what_there_is(gateway: Gateway) -> None:
     gateway.play()
 
     error = check_openai_error(await gateway.chat("openai/gpt-99"), status=400)

@@ -110,7 +110,7 @@ async def test_a_block_of_a_provider_covers_all_its_models() -> None:
         assert gateway.order == "PSS"
 
 
-async def test_a_block_of_an_endpoint_covers_whoever_lives_there() -> None:
+async def test_a_block_of_an_endpoint_covers_all_its_targets() -> None:
     """Another provider's model on the same scheme, host and port is passed over; one at another port is not."""
     neighbour = "mistral/neighbour"
     policy = {"fallback_models": [neighbour, S], "retry_after_handling": {"scope": "endpoint"}}
@@ -136,7 +136,7 @@ async def test_a_block_of_an_endpoint_covers_whoever_lives_there() -> None:
         assert gateway.order == "PSS"
 
 
-async def test_when_all_asked_for_long_waits_the_client_is_told_without_a_call() -> None:
+async def test_when_all_asked_for_long_waits_the_error_is_returned_without_a_call() -> None:
     """429 with Retry-After: the client can do nothing better than wait, and no provider is bothered."""
     async with running_gateway(only="PS", policy={}) as gateway:
         gateway.play(p="429(retry_after=100)", s="429(retry_after=200)")

@@ -148,7 +148,7 @@ async def test_what_a_fallback_refuses_is_asked_of_the_next_though_it_breaks_off
     assert trio.order == "PST"
 
 
-async def test_with_nobody_left_the_primarys_failure_is_told(pair: Gateway) -> None:
+async def test_with_no_target_left_the_primarys_failure_is_returned(pair: Gateway) -> None:
     """It may have passed meanwhile; the fallback's refusal will not."""
     pair.play(p="503", s=cut("close_mid_body", status=404))
 
@@ -158,7 +158,7 @@ async def test_with_nobody_left_the_primarys_failure_is_told(pair: Gateway) -> N
     assert pair.order == "PSP"
 
 
-async def test_a_good_answer_that_breaks_off_at_once_is_made_again_elsewhere(pair: Gateway) -> None:
+async def test_a_good_response_that_breaks_off_at_once_is_retried_with_the_next_target(pair: Gateway) -> None:
     """Unless the client has been sent its headers: then it sees that it is broken, and never an error of ours."""
     pair.play(p=f"{cut(status=200, sent=0)}")
 
@@ -195,7 +195,7 @@ async def test_a_wait_that_was_asked_for_holds(stubborn: Gateway) -> None:
     assert 1.1 <= took < 2
 
 
-async def test_the_log_tells_what_the_attempt_before_was_charged_as(pair: Gateway) -> None:
+async def test_the_log_reports_what_the_attempt_before_was_charged_as(pair: Gateway) -> None:
     pair.play(p=cut(gap=0.05))
     written = len(pair.up.output)
 

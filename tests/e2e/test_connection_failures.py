@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)
 
 
 @pytest.mark.parametrize("step", ["reset", "close", "reset_mid_headers(gap=0.01)"])
-async def test_a_provider_that_breaks_off_before_its_answer_is_replaced(impatient: Gateway, step: str) -> None:
+async def test_a_provider_that_breaks_off_before_its_response_is_replaced(impatient: Gateway, step: str) -> None:
     impatient.play(p=step)
 
     response = await impatient.chat()
@@ -68,7 +68,7 @@ async def test_the_last_candidate_gets_all_the_time_it_needs(impatient: Gateway)
     assert impatient.order == "PS"
 
 
-async def test_broken_connections_are_told_as_such(impatient: Gateway) -> None:
+async def test_broken_connections_are_reported_as_such(impatient: Gateway) -> None:
     """502 stands for a provider that could not be reached, whatever Envoy's own reply would have been."""
     impatient.play(p="reset", s="close")
 
@@ -78,7 +78,7 @@ async def test_broken_connections_are_told_as_such(impatient: Gateway) -> None:
     assert impatient.order == "PS"
 
 
-async def test_timeouts_are_told_with_their_limit(impatient: Gateway) -> None:
+async def test_timeouts_are_reported_with_their_limit(impatient: Gateway) -> None:
     impatient.play(p="silence", s="429")
 
     response = await impatient.chat()
@@ -87,7 +87,7 @@ async def test_timeouts_are_told_with_their_limit(impatient: Gateway) -> None:
     assert impatient.order == "PS"
 
 
-async def test_an_answer_that_breaks_in_its_middle_is_not_tried_again(impatient: Gateway) -> None:
+async def test_a_response_that_breaks_in_its_middle_is_not_tried_again(impatient: Gateway) -> None:
     """What the client has begun to read cannot be taken back; it sees that the answer is torn."""
     impatient.play(p="reset_mid_body")
 

@@ -98,7 +98,7 @@ async def test_with_a_worker_nothing_is_different(gateway: Gateway) -> None:
     assert names.DEGRADED not in answer.headers
 
 
-async def test_without_a_worker_the_default_answers(gateway: Gateway) -> None:
+async def test_without_a_worker_the_default_responds(gateway: Gateway) -> None:
     """After the time that bridges a restart; once it is known that nobody comes, at once."""
     gateway.play()
     with no_worker(gateway.up):
@@ -154,7 +154,7 @@ async def test_a_stream_comes_event_by_event(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500])
-async def test_what_the_default_answers_is_final(gateway: Gateway, status: int) -> None:
+async def test_the_response_of_the_default_is_final(gateway: Gateway, status: int) -> None:
     """There is nobody to say what else to do: it is delivered, and nobody is asked again."""
     gateway.play(p=str(status))
     with no_worker(gateway.up):
@@ -163,7 +163,7 @@ async def test_what_the_default_answers_is_final(gateway: Gateway, status: int) 
     assert gateway.order == "P"
 
 
-async def test_a_default_that_cannot_be_reached_is_told(gateway: Gateway) -> None:
+async def test_a_default_that_cannot_be_reached_is_reported(gateway: Gateway) -> None:
     """In the shape that SDKs know, without an address."""
     gateway.play()
     async with refusing(gateway.p):
@@ -188,7 +188,7 @@ async def test_what_the_default_may_not_know_is_refused(gateway: Gateway, path: 
     assert gateway.order == ""
 
 
-async def test_a_request_between_two_attempts_is_let_through_as_well(gateway: Gateway) -> None:
+async def test_a_request_between_two_attempts_fails_open_as_well(gateway: Gateway) -> None:
     """Its first attempt has failed; then the last worker dies."""
     await decided(gateway)
     gateway.play(p="503(delay=0.5), 200")

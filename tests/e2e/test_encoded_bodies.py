@@ -118,7 +118,7 @@ async def test_what_cannot_be_read_is_415(gateway: Gateway, coding: str, body: b
     assert gateway.order == ""
 
 
-async def test_what_cannot_be_read_is_told_in_anthropics_shape(gateway: Gateway) -> None:
+async def test_what_cannot_be_read_is_reported_in_anthropics_shape(gateway: Gateway) -> None:
     gateway.play()
 
     answer = await post(gateway, BODY, MESSAGES, content_encoding="br")

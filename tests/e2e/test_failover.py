@@ -33,7 +33,7 @@ async def others() -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_a_rate_limit_at_the_primary_is_answered_by_the_second(pair: Gateway) -> None:
+async def test_a_rate_limit_at_the_primary_is_served_by_the_second(pair: Gateway) -> None:
     """IT-1: both are called once, each with its own model name and key; the client sees the second's answer."""
     pair.play(p="429")
 
@@ -47,7 +47,7 @@ async def test_a_rate_limit_at_the_primary_is_answered_by_the_second(pair: Gatew
     assert [call.model for call in pair.calls] == ["gpt-4o", "claude-3-5-sonnet"]
 
 
-async def test_an_overloaded_primary_is_answered_by_the_second(pair: Gateway) -> None:
+async def test_an_overloaded_primary_is_served_by_the_second(pair: Gateway) -> None:
     """IT-2: 503 is in no rule; the default is another provider."""
     pair.play(p="503")
 
@@ -80,7 +80,7 @@ async def test_a_clients_mistake_is_not_sent_to_another_vendor(pair: Gateway, st
     check_answer(response)
 
 
-async def test_a_good_answer_is_delivered_without_a_second_call(pair: Gateway) -> None:
+async def test_a_good_response_is_delivered_without_a_second_call(pair: Gateway) -> None:
     pair.play()
 
     response = await pair.chat()
@@ -89,7 +89,7 @@ async def test_a_good_answer_is_delivered_without_a_second_call(pair: Gateway) -
     assert pair.order == "P"
 
 
-async def test_when_both_are_rate_limited_the_client_is_told_what_was_tried(pair: Gateway) -> None:
+async def test_when_both_are_rate_limited_the_error_lists_the_attempts(pair: Gateway) -> None:
     """IT-3."""
     pair.play(p="429", s="429")
 

@@ -26,7 +26,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_the_health_check_is_answered_by_the_gateway_itself(gateway: Gateway) -> None:
+async def test_the_health_check_is_served_by_the_gateway_itself(gateway: Gateway) -> None:
     gateway.play()
 
     response = await gateway.client.get("/healthz")

@@ -50,7 +50,7 @@ async def no_request_in_flight(gateway: Gateway) -> None:
     await eventually(idle)
 
 
-async def test_hanging_up_on_a_silent_provider_calls_nobody_else(gateway: Gateway) -> None:
+async def test_a_disconnect_during_a_silent_attempt_calls_no_other_provider(gateway: Gateway) -> None:
     """The provider sees its caller go, too."""
     gateway.play(p="silence")
 

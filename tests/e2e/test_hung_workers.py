@@ -53,7 +53,7 @@ async def check_replaced(gateway: Gateway, hung: list[int]) -> None:
     assert "worker_hung" in gateway.up.output
 
 
-async def test_new_requests_are_answered_by_successors(gateway: Gateway) -> None:
+async def test_new_requests_are_served_by_replacements(gateway: Gateway) -> None:
     """A socket still takes connections whose process is stopped: nobody would be told otherwise."""
     gateway.play()
     hung = stop_all(gateway)

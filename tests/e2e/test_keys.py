@@ -85,7 +85,7 @@ async def test_a_rate_limited_key_is_followed_by_the_next_one_at_once(gateway: G
     assert gateway.s.calls == ()
 
 
-async def test_when_all_keys_are_refused_the_next_provider_answers(gateway: Gateway) -> None:
+async def test_when_all_keys_are_refused_the_next_provider_responds(gateway: Gateway) -> None:
     """From then on the target counts as blocked: the next request does not call it."""
     gateway.play(p="429(retry_after=60)")
 
@@ -98,7 +98,7 @@ async def test_when_all_keys_are_refused_the_next_provider_answers(gateway: Gate
     assert sorted(keys_used(gateway)) == sorted(KEYS)
 
 
-async def test_with_nobody_else_to_ask_the_provider_itself_says_what_is_wrong(gateway: Gateway) -> None:
+async def test_without_another_target_the_providers_own_error_is_delivered(gateway: Gateway) -> None:
     """Every time and at once: for how long a refused key is not used is our guess, and nobody waits for that."""
     for calls in (3, 1):
         gateway.play(p="401")

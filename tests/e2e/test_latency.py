@@ -116,7 +116,7 @@ async def test_late_headers_count_by_time_to_headers(gateway: Gateway) -> None:
     check_delivered(second, by="S", target=S, attempts=1)
 
 
-async def test_a_fast_answer_blocks_nobody(gateway: Gateway) -> None:
+async def test_a_fast_response_sets_no_block(gateway: Gateway) -> None:
     gateway.play(p="200(delay=0.2)")
 
     for _ in range(3):

@@ -40,7 +40,7 @@ async def test_a_stream_outlives_the_listeners_timeout(gateway: Gateway) -> None
     assert time.monotonic() - began > 2
 
 
-async def test_silence_in_a_stream_ends_it_and_is_told(gateway: Gateway) -> None:
+async def test_silence_in_a_stream_ends_it_and_is_reported(gateway: Gateway) -> None:
     """The client sees that it is broken: never a clean end."""
     gateway.play(p="200(sse=2, gap=30)")
     written = len(gateway.up.output)
@@ -102,7 +102,7 @@ async def test_silence_before_a_response_is_a_timeout(gateway: Gateway) -> None:
     assert 0.5 < time.monotonic() - began < 1.1
 
 
-async def test_a_response_that_a_provider_cuts_is_told_too(gateway: Gateway) -> None:
+async def test_a_response_that_a_provider_cuts_is_reported_too(gateway: Gateway) -> None:
     gateway.play(p='reset_mid_body(gap=0.3, body="x", sent=0)')
     written = len(gateway.up.output)
 

@@ -64,7 +64,7 @@ async def test_a_request_outlives_a_moment_without_workers(gateway: Gateway) -> 
     assert gateway.order == "PPPPP"
 
 
-async def test_an_answer_under_way_outlives_all_workers(gateway: Gateway) -> None:
+async def test_a_response_in_flight_outlives_all_workers(gateway: Gateway) -> None:
     """The provider was generating while they died: that is delivered, not asked for again."""
     gateway.play(p="200(delay=0.7)")
     request = asyncio.create_task(gateway.chat())

@@ -69,7 +69,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     ["401", "402", "403", answering(404, NO_MODEL), answering(400, GOOGLES_KEY), answering(400, NO_BALANCE)],
     ids=["401", "402", "403", "no model", "no key", "no balance"],
 )
-async def test_somebody_else_answers(gateway: Gateway, script: str) -> None:
+async def test_another_worker_responds(gateway: Gateway, script: str) -> None:
     gateway.play(p=script)
 
     check_delivered(await gateway.chat(), by="S", target=S, attempts=2)
@@ -109,7 +109,7 @@ async def test_a_rule_in_the_file_wins(gateway: Gateway, script: str, status: in
     assert gateway.order == "P"
 
 
-async def test_the_clients_own_key_is_the_clients_to_mend(gateway: Gateway) -> None:
+async def test_a_rejected_key_of_the_client_is_delivered(gateway: Gateway) -> None:
     gateway.play(p="401")
 
     response = await gateway.chat(CLIENTS_KEY)
@@ -122,7 +122,7 @@ async def test_the_clients_own_key_is_the_clients_to_mend(gateway: Gateway) -> N
 @pytest.mark.parametrize(
     ("model", "body"), [*zip(TWO_KEYS, (GOOGLES_KEY, GOOGLES_KEY_AS_OPENAI, NO_BALANCE), strict=True)], ids=TWO_KEYS
 )
-async def test_a_dead_key_is_set_aside_whatever_status_says_so(gateway: Gateway, model: str, body: object) -> None:
+async def test_a_rejected_key_is_on_cooldown_whatever_its_status(gateway: Gateway, model: str, body: object) -> None:
     """No other request fails on it."""
     gateway.play(p=f"{answering(400, body)}, 200")
 

@@ -121,7 +121,7 @@ async def test_what_is_not_supported_is_sent_nowhere(gateway: Gateway, method: s
     assert gateway.order == ""
 
 
-async def test_anthropics_clients_are_told_in_their_shape(gateway: Gateway) -> None:
+async def test_anthropics_clients_get_errors_in_their_format(gateway: Gateway) -> None:
     gateway.play()
 
     response = await gateway.client.post("/v1/nothing", content=a_body(S), headers=ANTHROPIC)
@@ -136,7 +136,7 @@ async def test_anthropics_clients_are_told_in_their_shape(gateway: Gateway) -> N
 @pytest.mark.parametrize(
     "query", [f"key={CLIENT_KEY}", f"api-key={CLIENT_KEY}", f"a=1&API_KEY={CLIENT_KEY}&access_token={CLIENT_KEY}"]
 )
-async def test_a_credential_in_the_query_is_shown_to_nobody(gateway: Gateway, query: str) -> None:
+async def test_a_credential_in_the_query_is_never_logged_or_forwarded(gateway: Gateway, query: str) -> None:
     gateway.play(p="429")
 
     response = await gateway.chat(path=f"{CHAT}?{query}")
@@ -149,7 +149,7 @@ async def test_a_credential_in_the_query_is_shown_to_nobody(gateway: Gateway, qu
 @pytest.mark.parametrize(
     "path", ["/", "/api/hello", "/v1/models", f"/v1/models/{P}", "/v1/models/fast", "/favicon.ico"]
 )
-async def test_the_gateway_answers_for_itself(gateway: Gateway, path: str) -> None:
+async def test_the_gateway_itself_responds(gateway: Gateway, path: str) -> None:
     """And to HEAD without a body."""
     gateway.play()
 
@@ -281,7 +281,7 @@ async def test_a_model_is_not_asked_through_another_api(readme: Gateway) -> None
     check_answer(response)
 
 
-async def test_without_a_default_for_the_api_nobody_is_asked(gateway: Gateway) -> None:
+async def test_without_a_default_for_the_api_no_provider_is_called(gateway: Gateway) -> None:
     """There the only default is OpenAI's."""
     gateway.play()
 

@@ -109,7 +109,7 @@ async def test_a_wildcard_stands_for_every_model_of_its_provider(gateway: Gatewa
     assert [call.model for call in gateway.t.calls] == ["of-today", "of/tomorrow"]
 
 
-async def test_nobody_fails_over_to_a_wildcard(gateway: Gateway) -> None:
+async def test_a_wildcard_is_no_failover_target(gateway: Gateway) -> None:
     """It stands for no model in particular: after one entry of each other provider, nobody is left."""
     gateway.play(p="429", s="429")
 

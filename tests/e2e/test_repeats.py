@@ -58,7 +58,7 @@ async def test_any_other_request_is_sent(gateway: Gateway) -> None:
     check_delivered(another, by="P", target=P, attempts=1)
 
 
-async def test_whoever_comes_when_told_to_is_served(gateway: Gateway) -> None:
+async def test_a_client_that_respects_retry_after_is_served(gateway: Gateway) -> None:
     gateway.play(p="503, 200", s="503")
 
     first = await gateway.chat(user="patient")

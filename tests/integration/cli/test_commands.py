@@ -52,7 +52,7 @@ def test_a_cluster_that_an_envoy_does_not_declare_is_a_warning(home: Home, gatew
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "static_resources: {clusters: 3}", "a: ["])
-def test_what_is_no_envoy_configuration_is_told(home: Home, gateway: SmallGateway, text: str) -> None:
+def test_what_is_no_envoy_configuration_is_reported(home: Home, gateway: SmallGateway, text: str) -> None:
     """A wrong path must not pass for an Envoy without clusters."""
     envoy = home.directory / "envoy.yaml"
     envoy.write_text(text)
@@ -65,7 +65,7 @@ def test_what_is_no_envoy_configuration_is_told(home: Home, gateway: SmallGatewa
 
 
 @pytest.mark.parametrize("command", ["validate", "render", "doctor", "serve", "ready", "up"])
-def test_a_missing_file_is_told_alike_by_every_command(command: str) -> None:
+def test_a_missing_file_is_reported_alike_by_every_command(command: str) -> None:
     """One message, one exit code."""
     done = invoke(command, "nowhere.yaml")
 
@@ -121,7 +121,7 @@ def test_there_may_be_no_secrets_to_write(home: Home, gateway: SmallGateway) -> 
     assert not secrets.exists()
 
 
-def test_secrets_that_cannot_be_written_are_told(home: Home, gateway: SmallGateway) -> None:
+def test_secrets_that_cannot_be_written_are_reported(home: Home, gateway: SmallGateway) -> None:
     table = yaml.safe_load(gateway.config.read_text())
     table["model_providers"][0]["default"] = True
     table["sidecar"] = {"on_failure": "default_provider"}
@@ -144,7 +144,7 @@ def test_what_is_rendered_holds_no_key(gateway: SmallGateway) -> None:
     assert KEY not in done.out
 
 
-def test_a_file_that_cannot_be_written_is_told(home: Home, gateway: SmallGateway) -> None:
+def test_a_file_that_cannot_be_written_is_reported(home: Home, gateway: SmallGateway) -> None:
     """With the reason that the system gives."""
     done = invoke("render", gateway.config, "-o", home.directory / "nowhere" / "envoy.yaml")
 

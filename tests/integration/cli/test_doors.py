@@ -164,7 +164,9 @@ def test_with_tls_the_command_line_may_open_every_address(home: Home, gateway: S
         assert "WARNING" not in sidecar.output
 
 
-def test_a_file_of_tls_that_cannot_be_used_is_told_before_anything_starts(home: Home, gateway: SmallGateway) -> None:
+def test_a_file_of_tls_that_cannot_be_used_is_reported_before_anything_starts(
+    home: Home, gateway: SmallGateway
+) -> None:
     certificates = Certificates(home.directory)
     configure(gateway, listen="127.0.0.1:0", tls=certificates.as_configured())
     key = home.directory / "sidecar.key"
@@ -224,7 +226,7 @@ def test_a_second_one_is_refused_and_a_killed_one_replaced(home: Home, gateway: 
         ("/" + "x" * 107, 2, "expected a path of 1 to 107 bytes after unix:"),
     ],
 )
-def test_a_place_where_no_socket_can_be_is_told(
+def test_a_place_where_no_socket_can_be_is_reported(
     home: Home, gateway: SmallGateway, path: str, code: int, said: str
 ) -> None:
     """With its path: a directory that cannot be made, or too long a name."""

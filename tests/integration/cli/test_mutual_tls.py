@@ -99,7 +99,7 @@ def test_a_request_fails_over(home: Home, name: str) -> None:
 
 
 def test_certificates_are_renewed_without_a_restart_of_the_sidecar(home: Home) -> None:
-    """A worker that is started anew, and one that stays, show the new one; requests go on."""
+    """A worker that is started again, and one that stays, show the new one; requests go on."""
     with beside_an_envoy(home) as beside:
         eventually_sync(lambda: beside.health() == 200, what=beside.envoy.log.read_text)
         beside.at_sidecar.renew()

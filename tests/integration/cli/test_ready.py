@@ -63,7 +63,7 @@ def test_a_sidecar_that_is_not_there_is_not_ready(gateway: SmallGateway, sockets
     assert all(f"{address}: no answer: UNAVAILABLE" in done.err for address in sockets)
 
 
-def test_a_worker_that_hangs_is_told_apart(home: Home, gateway: SmallGateway, sockets: list[str]) -> None:
+def test_a_hung_worker_is_distinguished(home: Home, gateway: SmallGateway, sockets: list[str]) -> None:
     """One of two that serve is not a whole sidecar, and one that never answers keeps no probe waiting."""
     with home.running("serve", gateway.config, until="ready"):
         (sidecar,) = home.all_of("extproc-sidecar")

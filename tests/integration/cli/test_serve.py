@@ -19,7 +19,7 @@ JSON = {"log_format": "json"}
 
 SETTINGS, PING, GOAWAY = 4, 6, 7
 PONG = b"\x00\x00\x08\x06\x01"
-"""How the answer to a ping begins: its length, its type, and that it is an answer."""
+"""How the answer to a ping begins: its length, its type, and that it is a response."""
 
 GOODBYE = (0).to_bytes(4, "big") + (7).to_bytes(4, "big") + b"\nINFO forged\n"
 """The last stream, a reason, and some text."""
@@ -30,7 +30,7 @@ def frame(type_: int, content: bytes = b"") -> bytes:
     return len(content).to_bytes(3, "big") + bytes((type_, 0)) + bytes(4) + content
 
 
-def test_the_sidecar_alone_serves_and_ends_when_told(home: Home, gateway: SmallGateway) -> None:
+def test_the_sidecar_alone_serves_until_a_stop_request(home: Home, gateway: SmallGateway) -> None:
     """One line says where it listens; Envoy's health checks are answered."""
     address = f"unix:{home.directory}/sidecar.sock"
     with home.running("serve", gateway.config, "--listen", address, until="ready") as sidecar:

@@ -38,7 +38,7 @@ def test_the_authorities_that_the_environment_names_are_trusted(
 
 
 @pytest.mark.parametrize("command", ["validate", "render"])
-def test_a_proxy_that_is_not_heeded_is_said_before_anything_fails(to_a_vendor: SmallGateway, command: str) -> None:
+def test_an_ignored_proxy_is_a_warning(to_a_vendor: SmallGateway, command: str) -> None:
     """A failure to connect hours later would not lead anybody to the variable."""
     done = invoke(command, to_a_vendor.config, environ={"HTTPS_PROXY": "http://user:secret@proxy:3128"})
 

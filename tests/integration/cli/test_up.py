@@ -30,7 +30,7 @@ def an_envoy(home: Home, does: str, version: str = "1.40.0") -> Path:
     return path
 
 
-def test_it_tells_where_to_send_requests_and_ends_cleanly_at_ctrl_c(home: Home, gateway: SmallGateway) -> None:
+def test_it_prints_the_base_urls_and_stops_cleanly_at_ctrl_c(home: Home, gateway: SmallGateway) -> None:
     """It prints the base URLs for both SDKs; Ctrl-C is the ordinary way to stop it, so the exit code is 0."""
     with home.running("up", gateway.config, until=UP) as up:
         assert f"OpenAI SDKs     base_url=http://127.0.0.1:{gateway.port}/v1\n" in up.output
@@ -41,8 +41,8 @@ def test_it_tells_where_to_send_requests_and_ends_cleanly_at_ctrl_c(home: Home, 
     assert KEY not in up.output
 
 
-def test_told_to_stop_it_finishes_what_it_has_begun(home: Home, gateway: SmallGateway) -> None:
-    """New connections are refused, the request in flight gets its answer, and then all ends."""
+def test_at_a_stop_request_it_drains(home: Home, gateway: SmallGateway) -> None:
+    """New connections are refused, the request in flight gets its response, and then all ends."""
     with home.running("mock", "--script", "200(delay=2)", until="listening on") as mock:
         url = mock.output.split()[-1]
         write_config(home.directory, gateway.config.name, port=gateway.port, provider=url)
@@ -103,7 +103,7 @@ def test_a_worker_that_dies_is_replaced(home: Home, gateway: SmallGateway) -> No
     assert up.output.count("worker_ended worker=0 how=SIGKILL") == 3
 
 
-def test_it_starts_as_many_workers_as_told(home: Home, gateway: SmallGateway) -> None:
+def test_it_starts_as_many_workers_as_configured(home: Home, gateway: SmallGateway) -> None:
     """Each is a host of Envoy's; the command line wins over the file."""
     with home.running("up", gateway.config, "--workers", "3", until=UP):
         assert len(home.all_of("extproc-worker")) == 3
@@ -128,7 +128,7 @@ def test_several_gateways_run_side_by_side(home: Home, gateway: SmallGateway, ot
         assert gateway.chat()[0] == other.chat()[0] == 502
 
 
-def test_a_port_in_use_is_told_with_its_setting(home: Home, gateway: SmallGateway) -> None:
+def test_a_port_in_use_is_reported_with_its_setting(home: Home, gateway: SmallGateway) -> None:
     """Before anything is started: Envoy itself would share the port without a word."""
     with home.running("mock", "--port", str(gateway.port), until="listening on"):
         refused = home.run("up", gateway.config)
@@ -153,7 +153,7 @@ def test_what_is_in_the_place_of_the_admin_socket_is_left_alone(home: Home, gate
     assert gateway.admin.read_text() == "precious"
 
 
-def test_a_missing_envoy_is_told(home: Home, gateway: SmallGateway) -> None:
+def test_a_missing_envoy_is_reported(home: Home, gateway: SmallGateway) -> None:
     """With the path that was given."""
     refused = home.run("up", gateway.config, "--envoy-binary", "/nonexistent/envoy")
 
@@ -161,7 +161,7 @@ def test_a_missing_envoy_is_told(home: Home, gateway: SmallGateway) -> None:
     assert "/nonexistent/envoy" in refused.err
 
 
-def test_an_old_envoy_is_told(home: Home, gateway: SmallGateway) -> None:
+def test_an_old_envoy_is_reported(home: Home, gateway: SmallGateway) -> None:
     """It would start, and lose failovers."""
     old = an_envoy(home, "exec sleep 60", version="1.36.4")
 
@@ -170,7 +170,7 @@ def test_an_old_envoy_is_told(home: Home, gateway: SmallGateway) -> None:
     assert (refused.code, refused.err) == (4, f"Error: {old} is Envoy 1.36.4: 1.37 or newer is needed.\n")
 
 
-def test_an_envoy_that_dies_at_start_is_told(home: Home, gateway: SmallGateway) -> None:
+def test_an_envoy_that_dies_at_start_is_reported(home: Home, gateway: SmallGateway) -> None:
     """After its own words, which say why."""
     envoy = an_envoy(home, "echo 'no such filter' >&2; exit 1")
 

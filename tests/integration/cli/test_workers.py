@@ -85,7 +85,7 @@ def chosen(address: str) -> bytes:
     return mutations(body.response.header_mutation)[names.CLUSTER]
 
 
-def test_each_worker_has_a_socket_of_its_own_and_is_ready_before_it_is_said(home: Home, pair: SmallGateway) -> None:
+def test_each_worker_has_a_socket_of_its_own_and_is_ready_before_it_is_reported(home: Home, pair: SmallGateway) -> None:
     """A socket is for its owner alone; told to stop, all go and take their sockets with them."""
     with serving(home, pair) as (sidecar, addresses):
         assert [health(address) for address in addresses] == ["SERVING"] * 2
@@ -99,7 +99,7 @@ def test_each_worker_has_a_socket_of_its_own_and_is_ready_before_it_is_said(home
         assert list(home.directory.glob("*.sock")) == []
 
 
-def test_a_single_worker_listens_where_it_is_told(home: Home, pair: SmallGateway) -> None:
+def test_a_single_worker_listens_at_the_configured_address(home: Home, pair: SmallGateway) -> None:
     address = f"unix:{home.directory}/alone.sock"
     with home.running("serve", pair.config, "--workers", "1", "--listen", address, until="ready"):
         assert health(address) == "SERVING"
@@ -187,8 +187,8 @@ def test_killed_the_sidecar_takes_its_workers_with_it(home: Home, pair: SmallGat
         home.assert_nothing_is_left()
 
 
-def test_asked_twice_nobody_waits(home: Home, pair: SmallGateway) -> None:
-    """An attempt under way would have kept it."""
+def test_a_second_stop_request_stops_at_once(home: Home, pair: SmallGateway) -> None:
+    """An attempt in flight would have kept it."""
     with serving(home, pair) as (sidecar, addresses), grpc.insecure_channel(addresses[0]) as channel:
         attempt = opened(channel, _slowly(REQUEST))
         next(attempt)
@@ -200,6 +200,6 @@ def test_asked_twice_nobody_waits(home: Home, pair: SmallGateway) -> None:
 
 
 def _slowly(messages: Sequence[pb.ProcessingRequest]) -> Iterator[pb.ProcessingRequest]:
-    """Yield *messages* and stay: Envoy keeps a stream open until the answer has ended."""
+    """Yield *messages* and stay: Envoy keeps a stream open until the response has ended."""
     yield from messages
     time.sleep(5)

@@ -86,7 +86,7 @@ def test_who_listens_is_seen() -> None:
     assert not listens(os.getpid(), port)
 
 
-def test_a_process_that_has_gone_tells_nothing() -> None:
+def test_a_process_that_has_gone_reports_nothing() -> None:
     """Zero would mean that it is done."""
     assert connections_to(2**22 + 1, 80) is None
     assert not listens(2**22 + 1, 80)
@@ -103,8 +103,8 @@ def test_lines_stay_with_who_has_taken_them(admin: Admin) -> None:
     assert requests_in_flight(lines) is None
 
 
-def test_each_line_is_good_for_one_more_answer_at_least(admin: Admin) -> None:
-    """Up to 1.39, an Envoy that drains closes each with its next answer."""
+def test_each_line_is_good_for_one_more_response_at_least(admin: Admin) -> None:
+    """Up to 1.39, an Envoy that drains closes each with its next response."""
     lines = PinnedConnections(Port(HOST, admin.server_port))
     admin.Handler.draining = True
 
@@ -113,7 +113,7 @@ def test_each_line_is_good_for_one_more_answer_at_least(admin: Admin) -> None:
     assert answers == [3] * 64 + [None]
 
 
-def test_nobody_has_no_lines() -> None:
+def test_without_a_server_there_are_no_connections() -> None:
     """What is asked then is not known."""
     with socket.create_server((HOST, 0)) as server:
         nobody = Port(HOST, server.getsockname()[1])

@@ -75,7 +75,7 @@ async def test_odd_questions_after_the_health_are_no_errors_of_ours(
 
 @pytest.mark.asyncio
 async def test_a_drain_lets_a_stream_end_and_refuses_a_new_one(serve: Serve) -> None:
-    """An attempt under way is served to its end; a new one is told at once to go elsewhere."""
+    """An attempt in flight is served to its end; a new one is refused at once."""
     session = ScriptedSession(ContinueProcessing(), Send((), ()))
     sidecar = await serve(session, ScriptedSession())
     under_way = sidecar.stream()
@@ -127,7 +127,7 @@ async def test_an_idle_server_goes_at_once(serve: Serve) -> None:
 
 
 @pytest.mark.asyncio
-async def test_watchers_of_the_health_are_told_and_not_waited_for(serve: Serve) -> None:
+async def test_health_watchers_are_notified_and_not_waited_for(serve: Serve) -> None:
     """A watcher never hangs up by itself; it hears of the end and does not delay it."""
     sidecar = await serve()
     watching = health_pb2_grpc.HealthStub(sidecar.channel).Watch(health_pb2.HealthCheckRequest())

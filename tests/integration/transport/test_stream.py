@@ -49,7 +49,7 @@ SENT = Send(((names.CLUSTER, "openai"),), ("x-api-key",), body=CHAT.replace(b"gp
 
 @pytest.mark.asyncio
 async def test_a_whole_attempt(serve: Serve, listen: str) -> None:
-    """Headers, body, answer: each is answered before the next one is sent; the end of the stream is the record."""
+    """Headers, body, response: each is answered before the next one is sent; the end of the stream is the record."""
     session = ScriptedSession(ContinueProcessing(), SENT, Deliver(((names.MODEL, "openai/gpt-4.1"),)))
     sidecar = await serve(session, at=parse_address(listen))
     call = sidecar.stream()
@@ -87,7 +87,7 @@ async def test_the_state_goes_from_one_stream_to_the_next(serve: Serve) -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_body_of_an_answer_is_read_when_it_is_asked_for(serve: Serve) -> None:
+async def test_the_body_of_a_response_is_read_when_it_is_asked_for(serve: Serve) -> None:
     """What comes in time is processed, and is not overdue."""
     session = ScriptedSession(ReadResponseBody(an_in_flight(), BODY_TIMEOUT), Redispatch(429, a_state()))
     call = (await serve(session)).stream()
@@ -116,7 +116,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None
 
 @pytest.mark.asyncio
 async def test_a_hold_is_a_hold(serve: Serve) -> None:
-    """The answer comes when its time has come, not before, and not much later."""
+    """The response comes when its time has come, not before, and not much later."""
     until = Instant(now() + 300)
     sidecar = await serve(ScriptedSession(ContinueProcessing(not_before=until)))
 
@@ -126,7 +126,7 @@ async def test_a_hold_is_a_hold(serve: Serve) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_hold_holds_nobody_else(serve: Serve) -> None:
+async def test_a_hold_does_not_delay_other_requests(serve: Serve) -> None:
     """While a hundred attempts are held, another one is answered at once."""
     held = [ScriptedSession(ContinueProcessing(not_before=Instant(now() + 60_000))) for _ in range(100)]
     sidecar = await serve(*held, ScriptedSession(ContinueProcessing()))
@@ -183,7 +183,7 @@ async def test_twenty_megabytes_go_both_ways(serve: Serve, listen: str) -> None:
 
 @pytest.mark.asyncio
 async def test_a_body_of_exactly_the_bound_is_received(serve: Serve) -> None:
-    """What is refused is for the session to say; it can only if it is told."""
+    """What is refused is for the session to say; it can only if it knows of it."""
     session = ScriptedSession(ContinueProcessing())
     sidecar = await serve(session, max_body_bytes=5_000_000)
 

@@ -103,7 +103,7 @@ async def test_a_client_insists_on_the_sidecars_certificate(certificates: Certif
 async def test_a_renewed_certificate_is_shown_to_the_next_connection(
     certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No restart, and no connection is lost; it is told once."""
+    """No restart, and no connection is lost; it is reported once."""
     caplog.set_level("INFO")
     tls = certificates.files()
     async with running([ScriptedSession(ContinueProcessing())], listen=ANY_PORT, tls=tls) as sidecar:

@@ -43,7 +43,7 @@ def _seen(*arguments: str) -> dict[str, bool]:
 
 
 def test_the_memory_of_a_body_is_reused() -> None:
-    """By default an allocation larger than the largest one so far is mapped anew."""
+    """By default an allocation larger than the largest one so far is mapped again."""
     assert _seen("keep") == {"faults": False, "returned": False}
 
 

@@ -8,7 +8,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 from extproc.bootstrap.attempt import attempt_listener
 
 
-def test_envoy_is_more_patient_than_the_longest_hold() -> None:
+def test_the_message_timeout_exceeds_the_longest_hold() -> None:
     """The sidecar waits by not answering; were Envoy's patience shorter, a wait would end as a failed sidecar."""
     listener = attempt_listener(longest_hold=300_000, timeout=300_000, body_limit=1_000)
 

@@ -28,7 +28,7 @@ def test_nothing_but_silence_ends_a_stream() -> None:
     assert manager.stream_idle_timeout == manager.request_timeout == timedelta(hours=1, seconds=30)
 
 
-def test_the_edge_listens_where_it_is_told() -> None:
+def test_the_edge_listens_at_the_configured_address() -> None:
     """Also on all addresses of IPv6."""
     listener = edge_listener(a_gateway(address="::", port=80).listener, silence=300_000, body_limit=1_000, retries=1)
 

@@ -37,7 +37,7 @@ class Tries:
         return self._script.run("envoy_on_request", Request(headers, stream=self._stream)).sent
 
     def answered(self, headers: dict[str, str]) -> dict[str, str]:
-        """Return what the edge's router sees of an answer with *headers*."""
+        """Return what the edge's router sees of a response with *headers*."""
         return self._script.run("envoy_on_response", Request(headers, stream=self._stream)).sent
 
     def wait(self, millis: int) -> None:
@@ -60,8 +60,8 @@ def letting() -> Script:
     return Script(state_script(most_calls=MOST_CALLS, fail_open=True))
 
 
-def test_the_state_goes_from_an_answer_to_the_next_try(either: Script) -> None:
-    """And to nobody else: the answer has it no more."""
+def test_the_state_is_carried_from_a_response_to_the_next_attempt(either: Script) -> None:
+    """And to nobody else: the response has it no more."""
     tries = Tries(either)
     assert tries.sent() == {}
 
@@ -92,7 +92,7 @@ def undecided(mark: str, lost: str | None = None, *, state: str | None = "in fli
         ("0", None, names.BROKEN, names.BROKEN, "502"),  # by an Envoy that does not say so
     ],
 )
-def test_what_nobody_has_decided_on_is_told_to_the_next_try(
+def test_an_unprocessed_outcome_is_carried_to_the_next_attempt(
     either: Script, *, mark: str, lost: str | None, seen: str, told: str, status: str
 ) -> None:
     """With the attempt that it was, so that it can be charged; and the edge's router sees why it tries again.
@@ -116,8 +116,8 @@ def test_envoys_reason_goes_along(either: Script, mark: str, told: str) -> None:
     assert tries.sent()[names.UNPROCESSED] == told
 
 
-def test_what_somebody_has_decided_on_is_not(either: Script) -> None:
-    """The state that a verdict carries replaces that of the attempt under way."""
+def test_a_processed_outcome_is_not_carried(either: Script) -> None:
+    """The state that a verdict carries replaces that of the attempt in flight."""
     tries = Tries(either)
     tries.answered(undecided("429"))
     tries.answered({**PROCESSED, names.LOST: names.BROKEN})
@@ -125,7 +125,7 @@ def test_what_somebody_has_decided_on_is_not(either: Script) -> None:
     assert tries.sent() == {names.STATE: "state of one"}
 
 
-def test_a_good_answer_leaves_no_trace(either: Script) -> None:
+def test_a_good_response_leaves_no_trace(either: Script) -> None:
     assert Tries(either).answered(dict(GOOD)) == {":status": "200", names.UNPROCESSED: names.PROCESSED}
 
 
@@ -142,7 +142,7 @@ def test_without_a_policy_nothing_is_tried_again(either: Script, mark: str, lost
 
 @pytest.mark.parametrize("status", ["301", "307", "308"])
 @pytest.mark.parametrize("state", ["in flight", names.FINAL, None])
-def test_a_redirect_on_which_nobody_has_decided_leads_nowhere(either: Script, status: str, state: str | None) -> None:
+def test_an_unprocessed_redirect_has_no_location(either: Script, status: str, state: str | None) -> None:
     """A client that follows it shows its prompt to whoever it names."""
     headers = {**undecided(status, state=state), ":status": status, "location": "https://elsewhere.test"}
 
@@ -150,7 +150,7 @@ def test_a_redirect_on_which_nobody_has_decided_leads_nowhere(either: Script, st
 
 
 def test_what_has_been_made_may_say_where_it_is(either: Script) -> None:
-    """A 201 of a provider's, or any answer that somebody has decided on."""
+    """A 201 of a provider's, or any response that somebody has decided on."""
     created = {**undecided("201"), ":status": "201", "location": "/v1/realtime/calls/1"}
 
     assert Tries(either).answered(created)["location"] == "/v1/realtime/calls/1"
@@ -234,7 +234,7 @@ def gone(script: Script) -> None:
     tries.answered(dict(DEGRADED))
 
 
-def test_in_the_end_it_is_let_through(letting: Script) -> None:
+def test_after_the_retry_window_it_fails_open(letting: Script) -> None:
     """With the state that it may have: a worker might be there just now."""
     tries = Tries(letting)
     tries.answered(dict(PROCESSED))
@@ -245,7 +245,7 @@ def test_in_the_end_it_is_let_through(letting: Script) -> None:
     assert tries.answered(dict(DEGRADED)) == DEGRADED
 
 
-def test_the_try_that_finds_out_is_followed_by_one_that_is_let_through(letting: Script) -> None:
+def test_the_retry_at_the_end_of_the_window_is_followed_by_one_that_fails_open(letting: Script) -> None:
     """The router must see its 0, or it would be the last."""
     tries = Tries(letting)
     tries.answered(dict(NOBODY))
@@ -267,7 +267,7 @@ def test_what_the_default_may_not_get_is_refused_then(letting: Script) -> None:
     assert tries.answered(dict(NOBODY)) == {":status": "503"}
 
 
-def test_once_it_is_known_nobody_waits(letting: Script) -> None:
+def test_later_requests_do_not_wait_for_the_retry_window(letting: Script) -> None:
     """One try with the sidecar, then one without."""
     gone(letting)
     tries = Tries(letting)
@@ -277,7 +277,7 @@ def test_once_it_is_known_nobody_waits(letting: Script) -> None:
     assert tries.sent() == MARKED
 
 
-def test_the_first_answer_of_a_worker_ends_that(letting: Script) -> None:
+def test_the_first_response_of_a_worker_ends_the_fail_open_mode(letting: Script) -> None:
     gone(letting)
     Tries(letting).answered(dict(PROCESSED))
     tries = Tries(letting)
@@ -287,7 +287,7 @@ def test_the_first_answer_of_a_worker_ends_that(letting: Script) -> None:
 
 
 @pytest.mark.parametrize("answer", [DEGRADED, DIED])
-def test_no_other_answer_does(letting: Script, answer: dict[str, str]) -> None:
+def test_no_other_response_does(letting: Script, answer: dict[str, str]) -> None:
     """Those of the default least of all."""
     gone(letting)
     Tries(letting).answered(dict(answer))

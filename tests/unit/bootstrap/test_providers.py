@@ -13,7 +13,7 @@ CA_FILE = "/etc/ca.pem"
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_an_address_is_not_looked_up(host: str) -> None:
-    """It would delay the start, and a name server may well answer something."""
+    """It would delay the start, and a name server may well respond something."""
     cluster = provider_cluster(a_cluster(host=host), ca_file=CA_FILE)
 
     assert cluster.type == ClusterDiscoveryType.STATIC

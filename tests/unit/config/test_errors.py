@@ -11,7 +11,7 @@ def test_a_problem_of_the_whole_file_has_no_place() -> None:
     assert str(Problem("", "the file is empty")) == "the file is empty"
 
 
-def test_an_error_tells_all_problems_one_per_line() -> None:
+def test_an_error_reports_all_problems_one_per_line() -> None:
     """Nobody should have to mend a file one run at a time."""
     error = ConfigError([Problem("a", "is wrong"), Problem("b[0]", "is required")])
 

@@ -36,7 +36,7 @@ def test_by_default_it_is_a_socket_of_the_users_own(
     assert gateway(document, environ).sidecar.listen == parse_address(listen)
 
 
-def test_a_session_directory_that_is_too_long_is_said() -> None:
+def test_a_session_directory_that_is_too_long_is_reported() -> None:
     assert problems(a_file(), {"XDG_RUNTIME_DIR": "/" + "x" * 100}) == [
         "sidecar.listen: expected unix: and a path of at most 107 bytes without spaces"
     ]
@@ -97,7 +97,7 @@ def test_secure_and_insecure_at_once_is_a_contradiction() -> None:
     ]
 
 
-def test_tls_on_a_socket_is_said_to_be_without_use() -> None:
+def test_tls_on_a_socket_is_reported_to_be_without_use() -> None:
     assert warnings(a_file(sidecar={"tls": TLS})) == [
         "sidecar.tls: is not used: sidecar.listen is a Unix socket, which only its owner can access"
     ]
@@ -146,7 +146,7 @@ def test_envoy_and_sidecar_must_find_the_files_wherever_they_are_started(key: st
 
 
 @pytest.mark.parametrize("mode", ["0666", "0777", "0644", "660", 0o660, 660, "", True])
-def test_a_socket_is_never_everybodys(mode: object) -> None:
+def test_a_socket_is_never_world_writable(mode: object) -> None:
     """Without quotes YAML makes another number of it."""
     assert problems(a_file(sidecar={"socket_mode": mode})) == [
         'sidecar.socket_mode: expected "0600" (owner only) or "0660" (owner and group), quoted'

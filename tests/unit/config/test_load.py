@@ -56,7 +56,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
 
 
 def test_a_path_through_a_file(tmp_path: Path) -> None:
-    """Any other reason is told in the system's words."""
+    """Any other reason is reported in the system's words."""
     (tmp_path / "file").touch()
 
     assert refused(tmp_path / "file" / "x") == f"{tmp_path}/file/x: cannot be read: {os.strerror(20)}"

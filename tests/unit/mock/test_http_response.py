@@ -89,7 +89,7 @@ async def test_a_script_sets_headers_and_body(client: httpx.AsyncClient) -> None
     assert (response.headers["content-type"], response.headers["x-a"]) == ("text/plain", "1")
 
 
-async def test_an_answer_without_content_has_no_body(client: httpx.AsyncClient) -> None:
+async def test_a_response_without_content_has_no_body(client: httpx.AsyncClient) -> None:
     response = await answer(client, "204")
 
     assert (response.status_code, response.content) == (204, b"")

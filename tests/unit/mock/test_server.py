@@ -44,7 +44,7 @@ async def test_a_big_body_arrives_whole_though_only_its_beginning_is_kept(client
     assert call.body_sha256 == hashlib.sha256(body).hexdigest()
 
 
-async def test_a_head_request_is_answered_without_a_body(client: httpx.AsyncClient) -> None:
+async def test_the_response_to_a_head_request_has_no_body(client: httpx.AsyncClient) -> None:
     async with MockProvider("200") as provider:
         response = await client.head(provider.url)
         after = await client.get(provider.url)
@@ -54,7 +54,7 @@ async def test_a_head_request_is_answered_without_a_body(client: httpx.AsyncClie
     assert after.status_code == 200
 
 
-async def test_a_request_that_comes_before_the_last_answer_waits_its_turn() -> None:
+async def test_a_request_that_comes_before_the_last_response_waits_its_turn() -> None:
     async with MockProvider("200(delay=0.1), 418") as provider:
         reader, writer = await asyncio.open_connection(provider.host, provider.port)
         request = b"GET / HTTP/1.1\r\nhost: mock\r\n\r\n"
@@ -106,7 +106,7 @@ async def test_it_refuses_connections_and_comes_back_on_the_same_port(client: ht
         assert len(provider.calls) == 2
 
 
-async def test_nobody_else_can_listen_on_its_port_while_it_listens() -> None:
+async def test_its_port_is_exclusive_while_it_listens() -> None:
     async with MockProvider("200") as provider:
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,7 +118,7 @@ async def test_nobody_else_can_listen_on_its_port_while_it_listens() -> None:
 
 
 async def test_leaving_it_ends_a_silence() -> None:
-    """Whoever waits for an answer gets none; nothing is left running."""
+    """Whoever waits for a response gets none; nothing is left running."""
     async with MockProvider("silence") as provider:
         reader, writer = await asyncio.open_connection(provider.host, provider.port)
         writer.write(b"GET / HTTP/1.1\r\nhost: mock\r\n\r\n")

@@ -32,7 +32,7 @@ async def exchange(provider: MockProvider) -> tuple[bytes, type[OSError] | None]
     return received, error
 
 
-async def test_reset_sends_rst_instead_of_an_answer() -> None:
+async def test_reset_sends_rst_instead_of_a_response() -> None:
     async with MockProvider("reset") as provider:
         received, error = await exchange(provider)
 
@@ -40,7 +40,7 @@ async def test_reset_sends_rst_instead_of_an_answer() -> None:
     assert len(provider.calls) == 1
 
 
-async def test_close_sends_fin_instead_of_an_answer() -> None:
+async def test_close_sends_fin_instead_of_a_response() -> None:
     async with MockProvider("close") as provider:
         received, error = await exchange(provider)
 

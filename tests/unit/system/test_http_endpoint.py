@@ -26,7 +26,7 @@ def test_an_endpoint_is_reached_from_this_host(address: str, endpoint: Port | So
     assert str(endpoint_at(parse_address(address))) == shown
 
 
-def test_nobody_answers_where_nobody_is(tmp_path: Path) -> None:
+def test_without_a_server_there_is_no_response(tmp_path: Path) -> None:
     assert endpoint_at(UnixAddress(tmp_path / "missing")).request("GET", "/ready") is None
     assert endpoint_at(UnixAddress(tmp_path / "missing")).is_accessible()
 

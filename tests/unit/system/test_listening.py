@@ -49,7 +49,7 @@ def test_a_socket_in_use_is_left_alone(place: Path) -> None:
 
 
 def test_a_busy_socket_is_in_use_too(place: Path) -> None:
-    """A listener whose queue is full does not answer, and still listens."""
+    """A listener whose queue is full does not respond, and still listens."""
     with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as client:
         other.bind(str(place))
         other.listen(0)
@@ -96,14 +96,14 @@ def test_no_more_than_its_own_directory_is_made(place: Path) -> None:
         _claim(f"unix:missing/own/{place}")
 
 
-def test_a_directory_that_is_a_file_is_said(place: Path) -> None:
+def test_a_directory_that_is_a_file_is_reported(place: Path) -> None:
     place.write_text("precious")
 
     with pytest.raises(ListenError, match=f"^{place}: is not a directory, so no socket can be in it$"):
         _claim(f"unix:{place}/x.sock")
 
 
-def test_a_group_that_does_not_exist_is_said_and_nobody_is_let_in(place: Path) -> None:
+def test_an_unknown_group_is_an_error_and_the_socket_is_removed(place: Path) -> None:
     with (
         pytest.raises(ListenError, match=f"^unix:{place}: there is no group no-such-group$"),
         exclusive_bind(UnixAddress(place), SocketAccess(0o660, "no-such-group")),
@@ -127,7 +127,7 @@ def test_a_socket_is_given_to_its_group(place: Path) -> None:
     ("mode", "who"),
     [(0o700, None), (0o770, None), (0o1777, None), (0o777, "its directory is world-writable")],
 )
-def test_a_socket_in_everybodys_directory_could_be_replaced(place: Path, mode: int, who: str | None) -> None:
+def test_a_socket_in_a_world_writable_directory_could_be_replaced(place: Path, mode: int, who: str | None) -> None:
     """In one with the sticky bit, such as /tmp, only its owner can remove it."""
     Path("shared").mkdir()
     Path("shared").chmod(mode)
@@ -135,7 +135,7 @@ def test_a_socket_in_everybodys_directory_could_be_replaced(place: Path, mode: i
     assert who_could_replace(Path("shared") / place) == who
 
 
-def test_a_directory_that_is_still_to_be_made_is_nobodys(place: Path) -> None:
+def test_a_missing_directory_is_no_warning(place: Path) -> None:
     assert who_could_replace(Path("missing") / place) is None
 
 
@@ -152,7 +152,7 @@ def test_what_is_bound_belongs_to_its_owner(place: Path) -> None:
         os.umask(mask)
 
 
-def test_a_port_in_use_is_said() -> None:
+def test_a_port_in_use_is_reported() -> None:
     """With the reason that the system gives."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -170,13 +170,13 @@ def test_a_free_port_is_fine() -> None:
         _claim(f"127.0.0.1:{port}")
 
 
-def test_an_address_of_another_machine_is_said() -> None:
+def test_an_address_of_another_machine_is_reported() -> None:
     """192.0.2.0/24 is kept for documentation: nobody has it."""
     with pytest.raises(ListenError, match=r"^192\.0\.2\.1:50051: Cannot assign requested address$"):
         _claim("192.0.2.1:50051")
 
 
-def test_a_name_that_means_nothing_is_said() -> None:
+def test_a_name_that_means_nothing_is_reported() -> None:
     """`.invalid` never resolves (RFC 2606)."""
     with pytest.raises(ListenError, match=r"^host\.invalid:50051: "):
         _claim("host.invalid:50051")

@@ -6,7 +6,7 @@ from extproc.exits import Failure
 from extproc.system.ports import free_port, is_free, reachable, require_free
 
 
-def test_a_port_somebody_listens_on_is_refused_with_the_setting_to_change() -> None:
+def test_a_port_in_use_is_an_error_with_the_setting_to_change() -> None:
     """Envoy would share the port without a word, so we look first, and say where to change it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

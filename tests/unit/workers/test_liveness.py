@@ -93,7 +93,7 @@ def test_a_late_beat_is_one(after: float) -> None:
     assert not any(watched.look(after=after, beats=beats) for _ in range(50) for beats in (False, True))
 
 
-def test_a_supervisor_that_has_been_away_begins_anew() -> None:
+def test_a_supervisor_that_was_stopped_resets_its_checks() -> None:
     """Both were stopped, or their machine was: the worker has had no chance to beat."""
     watched = Watched()
     watched.look(beats=True)
@@ -158,7 +158,7 @@ def test_it_goes_round() -> None:
     assert heartbeat.count == 1
 
 
-def test_the_kernel_tells_of_this_process() -> None:
+def test_the_kernel_reports_this_process() -> None:
     seen = ProcessState.of(os.getpid())
 
     assert (seen.state, seen.cpu > 0) == ("R", True)

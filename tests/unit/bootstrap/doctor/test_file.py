@@ -158,7 +158,7 @@ def test_values_of_the_wrong_shape_count_as_absent(value: object) -> None:
         ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_configuration_is_told_without_being_quoted(text: str, problem: str) -> None:
+def test_what_is_no_configuration_is_reported_without_being_quoted(text: str, problem: str) -> None:
     """It may hold a key."""
     with pytest.raises(ConfigError) as caught:
         read_file(text)

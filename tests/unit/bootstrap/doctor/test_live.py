@@ -32,7 +32,7 @@ def test_what_it_was_started_with_keeps_its_places() -> None:
     assert reported(live(an_operator().drop(f"{CLUSTERS}[0]"))) == [(ERROR, "attempt-cluster", CLUSTERS)]
 
 
-def test_it_tells_its_version_and_counts() -> None:
+def test_it_reports_its_version_and_counts() -> None:
     """Histograms are left out."""
     envoy = live(an_operator())
 
@@ -86,7 +86,7 @@ def test_routes_that_it_was_not_sent_yet_cannot_be_checked() -> None:
 
 
 @pytest.mark.parametrize("dump", ["", "<html>", "{}", '{"configs": [{}]}', "[1]", "null"])
-def test_another_servers_answer_is_reported(dump: str) -> None:
+def test_another_servers_response_is_reported(dump: str) -> None:
     """Its text is not shown."""
     with pytest.raises(ConfigError, match=r"^/config_dump: "):
         read_live(config_dump=dump, server_info=SERVER_INFO, stats=STATS)

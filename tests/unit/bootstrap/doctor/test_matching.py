@@ -29,7 +29,7 @@ def test_a_text_is_compared_as_its_kind_says(kind: Kind, text: str, fits: bool) 
     assert TextMatch(kind, text).fits("x-envoy-a") is fits
 
 
-def test_case_is_ignored_only_when_that_is_said() -> None:
+def test_case_is_ignored_only_if_configured() -> None:
     assert TextMatch(Kind.PREFIX, "X-Envoy", ignore_case=True).fits("x-envoy-a")
     assert not TextMatch(Kind.PREFIX, "X-Envoy").fits("x-envoy-a")
 

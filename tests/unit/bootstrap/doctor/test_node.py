@@ -62,7 +62,7 @@ def test_numbers_may_be_texts(value: object, count: int) -> None:
 
 
 @pytest.mark.parametrize(("value", "flag"), [(True, True), ("true", True), (False, False), (1, False), (None, False)])
-def test_truth_is_said_by_true_alone(value: object, flag: bool) -> None:  # noqa: FBT001 - what is expected
+def test_only_true_is_true(value: object, flag: bool) -> None:  # noqa: FBT001 - what is expected
     assert Node(value).flag() is flag
 
 

@@ -39,7 +39,7 @@ def test_headers_are_sent_unless_that_is_switched_off() -> None:
 
 
 def test_trailers_are_not_sent_unless_they_are_asked_for() -> None:
-    """It is a cost: older Envoys end the stream to the sidecar before the answer has ended."""
+    """It is a cost: older Envoys end the stream to the sidecar before the response has ended."""
     operator = an_operator().drop(f"{PHASES}.response_trailer_mode")
 
     assert reported(operator) == [(WARNING, "ext-proc-phases", f"{PHASES}.response_trailer_mode")]

@@ -39,7 +39,7 @@ def test_endpoints_from_elsewhere_are_not_checked() -> None:
     "options", [{"explicit_http_config": {"http_protocol_options": {}}}, {"use_downstream_protocol_config": {}}]
 )
 def test_a_provider_that_speaks_http2_is_spoken_to_in_http2(options: dict[str, object]) -> None:
-    """Envoy closes an HTTP/1.1 connection when it drops an answer's body."""
+    """Envoy closes an HTTP/1.1 connection when it drops a response's body."""
     names = {"auto_sni": True, "auto_san_validation": True}
     operator = an_operator().put(OPTIONS, {"upstream_http_protocol_options": names, **options})
 

@@ -103,7 +103,7 @@ def test_without_a_matcher_nothing_bridges_a_workers_death() -> None:
 
 
 def test_processed_responses_are_not_retried() -> None:
-    """Matching the header's presence would repeat every answer."""
+    """Matching the header's presence would repeat every response."""
     operator = an_operator().put(
         f"{RETRY}.retriable_headers[1]", {"name": "x-extproc-unprocessed", "present_match": True}
     )
@@ -113,7 +113,7 @@ def test_processed_responses_are_not_retried() -> None:
 
 
 @pytest.mark.parametrize("more", ["5xx", "gateway-error", "retriable-4xx", "retriable-status-codes", "reset"])
-def test_retries_by_answer_repeat_what_the_policy_has_ended(more: str) -> None:
+def test_retries_by_response_repeat_what_the_policy_has_ended(more: str) -> None:
     assert reported(an_operator().put(f"{RETRY}.retry_on", f"{more}, retriable-headers")) == [
         (ERROR, "retry-multiplied", f"{RETRY}.retry_on")
     ]

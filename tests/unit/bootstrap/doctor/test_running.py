@@ -101,7 +101,7 @@ def test_all_workers_there_is_nothing_to_tell() -> None:
     assert reported(replace(an_operator().envoy_config(), stats=stats)) == []
 
 
-def test_without_their_cluster_nothing_is_said_about_workers() -> None:
+def test_without_their_cluster_nothing_is_reported_about_workers() -> None:
     """That it is missing is another finding."""
     stats = {"cluster.extproc.membership_healthy": 0, "cluster.extproc.membership_total": 2}
 

@@ -141,7 +141,7 @@ def test_an_entrys_own_backoff_wins_over_the_policys() -> None:
         ({"max_attempts": 1}, (SIBLING, 1)),
     ],
 )
-def test_timeouts_and_connection_errors_have_a_rule_once_something_is_said_of_them(
+def test_timeouts_and_connection_errors_have_a_rule_once_they_are_configured(
     key: str, table: dict[str, object], rule: tuple[Strategy, int] | None
 ) -> None:
     """Else they are charged to the default rule, together with all that it is charged with."""

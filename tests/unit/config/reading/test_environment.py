@@ -139,7 +139,7 @@ def test_numbers_and_truth_values_may_come_from_the_environment() -> None:
         ),
     ],
 )
-def test_a_variable_that_does_not_fit_is_told_without_its_value(
+def test_a_variable_that_does_not_fit_is_reported_without_its_value(
     place: str, document: dict[str, object], text: str
 ) -> None:
     assert problems(document, {"X": "sk-secret"}) == [f"{place}: {text}"]

@@ -27,7 +27,7 @@ def test_an_empty_text_says_nothing() -> None:
     assert parse("# only a comment\n") == Document(None)
 
 
-def test_every_key_that_stands_twice_is_told() -> None:
+def test_every_duplicate_key_is_reported() -> None:
     """PyYAML itself would silently take the last one."""
     text = "a: 1\nb: {c: 1, c: 2}\na: 2\nd:\n  - {e: 1, e: 2}\n"
 
@@ -38,7 +38,7 @@ def test_every_key_that_stands_twice_is_told() -> None:
     ]
 
 
-def test_a_key_that_stands_twice_is_told_together_with_everything_else() -> None:
+def test_a_duplicate_key_is_reported_together_with_everything_else() -> None:
     text = "version: v0.4.0\nversion: v9\nmodel_providers: []\n"
 
     assert problems(text) == [
@@ -83,7 +83,7 @@ NO_TOKEN = "not valid YAML: while scanning for the next token, found character"
         ("a: 1\nb: x\0y", (2, 5), "a control character, which YAML does not allow"),
     ],
 )
-def test_bad_yaml_is_told_with_line_and_column(text: str, place: tuple[int, int], said: str) -> None:
+def test_bad_yaml_is_reported_with_line_and_column(text: str, place: tuple[int, int], said: str) -> None:
     line, column = place
 
     assert refused(text) == f"line {line}, column {column}: {said}"

@@ -75,7 +75,7 @@ PATH = "the path must be made of plain segments: no spaces, no *, no empty ones,
         ("https://a.example/*", PATH),
     ],
 )
-def test_a_bad_address_is_told_without_repeating_it(value: object, said: str) -> None:
+def test_a_bad_address_is_reported_without_repeating_it(value: object, said: str) -> None:
     """A key may stand in any part of it."""
     assert problems(a_file(a_provider(base_url=value))) == [f"model_providers[0].base_url: {said}"]
 

@@ -198,7 +198,7 @@ def test_bedrock_is_no_interface_either() -> None:
     assert said.startswith(f"{PROVIDER}.provider_interface: Amazon Bedrock needs another wire format")
 
 
-def test_an_unknown_interface_is_told_the_known_ones() -> None:
+def test_an_unknown_interface_is_reported_with_the_known_ones() -> None:
     entry = a_provider("mine/m", base_url="http://a.example", provider_interface="cohere")
     (said,) = problems(a_file(entry))
 
@@ -344,7 +344,7 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     assert policy({"max_total_attempts": 5.0}).max_total_attempts == 5
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """Wrong types, broken rules between keys and between entries, dead ends: one run shows them all."""
     document = a_file(
         a_provider(default=True, retry_policy={"on_status_codes": [{"codes": [42]}]}),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def test_who_asks_while_one_is_under_way_waits_for_the_next() -> None:
-    """The one under way may have read what is to be changed before it was."""
+    """The one in flight may have read what is to be changed before it was."""
     under_way = Progress().begin()
 
     assert under_way.begun + 1 > under_way.end().done
