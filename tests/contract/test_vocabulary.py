@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 IDENTIFIERS = (
@@ -27,6 +29,21 @@ DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "configs"),
     *("Makefile", "Dockerfile", "docker-compose.yml", "deploy"),
 )
+
+CORE = (
+    *("protos", "extproc/exchange", "extproc/names.py", "extproc/observe", "extproc/policy", "extproc/transport"),
+    *("tests/property", "tests/simulation", "tests/support/policy"),
+    *("tests/unit/exchange", "tests/unit/observe", "tests/unit/policy", "tests/unit/transport"),
+)
+"""Places where the words are in no name either, be it `SlowAnswers` or `_told`."""
+
+PARTS = (
+    r"answer(s|ed)?|anybody|chance|dice|everybody|heard|judged?|judgement|lessons?|mend(ed|s)?|nobody|patience|quest|roster"
+    r"|somebody|story|stories|tells?|told|unasked|unjudged|whoever|wish"
+)
+"""Parts of names, and words of prose, in lower case."""
+
+PHRASES = ("set aside", "take note", "under way")
 
 MEANT = {
     ("CHANGELOG.md", "answered_by"),
@@ -77,3 +94,28 @@ def test_a_forbidden_word_is_found(tmp_path: Path) -> None:
 
     assert re.findall(rf"(?<![\w.-])({PROSE})(?![\w-])", text.read_text(), re.IGNORECASE)[0][0] == "Nobody"
     assert len(re.findall(rf"(?<![\w.-])({PROSE})(?![\w-])", text.read_text(), re.IGNORECASE)) == 2
+
+
+def parts_of(text: str) -> set[str]:
+    """Return what of `PARTS` and `PHRASES` is in *text*, in names in either case, and across lines."""
+    parts = {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)}
+    prose = " ".join(text.replace("_", " ").lower().split())
+    return {part for part in parts if re.fullmatch(PARTS, part)} | {
+        phrase for phrase in PHRASES if re.search(rf"\b{phrase}\b", prose)
+    }
+
+
+def test_the_core_and_its_tests_use_the_fields_terms_in_names_too() -> None:
+    wrong = {str(place.relative_to(ROOT)): parts_of(place.read_text()) for place in files(*CORE)}
+
+    assert {place: parts for place, parts in wrong.items() if parts} == {}
+
+
+@pytest.mark.parametrize("text", ["def a_story()", "class SlowAnswers", "UNJUDGED", "_told", "It is\nunder way."])
+def test_a_forbidden_part_of_a_name_is_found(text: str) -> None:
+    assert parts_of(text)
+
+
+def test_every_place_exists() -> None:
+    """Else what has moved would be held to nothing."""
+    assert [place for place in (*CORE, *CODE, *DOCUMENTS) if not (ROOT / place).exists()] == []
