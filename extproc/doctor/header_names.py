@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from extproc.config.gateway import Gateway
     from extproc.exchange.headers import HeaderChanges
 
-ON_RESPONSES = (names.UNPROCESSED, names.MODEL, names.ATTEMPTS)
-"""Set on a provider's response. Those of a response that the sidecar itself makes need no permission: Envoy applies
-rules of its own to them (`ImmediateMutationChecker` in its ext_proc.cc)."""
+ON_RESPONSES = (
+    *(names.REDISPATCH, names.STATE, names.UNPROCESSED, names.MODEL, names.ATTEMPTS),
+    *("content-type", "accept-encoding", "request-id", "x-request-id", "retry-after", "x-should-retry"),
+)
+"""Set on a provider's response, or on one of the sidecar's own, to which Envoy applies the same rules."""
 
 
 def own_names() -> tuple[str, ...]:

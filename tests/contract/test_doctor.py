@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from support.config.compiled import a_cluster, a_gateway
 from support.config.files import KEYS_OF_EXAMPLES
+from support.doctor.patients import EXT_PROC, Operator
 from support.toys.provider import Reply
 from support.toys.world import a_world
 
+from extproc import names
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.config.load import load
 from extproc.doctor.checks import running as losses
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 BODY_LIMIT = 1 << 20
+RULES = f"{EXT_PROC}.mutation_rules"
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +94,25 @@ def test_envoy_counts_under_the_names_that_the_doctor_looks_for(world: World) ->
         ("http.attempt.ext_proc", losses.EXT_PROC),
         ("cluster.extproc", losses.WORKERS),
     )
-    names = [losses.names_of(loss, prefix) for prefix, table in groups for loss in table]
-    assert [known for known in names if stats.keys().isdisjoint(known)] == []
+    counters = [losses.names_of(loss, prefix) for prefix, table in groups for loss in table]
+    assert [known for known in counters if stats.keys().isdisjoint(known)] == []
     assert {"cluster.extproc.membership_healthy", "cluster.extproc.membership_total"} <= stats.keys()
+
+
+@pytest.mark.parametrize("name", [names.REDISPATCH, names.STATE])
+def test_the_rules_are_about_responses_that_the_sidecar_makes_as_well(tmp_path: Path, name: str) -> None:
+    """Without the one the failure is delivered, without the other the provider that has failed is asked again."""
+
+    def forbidden(config: str) -> str:
+        tree = Operator(yaml.safe_load(config)).put(f"{RULES}.disallow_expression", {"regex": name})
+        return str(yaml.safe_dump(tree.tree))
+
+    with a_world(tmp_path, body_limit=BODY_LIMIT, changed=forbidden) as world:
+        world.a.reply = Reply(429)
+        assert world.post("a,b").status_code == 429
+        assert world.b.calls == []
+        gateway = a_gateway(
+            clusters=[a_cluster("a", port=world.a.port), a_cluster("b", port=world.b.port)], body_limit=BODY_LIMIT
+        )
+        (finding,) = (one for one in diagnose(_asked(world), gateway) if one.check == "mutation-rules")
+        assert name in finding.problem

@@ -12,11 +12,21 @@ from support.doctor.patients import (
     ERROR,
     EXT_PROC,
     EXT_PROC_FILTER,
+    GATEWAY,
     WARNING,
     an_operator,
     reported,
     words,
 )
+from support.policy.builders import P, http
+
+from extproc.doctor.header_names import mutated_headers
+from extproc.exchange.body.encoding import Undecodable
+from extproc.exchange.client_errors.errors import body_undecodable
+from extproc.exchange.client_errors.exhausted import exhausted_response
+from extproc.policy.attempt_state import FailedAttempt
+from extproc.policy.decision import Exhausted, StopReason
+from extproc.policy.target import Api
 
 RULES = f"{EXT_PROC}.mutation_rules"
 MANY_HEADERS = files.gateway(
@@ -262,3 +272,14 @@ def test_a_dead_sidecar_must_not_end_requests(value: object) -> None:
 
 def _type() -> object:
     return "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
+
+
+def test_what_is_set_on_responses_is_known() -> None:
+    """A header of an error that is not would be dropped by rules in which nothing is found."""
+    failed = FailedAttempt(P, http(429, 1000), "default")
+    exhausted = Exhausted(StopReason.RULE_SPENT, (failed,), 1000, primary=P)
+    response = exhausted_response(exhausted, Api.MESSAGES, request_id="id", discourage_retries=True)
+    undecodable = body_undecodable(Api.CHAT, Undecodable("broken"), request_id="id")
+    given = {name for name, _ in (*response.headers, *undecodable.headers)}
+
+    assert given <= {*mutated_headers(GATEWAY)}
