@@ -21,7 +21,7 @@ SPENT = "spent"
 UNPROCESSED = "x-extproc-unprocessed"
 """Response: the status of a response that the sidecar has not processed, or `processed`."""
 
-RETRIED_UNPROCESSED = "0|408|425|429|5..|timeout|connection_error"
+RETRIED_UNPROCESSED = "0|408|424|425|429|498|5..|timeout|connection_error"
 """Regex for the values of `UNPROCESSED` on which the edge tries again; `0`: no worker was there to name a cluster."""
 
 LOST = "x-extproc-lost"

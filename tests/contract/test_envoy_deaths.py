@@ -50,9 +50,10 @@ def test_a_stream_outlives_the_worker_that_processed_it(world: World) -> None:
     assert (answer.status_code, answer.text, len(world.a.calls)) == (200, "abc", 1)
 
 
-def test_an_unprocessed_error_is_retried(world: World) -> None:
+@pytest.mark.parametrize("status", [408, 424, 425, 429, 498, 503])
+def test_an_unprocessed_error_is_retried(world: World, status: int) -> None:
     """Its worker has died meanwhile; the next one knows whom the first has called, and calls the next."""
-    world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=429)
+    world.a.reply = Reply(after=world.sidecar.dead, pause=0.1, status=status)
 
     with the_worker_dying(world, when=lambda: bool(world.a.calls), heir=True):
         answer = world.post("a,b")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.policy.builders import CONNECTION_ERROR, SUCCESS, TIMEOUT, final, http
 
+from extproc import names
 from extproc.policy.outcome import Kind, Outcome, RetryHint, classify_response
 
 
@@ -136,3 +139,10 @@ def test_labels() -> None:
     }
 
     assert {outcome: outcome.label for outcome in labels} == labels
+
+
+def test_envoy_retries_the_same_errors_where_nobody_has_classified_them() -> None:
+    """Those that a policy retries by default: the edge knows no policy."""
+    matched = {status for status in range(400, 600) if re.fullmatch(names.RETRIED_UNPROCESSED, str(status))}
+
+    assert matched == {status for status in range(400, 600) if classify_response(status, listed=()) is Kind.HTTP}
