@@ -54,7 +54,7 @@ async def test_a_silent_provider_is_replaced_when_its_time_is_up(impatient: Gate
     took = time.monotonic() - began
 
     check_delivered(response, by="S", target=S, attempts=2)
-    assert IMPATIENCE_MS / 1000 - EARLY <= took < IMPATIENCE_MS / 1000 + 1
+    assert IMPATIENCE_MS / 1000 - EARLY <= took < 15  # by default it would be 30 s
     assert impatient.order == "PS"
 
 

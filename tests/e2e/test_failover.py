@@ -153,16 +153,17 @@ async def test_with_only_refusals_left_the_primarys_failure_gives_the_status(tri
 
 
 async def test_a_failover_is_immediate(trio: Gateway) -> None:
-    """Without back-off, two failures cost next to nothing."""
-    trio.play(p="429", s="503")
-    await trio.chat()  # connections are open and warm after this
-    trio.play(p="429", s="503")
+    """Without back-off, two failures cost next to nothing; the quickest of several, as others use the machine."""
+    took = []
+    for _ in range(5):
+        trio.play(p="429", s="503")
+        began = time.monotonic()
+        response = await trio.chat()
+        took.append(time.monotonic() - began)
 
-    began = time.monotonic()
-    response = await trio.chat()
-
-    assert response.status_code == 200
-    assert time.monotonic() - began < 0.5
+        assert response.status_code == 200
+        assert trio.order == "PST"
+    assert min(took) < 0.5
 
 
 async def test_requests_do_not_learn_from_each_other_where_nothing_was_asked(trio: Gateway) -> None:

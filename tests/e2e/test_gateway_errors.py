@@ -44,7 +44,7 @@ async def test_a_request_that_outlives_the_listeners_timeout_is_504(gateway: Gat
     took = time.monotonic() - began
 
     check_openai_error(response, status=504)
-    assert 1.4 <= took < 3
+    assert 1.4 <= took < 15
     assert gateway.order == "P"
     await eventually(lambda: gateway.p.log.hangups == 1)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
-WAIT = 1.5
+WAIT = 4.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -68,7 +68,7 @@ async def test_hanging_up_during_a_wait_calls_no_provider(gateway: Gateway) -> N
     await hang_up(gateway, after_calls=1)
     began = time.monotonic()
     await no_request_in_flight(gateway)
-    assert time.monotonic() - began < WAIT / 2
+    assert time.monotonic() - began < WAIT * 0.75
 
     check_delivered(await gateway.chat(), by="P", target=P, attempts=2)
     assert [call.step for call in gateway.calls] == ["429", "429", "200"]

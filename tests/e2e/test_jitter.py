@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)
 
 BASE = 0.2
 MOST = 0.9
-SLACK = 1.0
+SLACK = 3.0
 """Seconds that an attempt may be later than it must be."""
 
 REQUESTS = 12

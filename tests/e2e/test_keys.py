@@ -106,7 +106,7 @@ async def test_without_another_target_the_providers_own_error_is_delivered(gatew
         response = await gateway.chat(ALONE)
 
         assert (response.status_code, len(gateway.p.calls)) == (401, calls)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
 
 
 async def test_keys_are_used_in_turn(gateway: Gateway) -> None:

@@ -24,20 +24,20 @@ CUT_BY_SILENCE = "http.attempt.downstream_rq_idle_timeout"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def gateway() -> AsyncIterator[Gateway]:
-    """Run a provider that may be silent for 0.6 s; until response headers a request may take 1.2 s."""
+    """Run a provider that may be silent for 0.6 s; until response headers a request may take 5 s."""
     of_p = {"timeouts": {"between_bytes": "0.6s"}}
-    async with running_gateway(only="P", of_p=of_p, listener={"timeout": "1.2s"}) as gateway:
+    async with running_gateway(only="P", of_p=of_p, listener={"timeout": "5s"}) as gateway:
         yield gateway
 
 
 async def test_a_stream_outlives_the_listeners_timeout(gateway: Gateway) -> None:
-    gateway.play(p="200(sse=9, gap=0.3)")
+    gateway.play(p="200(sse=19, gap=0.3)")
 
     began = time.monotonic()
     response = await gateway.chat(stream=True)
 
     assert response.text.endswith("data: [DONE]\n\n")
-    assert time.monotonic() - began > 2
+    assert time.monotonic() - began > 5.3
 
 
 async def test_silence_in_a_stream_ends_it_and_is_reported(gateway: Gateway) -> None:
@@ -50,7 +50,7 @@ async def test_silence_in_a_stream_ends_it_and_is_reported(gateway: Gateway) -> 
     with pytest.raises(httpx.RemoteProtocolError):
         await gateway.chat(stream=True)
 
-    assert 0.5 < time.monotonic() - began < 3
+    assert 0.5 < time.monotonic() - began < 20
     await eventually(lambda: "response_cut" in gateway.up.output[written:])
     (line,) = [line for line in gateway.up.output[written:].splitlines() if "response_cut" in line]
     assert " listener=attempt cluster=http_127.0.0.1_" in line
@@ -88,7 +88,7 @@ async def test_silence_ends_a_stream_that_has_outlived_its_limits_too(limits: di
         with pytest.raises(httpx.RemoteProtocolError):
             await late.chat(stream=True)
 
-        assert 1.7 < time.monotonic() - began < 5
+        assert 1.7 < time.monotonic() - began < 20
         await eventually(lambda: "envoy_details=stream_idle_timeout" in late.up.output)
 
 
@@ -99,7 +99,7 @@ async def test_silence_before_a_response_is_a_timeout(gateway: Gateway) -> None:
     response = await gateway.chat()
 
     check_openai_error(response, status=504)
-    assert 0.5 < time.monotonic() - began < 1.1
+    assert 0.5 < time.monotonic() - began < 4.5
 
 
 async def test_a_response_that_a_provider_cuts_is_reported_too(gateway: Gateway) -> None:

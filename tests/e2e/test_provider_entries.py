@@ -77,7 +77,7 @@ async def test_first_byte_limits_an_attempt_even_without_a_policy(gateway: Gatew
     waited_for = await gateway.chat(PATIENT)
 
     check_openai_error(cut, status=504)
-    assert LIMIT - EARLY <= took < LIMIT + 1
+    assert LIMIT - EARLY <= took < LIMIT + 10
     check_delivered(waited_for, by="P", target=PATIENT, attempts=1)
     assert gateway.order == "PP"
 
@@ -91,7 +91,7 @@ async def test_an_attempt_that_first_byte_has_ended_is_tried_again(gateway: Gate
 
     check_delivered(response, by="P", target=HURRIED_TWICE, attempts=2)
     _, second = gateway.p.calls
-    assert LIMIT - EARLY <= second.arrived - began < LIMIT + 1  # its time runs from before the first has arrived
+    assert LIMIT - EARLY <= second.arrived - began < LIMIT + 10  # its time runs from before the first has arrived
 
 
 async def test_a_wildcard_stands_for_every_model_of_its_provider(gateway: Gateway) -> None:

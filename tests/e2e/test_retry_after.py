@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(90)]
 
-SLACK = 0.5
-"""Seconds that an attempt may be later than it must be."""
+SLACK = 3.0
+"""Seconds by which a machine that others use may be late; the wait that is read is exact in unit tests."""
 
 NOW = 0.0
 LONGEST = {"retry-after-ms": "300", "retry-after": "1.1", "x-ratelimit-remaining-tokens": "0"}
