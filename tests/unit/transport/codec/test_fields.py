@@ -58,3 +58,13 @@ def test_text_beyond_latin_1_is_sent_as_utf_8() -> None:
 def test_half_a_surrogate_pair_does_no_harm() -> None:
     """JSON can hold one; no encoding of text can."""
     assert written("a\ud800b") == b"a?b"
+
+
+def test_fields_are_kept_unless_a_client_can_make_them_as_long_as_it_likes() -> None:
+    """Keys and paths, which are the same for every attempt, up to 256 characters."""
+    kept = []
+    for length in (1, 256, 257):
+        assert written("x" * length) == b"x" * length
+        kept.append(fields._kept_option.cache_info().currsize)
+
+    assert kept == [1, 1, 0]

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 from support.policy.attempt_states import a_state
-from support.sidecar.ext_proc import FILTER, request_body, request_headers, response_headers
+from support.sidecar.ext_proc import FILTER, request_body, request_headers, response_body, response_headers
 
 from extproc import names
 from extproc._gen import wire_pb2 as pb
 from extproc.exchange.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
-from extproc.transport.codec.requests import UnhandledMessage, decode, read
+from extproc.transport.codec.large_bodies import LARGE
+from extproc.transport.codec.requests import UnhandledMessage, decode, event_of, read
 from extproc.transport.codec.responses import continue_after
 from extproc.transport.codec.state import encode_state
 from extproc.transport.errors import MessageError
@@ -154,3 +155,24 @@ def test_a_response_that_ends_with_its_headers_is_known_to_have_no_body(
 
     assert isinstance(event, ResponseHeaders)
     assert event.end_of_stream
+
+
+@pytest.mark.parametrize("size", [LARGE - 100, LARGE, LARGE + 1])
+def test_a_body_is_the_same_however_large(size: int) -> None:
+    """A large one is taken out of the message without protobuf."""
+    body = bytes(size)
+
+    assert event_of(request_body(body).SerializeToString()) == RequestBody(body)
+
+
+def test_a_large_message_of_another_kind_is_read_by_protobuf() -> None:
+    message = response_body(bytes(LARGE))
+
+    assert event_of(message.SerializeToString()) == ResponseBody(bytes(LARGE))
+
+
+def test_a_large_body_that_something_else_follows_is_what_comes_last() -> None:
+    """As protobuf has it: of several kinds in one message, the last one counts."""
+    message = request_body(bytes(LARGE)).SerializeToString() + response_body(b"{}").SerializeToString()
+
+    assert event_of(message) == ResponseBody(b"{}")

@@ -24,7 +24,8 @@ from extproc.exchange.events import (
 from extproc.exchange.response_phases import BODY_TIMEOUT
 from extproc.policy.outcome import Kind, Outcome
 from extproc.policy.units import Instant
-from extproc.transport.codec.responses import encode
+from extproc.transport.codec.large_bodies import LARGE
+from extproc.transport.codec.responses import encode, response_to
 from extproc.transport.codec.state import decode_state
 from extproc.transport.errors import DirectiveError
 
@@ -199,3 +200,21 @@ def test_shared_responses_stay_as_they_are() -> None:
     encode(Send(((names.CLUSTER, "openai"),), (), b"x"), BODY)
 
     assert encode(ContinueProcessing(), BODY).SerializeToString() == before
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(2, 1), (LARGE - 1, 1), (LARGE, 2), (LARGE + 1, 2)])
+def test_a_large_body_is_sent_in_a_piece_of_its_own(size: int, pieces: int) -> None:
+    """It is not copied; together the pieces say what the message of protobuf says."""
+    body = bytes(size)
+    directive = Send((("x-a", "b"),), ("x-c",), body=body)
+
+    written = response_to(BODY, directive)
+
+    assert pb.ProcessingResponse.FromString(b"".join(written)) == encode(directive, BODY)
+    assert len(written) == pieces
+    assert (written[-1] is body) == (pieces == 2)
+
+
+def test_what_has_no_body_is_one_piece() -> None:
+    assert response_to(HEADERS, Send((), ())) == (encode(Send((), ()), HEADERS).SerializeToString(),)
+    assert response_to(RESPONSE, Deliver(())) == (encode(Deliver(()), RESPONSE).SerializeToString(),)
