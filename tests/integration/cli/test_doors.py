@@ -149,7 +149,7 @@ def test_by_mutual_tls_it_serves_who_has_a_certificate(home: Home, gateway: Smal
             assert (good.code, good.out) == (0, f"serving: 127.0.0.1:{port}\n")
             assert (bad.code, bad.err) == (
                 1,
-                f"Error: 1 of 1 workers do not serve: 127.0.0.1:{port}: no answer: UNAVAILABLE\n",
+                f"Error: 1 of 1 workers do not serve: 127.0.0.1:{port}: no response: UNAVAILABLE\n",
             )
             assert "WARNING" not in sidecar.output
             assert KEY not in sidecar.output

@@ -60,7 +60,7 @@ def test_a_sidecar_that_is_not_there_is_not_ready(gateway: SmallGateway, sockets
 
     assert done.code == 1
     assert done.err.startswith("Error: 2 of 2 workers do not serve: ")
-    assert all(f"{address}: no answer: UNAVAILABLE" in done.err for address in sockets)
+    assert all(f"{address}: no response: UNAVAILABLE" in done.err for address in sockets)
 
 
 def test_a_hung_worker_is_distinguished(home: Home, gateway: SmallGateway, sockets: list[str]) -> None:
@@ -75,9 +75,9 @@ def test_a_hung_worker_is_distinguished(home: Home, gateway: SmallGateway, socke
         os.kill(sidecar, signal.SIGCONT)
 
     assert done.code == 1
-    assert done.err == f"Error: 1 of 2 workers do not serve: {sockets[0]}: no answer: DEADLINE_EXCEEDED\n"
+    assert done.err == f"Error: 1 of 2 workers do not serve: {sockets[0]}: no response: DEADLINE_EXCEEDED\n"
 
 
 @pytest.mark.asyncio
-async def test_a_server_that_is_going_says_so(leaving: UnixAddress) -> None:
-    assert await asyncio.to_thread(why_not_serving, leaving, seconds=5) == "it says NOT_SERVING"
+async def test_a_draining_server_is_not_serving(leaving: UnixAddress) -> None:
+    assert await asyncio.to_thread(why_not_serving, leaving, seconds=5) == "its health is NOT_SERVING"
