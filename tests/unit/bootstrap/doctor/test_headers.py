@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from support.doctor.patients import (
     ATTEMPT_ROUTE,
     CLUSTERS,
     EDGE,
     EDGE_HOST,
+    EDGE_LISTENER,
     EDGE_ROUTE,
     ERROR,
     HTTP,
     PROVIDER,
     ROUTER,
+    WARNING,
     an_operator,
     reported,
     words,
@@ -173,3 +177,17 @@ def test_no_value_of_a_header_is_ever_shown() -> None:
     operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_add", [secret])
 
     assert "sk-secret" not in words(operator)
+
+
+def test_an_edge_behind_one_that_is_not_in_sight_is_looked_at() -> None:
+    """A listener with two filter chains, the first of which gets its routes from elsewhere."""
+    operator = an_operator()
+    chains = f"{EDGE_LISTENER}.filter_chains"
+    operator.insert(f"{chains}[0]", copy.deepcopy(operator.at(f"{chains}[0]")))
+    operator.put(f"{EDGE_HOST}.matcher", {"matcher_tree": {}})
+    second = f"{chains}[1].filters[0].typed_config.early_header_mutation_extensions"
+
+    assert reported(operator.drop(second)) == [
+        (ERROR, "headers-from-clients", second),
+        (WARNING, "dynamic-config", f"{EDGE_HOST}.matcher"),
+    ]

@@ -153,3 +153,11 @@ def test_a_route_may_mark_them_as_well() -> None:
     operator.drop(f"{ATTEMPT_HOST}.response_headers_to_add")
 
     assert reported(operator.put(f"{ATTEMPT_ROUTE}.response_headers_to_add", marks)) == []
+
+
+def test_a_carrier_of_the_operators_own_need_not_count_calls() -> None:
+    """It has no settings at its head."""
+    operator = an_operator()
+    script = str(operator.at(f"{SOURCE}.inline_string")).partition("MOST_CALLS")[2]
+
+    assert reported(operator.put(f"{SOURCE}.inline_string", script)) == []

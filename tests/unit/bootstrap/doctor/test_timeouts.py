@@ -10,6 +10,7 @@ from support.config import files
 from support.doctor.patients import (
     ATTEMPT,
     ATTEMPT_HOST,
+    ATTEMPT_LISTENER,
     ATTEMPT_ROUTE,
     EDGE,
     EDGE_ROUTE,
@@ -137,3 +138,13 @@ def test_without_the_sidecar_the_default_provider_may_be_silent_for_as_long_and_
 
     assert operator.at(f"{ATTEMPT_ROUTE}.route.cluster") == names.DEGRADED_CLUSTER
     assert operator.at(f"{ATTEMPT_ROUTE}.route.idle_timeout") == "60s"
+
+
+def test_every_listener_of_attempts_is_looked_at() -> None:
+    """Attempts at one provider may come through any of them."""
+    operator = an_operator()
+    chains = f"{ATTEMPT_LISTENER}.filter_chains"
+    operator.insert(f"{chains}[0]", copy.deepcopy(operator.at(f"{chains}[0]")))
+    place = f"{chains}[1].filters[0].typed_config.stream_idle_timeout"
+
+    assert reported(operator.put(place, "60s")) == [(ERROR, "idle-timeout", place)]

@@ -57,3 +57,11 @@ def test_every_worker_has_its_endpoint() -> None:
     operator.drop(f"{WORKERS}.load_assignment.endpoints[0].lb_endpoints[1]")
     assert reported(operator, THREE) == [(WARNING, "workers-endpoints", f"{WORKERS}.load_assignment")]
     assert "has 2 of the 3 workers" in words(operator, THREE)
+
+
+def test_one_of_several_is_not_enough() -> None:
+    operator = an_operator(THREE)
+    assignment = f"{WORKERS}.load_assignment.endpoints[0].lb_endpoints"
+    operator.drop(f"{assignment}[2]").drop(f"{assignment}[1]")
+
+    assert reported(operator, THREE) == [(WARNING, "workers-endpoints", f"{WORKERS}.load_assignment")]
