@@ -369,6 +369,18 @@ def test_what_is_forgotten_leaves_nothing_behind() -> None:
     assert (repeats._failed, repeats._served) == ({S: 1}, {})
 
 
+@pytest.mark.parametrize(("most", "at"), [(1, 0), (9, 2000 + 16_000)])
+def test_a_loop_is_forgotten_as_well(most: int, at: int) -> None:
+    """For want of room, or when its client has stayed away."""
+    repeats = Repeats(most=most)
+    repeats.note(request(1), exhausted(), window=2000, now=NOW)
+
+    other = replace(request(2), body_length=1)
+    repeats.note(other, exhausted(), window=2000, now=after(at))
+
+    assert [*repeats._rows] == [other.family]
+
+
 def test_names_that_are_no_text_are_names() -> None:
     """Half a surrogate pair, which JSON may hold."""
     odd = replace(request(1), primary=TargetId(P + "\ud800"), resource="GET /\udcff")
