@@ -16,7 +16,7 @@ PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 ENVOYS ?= 1.37.0 1.38.3 1.39.3 1.40.0
 
 .DEFAULT_GOAL = help
-.PHONY: help install demo test test-core test-rest test-slow test-envoys test-clients fuzz fuzz-frames lint format types layers protos protos-check build mutants test-pythons test-python bench bench-gateway check \
+.PHONY: help install demo quick test test-core test-rest test-slow test-envoys test-clients fuzz fuzz-frames lint format types layers protos protos-check build mutants test-pythons test-python bench bench-gateway check \
 	compose constraints clean
 
 help: ## list the targets
@@ -35,6 +35,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## demonstrate a failover through a real Envoy (Ctrl-C stops it)
 	@$(BIN)/extproc demo
+
+quick: $(READY) ## run the tests that need no I/O, with few examples a law: for every change, before the whole suite
+	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n $(JOBS) -m 'not slow' tests/unit tests/property tests/simulation
 
 test: test-core test-rest ## run the test suite, except what takes minutes
 
