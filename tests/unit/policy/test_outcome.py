@@ -141,7 +141,7 @@ def test_labels() -> None:
     assert {outcome: outcome.label for outcome in labels} == labels
 
 
-def test_envoy_retries_the_same_errors_where_nobody_has_classified_them() -> None:
+def test_envoy_retries_the_same_errors_where_they_were_not_classified() -> None:
     """Those that a policy retries by default: the edge knows no policy."""
     matched = {status for status in range(400, 600) if re.fullmatch(names.RETRIED_UNPROCESSED, str(status))}
 

@@ -104,7 +104,7 @@ def test_a_refusal_is_meant_word_for_word(  # noqa: PLR0917
     assert json.loads(messages.body).get("request_id") == (request_id or None)
 
 
-def test_a_path_that_nobody_has_is_told_what_there_is() -> None:
+def test_an_unknown_path_is_an_error_that_lists_the_supported_ones() -> None:
     error = json.loads(errors.path_not_supported(Api.OTHER).body)["error"]
 
     assert error["code"] == "unknown_path"

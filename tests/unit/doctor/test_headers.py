@@ -21,7 +21,7 @@ from support.doctor.patients import (
     reported,
     words,
 )
-from unit.bootstrap.doctor import test_degraded
+from unit.doctor import test_degraded
 
 from extproc import names
 from extproc.doctor.header_names import own_names

@@ -27,7 +27,7 @@ from support.doctor.patients import (
     an_operator,
     reported,
 )
-from unit.bootstrap.doctor import test_degraded, test_edge, test_internal_hop, test_workers
+from unit.doctor import test_degraded, test_edge, test_internal_hop, test_workers
 
 from extproc import names
 from extproc.bootstrap.lua_filters import state_script

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from support.doctor.patients import GATEWAY, Operator
-from unit.bootstrap.doctor.test_checks import FAULTS
+from unit.doctor.test_checks import FAULTS
 
 from extproc.bootstrap.render import bootstrap, to_yaml
 from extproc.doctor.diagnose import compare, diagnose
