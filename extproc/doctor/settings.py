@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import yaml
 
@@ -30,6 +30,17 @@ class Setting:
     relation: Callable[[object, object], bool] = operator.eq
 
 
+def _missing(value: object, expected: object) -> list[str]:
+    """Return which of the names that are *expected* are not in *value*, where both are sets of names."""
+    if not _is_names(value) or not _is_names(expected):
+        return []
+    return sorted(expected - value)
+
+
+def _is_names(value: object) -> TypeGuard[frozenset[str]]:
+    return isinstance(value, frozenset)
+
+
 def drift(settings: tuple[Setting, ...], found: Node, rendered: Node) -> Iterator[Finding]:
     """Yield what of *settings* is otherwise in *found* than in *rendered*."""
     for setting in settings:
@@ -37,10 +48,7 @@ def drift(settings: tuple[Setting, ...], found: Node, rendered: Node) -> Iterato
         one, wanted = found.at(*keys), rendered.at(*keys)
         value, expected = setting.read(one), setting.read(wanted)
         if not setting.relation(value, expected):
-            missing = (
-                sorted(expected - value) if isinstance(expected, frozenset) and isinstance(value, frozenset) else ()
-            )
-            problem = setting.problem.format(value=value, missing=" and ".join(missing))
+            problem = setting.problem.format(value=value, missing=" and ".join(_missing(value, expected)))
             yield Finding(setting.severity, one.place, problem, advice(setting.path, wanted))
 
 

@@ -106,7 +106,7 @@ class Operator:
             if type(mine) is type(its) and _value(mine, [last]) != _value(its, [last]):
                 right = _value(its, [last])
                 if isinstance(mine, list) or right is not None:
-                    mine[last] = copy.deepcopy(right)
+                    mine[last] = copy.deepcopy(right)  # pyright: ignore[reportArgumentType, reportCallIssue] -- as put
                 else:
                     del mine[last]
                 return
