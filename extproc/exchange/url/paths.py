@@ -70,12 +70,12 @@ def paths_of(apis: AbstractSet[Api]) -> tuple[str, ...]:
     What only one provider keeps has none. They are several small ones, as Envoy 1.37 refuses large ones.
     """
     official = f"(?:{'|'.join(filter(None, OFFICIAL))})?(?:{VERSION}){{0,2}}"
-    vendors = f"(?:{'|'.join(map(re.escape, VENDORS))})(?:{VERSION})?"
+    vendors = [f"(?:{'|'.join(map(re.escape, some))})(?:{VERSION})?" for some in (VENDORS[::2], VENDORS[1::2])]
     resources = [resource for resource, api in API_OF.items() if api in apis]
     return tuple(
         f"{base}{f'(?:{_DEPLOYMENTS}.+)?' if resource in DEPLOYED else ''}{re.escape(resource)}/*"
         for resource in resources
-        for base in (official, vendors)
+        for base in (official, *vendors)
     )
 
 
